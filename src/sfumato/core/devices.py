@@ -1,0 +1,41 @@
+"""Where tensors live: resolved once, explained by `sfumato doctor`.  The only place that names CUDA or MPS."""
+
+import os
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+
+from sfumato.core.errors import Refusal
+
+Name = Literal["auto", "cuda", "mps", "cpu"]
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A device and the sentence that says why it was taken."""
+
+    device: torch.device
+    why: str
+
+
+def resolve(name: str = "auto") -> Choice:
+    """cuda, then mps, then cpu; or the one that was asked for, refused in words when it is not there."""
+    if name == "auto":
+        found = next(device for device in ("cuda", "mps", "cpu") if _there(device))
+        return Choice(torch.device(found), f"{found}: the first of cuda, mps, cpu that is here")
+    kind = name.partition(":")[0]
+    if kind not in ("cuda", "mps", "cpu"):
+        raise Refusal(f"There is no device called {name!r}. There are: auto, cuda, mps, cpu.")
+    if not _there(kind):
+        raise Refusal(f"The device {name!r} was asked for, but this machine or this build of torch {torch.__version__} has none. Use device = 'auto' or 'cpu'.")
+    return Choice(torch.device(name), f"{name}: it was asked for")
+
+
+def _there(kind: str) -> bool:
+    return {"cuda": torch.cuda.is_available, "mps": torch.backends.mps.is_available, "cpu": lambda: True}[kind]()
+
+
+def cores() -> int:
+    """Processors this process may use (a container often grants fewer than the machine has)."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

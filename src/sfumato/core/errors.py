@@ -1,0 +1,30 @@
+"""Errors as sentences a person can act on: what was asked, what was found, what was expected, what to do."""
+
+import difflib
+from collections.abc import Iterable
+
+DONE, OURS, REFUSED, PARTLY, INTERRUPTED = 0, 1, 2, 3, 130  # exit codes of the command line
+
+
+class Refusal(Exception):
+    """The request is wrong, or nothing could be done.  Its text is shown to the person as it is (exit code 2)."""
+
+
+class Interrupted(Exception):
+    """Ctrl-C or SIGTERM, after the step was finished and everything was saved (exit code 130)."""
+
+
+def unknown(kind: str, name: str, known: Iterable[str]) -> Refusal:
+    """A name that is not in a list: the nearest one, or the whole list."""
+    names = sorted(known)
+    near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
+    hint = f"Did you mean {near[0]!r}?" if near else f"There are: {', '.join(names)}."
+    return Refusal(f"There is no {kind} called {name!r}. {hint}")
+
+
+def check_range(what: str, pair: tuple[float, float], within: tuple[float, float]) -> None:
+    """Refuse a (low, high) range that is written from high to low or leaves `within`."""
+    low, high = pair
+    least, most = within
+    if not least <= low <= high <= most:
+        raise Refusal(f"{what} is {low:g}..{high:g}, but must run from low to high within {least:g}..{most:g}.")

@@ -1,0 +1,3 @@
+"""Scores with their protocol in their names.
+May import: sfumato.core, sfumato.nets.
+"""

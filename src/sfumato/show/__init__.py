@@ -1,0 +1,3 @@
+"""Contact sheets, sliders and plots (Pillow, matplotlib).
+May import: sfumato.core.
+"""
