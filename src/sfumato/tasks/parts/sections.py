@@ -1,0 +1,87 @@
+"""Sections that the recipes of several tasks share.  Plain, frozen, strict; importing them needs neither torch nor OpenCV."""
+
+from typing import Literal
+
+from pydantic import ConfigDict, Field
+from pydantic.dataclasses import dataclass
+
+STRICT = ConfigDict(extra="forbid", strict=True)
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class Data:
+    """Which pictures, how they are split, and what a training picture is."""
+
+    folders: tuple[str, ...] = ("builtin:photographs",)  # folders, or builtin:photographs, builtin:dead-leaves
+    split: Literal["hash", "folder", "list", "none"] = "hash"  # how held-out pictures are chosen
+    valid: float = Field(default=0.1, ge=0, lt=1)  # share held out by split = "hash"
+    valid_folder: str = "valid"  # the folder held out by split = "folder"
+    valid_list: str = ""  # a text file with one relative path a line, held out by split = "list"
+    crop: int = Field(default=96, ge=16)  # px, side of a training picture
+    margin: Literal["auto"] | int = "auto"  # px spoilt around the crop and then cut off; auto: the chain's reach
+    crops_per_picture: int = Field(default=8, ge=1)  # an epoch draws so many crops from every picture
+    cache: Literal["auto", "ram", "disk", "none"] = "auto"  # where decoded pictures are kept
+    leaves: int = Field(default=200, ge=1)  # pictures that builtin:dead-leaves makes
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class Augment:
+    """Geometry that strikes input and target alike, and erasing that strikes the input of training pictures only."""
+
+    flip: bool = True  # left to right, every other picture
+    quarter_turns: bool = False
+    rotate: float = Field(default=0, ge=0, le=45)  # degrees, at most
+    zoom: tuple[float, float] = (1.0, 1.0)  # scale of the window that becomes the crop: 2 shrinks by two
+    perspective: float = Field(default=0, ge=0, le=0.3)  # share of the side by which corners move, at most
+    pad: int = Field(default=0, ge=0)  # px of reflection the crop may reach beyond the picture
+    erase: float = Field(default=0, ge=0, le=1)  # chance that a patch of the input is replaced by noise
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class Optimiser:
+    """AdamW (Loshchilov and Hutter 2019); weight decay spares biases and norms."""
+
+    kind: Literal["adamw"] = "adamw"
+    rate: float = Field(default=2e-3, gt=0)
+    beta1: float = Field(default=0.9, ge=0, lt=1)
+    beta2: float = Field(default=0.99, ge=0, lt=1)
+    weight_decay: float = Field(default=1e-4, ge=0)
+    clip: Literal["off"] | float = 1.0  # largest norm of the gradient
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class Schedule:
+    """How the rate follows progress, 0..1 of the budget."""
+
+    kind: Literal["one-cycle", "flat-cosine", "cosine", "linear", "constant"] = "one-cycle"
+    warm: float = Field(default=0.1, ge=0, le=0.9)  # share of the budget in which the rate rises
+    start: float = Field(default=0.04, gt=0, le=1)  # first rate, as a share of the highest
+    end: float = Field(default=1e-3, ge=0, le=1)  # last rate, as a share of the highest
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class Train:
+    """How long, how many at once, on what."""
+
+    minutes: Literal["off"] | float = "off"  # a time budget: the schedule ends on time
+    steps: Literal["off"] | int = "off"
+    epochs: Literal["off"] | int = "off"  # without any of the three: 20 epochs
+    batch: int = Field(default=16, ge=1)
+    accumulate: int = Field(default=1, ge=1)  # batches a step
+    average: Literal["auto", "off"] | float = "auto"  # half-life of the weights' average in steps; auto: a 60th of the budget, or 100
+    seed: int = 42
+    device: Literal["auto", "cuda", "mps", "cpu"] = "auto"
+    precision: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
+    workers: Literal["auto"] | int = "auto"  # processes that spoil; 0: in the training process
+    tune: bool = True  # choose threads, memory format and precision by measuring at the first start
+    state_every: float = Field(default=60, gt=0)  # seconds between saved states (a step budget: see state_steps)
+    state_steps: Literal["off"] | int = "off"  # steps between saved states
+    valid_every: Literal["auto"] | int = "auto"  # epochs between validations; auto: about ten in all
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class Previews:
+    """Held-out pictures that are repaired and kept again and again, always the same ones."""
+
+    count: int = Field(default=4, ge=0, le=32)
+    side: int = Field(default=256, ge=32)  # px, the largest side of a preview

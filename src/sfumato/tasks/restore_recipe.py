@@ -1,0 +1,44 @@
+"""The recipe of the task `restore`: spoil good pictures, learn the way back.  Importing it needs neither torch nor OpenCV."""
+
+from typing import Literal
+
+from pydantic import Field
+from pydantic.dataclasses import dataclass
+
+from sfumato.nets.arguments import Residual, UNet
+from sfumato.tasks.parts.sections import STRICT, Augment, Data, Optimiser, Previews, Schedule, Train
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class Spoil:
+    """How pictures get spoilt, in the grammar of chains."""
+
+    chain: str = "scale 2 | jpeg 20..60 | text"
+    target: str = ""  # a chain that strikes the target (photo to drawing); empty: the good picture itself
+    steps_file: str = ""  # a Python file with steps of one's own
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class Loss:
+    """The distance between what came back and what was good."""
+
+    kind: Literal["charbonnier", "l1", "mse"] = "charbonnier"
+    epsilon: float = Field(default=1e-3, gt=0)  # of charbonnier: where it turns from a square into a line, in units of 0..1
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class Restore:
+    """Everything a run of `train restore` is made from."""
+
+    task: Literal["restore"] = "restore"
+    name: str = "restore"
+    data: Data = Data()
+    spoil: Spoil = Spoil()
+    augment: Augment = Augment()
+    network: UNet | Residual = Field(default=UNet(), discriminator="kind")
+    loss: Loss = Loss()
+    optimiser: Optimiser = Optimiser()
+    schedule: Schedule = Schedule()
+    train: Train = Train()
+    previews: Previews = Previews()
+    start_from: str = ""  # a model file whose weights the training starts from
