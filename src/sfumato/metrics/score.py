@@ -1,0 +1,64 @@
+"""A score is a mean with its protocol, the number of pictures, and an interval; without them it is only a number."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from sfumato.core.errors import Refusal
+from sfumato.core.seed import Seed
+
+RESAMPLES = 2000  # of the bootstrap; its interval then wavers by about 2 % of its own width
+LEVEL = 0.95
+
+
+@dataclass(frozen=True, kw_only=True)
+class Score:
+    """The mean of one metric over some pictures, with a 95 % bootstrap interval (none for a single picture)."""
+
+    protocol: str  # a sentence of metrics.pictures.PROTOCOLS
+    n: int  # pictures
+    seed: int  # of the damage that was scored
+    mean: float
+    low: float | None
+    high: float | None
+
+    def gain_over(self, before: "Score") -> float:
+        """Difference of the two means; refused when they were not measured alike on the same number of pictures with the same seed."""
+        for what, mine, theirs in (("protocol", self.protocol, before.protocol), ("n", self.n, before.n), ("seed", self.seed, before.seed)):
+            if mine != theirs:
+                raise Refusal(f"Two scores with unlike {what} are not compared: here {mine!r}, there {theirs!r}.")
+        return self.mean - before.mean
+
+    def row(self) -> dict[str, Any]:
+        """For JSON: protocol, n, seed, mean, low, high."""
+        return asdict(self)
+
+
+def over_pictures(values: Sequence[float], *, protocol: str, seed: int) -> Score:
+    """Mean of one value a picture, with its interval.  Refuses none and values that are not finite."""
+    numbers = np.asarray(values, dtype=np.float64)
+    if numbers.size == 0:
+        raise Refusal("There is no picture to score.")
+    if not np.isfinite(numbers).all():
+        raise Refusal(f"{int((~np.isfinite(numbers)).sum())} of {numbers.size} scores are not finite, so they have no mean.")
+    low, high = interval(numbers, seed=seed)
+    return Score(protocol=protocol, n=numbers.size, seed=seed, mean=float(numbers.mean()), low=low, high=high)
+
+
+def gain(before: Sequence[float], after: Sequence[float], *, protocol: str, seed: int) -> Score:
+    """Mean of after - before, picture by picture, so that the interval is that of the gain and not of the pictures' variety."""
+    if len(before) != len(after):
+        raise Refusal(f"A gain is counted picture by picture, but there are {len(before)} scores before and {len(after)} after.")
+    differences = np.asarray(after, dtype=np.float64) - np.asarray(before, dtype=np.float64)
+    return over_pictures(differences.tolist(), protocol=f"Gain, picture by picture, in {protocol}", seed=seed)
+
+
+def interval(values: np.ndarray[Any, np.dtype[np.float64]], *, seed: int) -> tuple[float | None, float | None]:
+    """95 % percentile bootstrap interval of the mean over pictures.  (N,) -> (low, high), or (None, None) for N = 1.  Efron 1979."""
+    if values.size < 2:
+        return None, None
+    drawn = Seed(seed).at("bootstrap").integers(0, values.size, size=(RESAMPLES, values.size))
+    low, high = np.quantile(values[drawn].mean(axis=1), [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    return float(low), float(high)
