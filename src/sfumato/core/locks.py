@@ -1,0 +1,59 @@
+"""A run folder belongs to one process at a time.  The lock falls when its owner dies, however it dies."""
+
+import json
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from sfumato.core import files
+from sfumato.core.errors import Refusal
+
+
+@contextmanager
+def owned(folder: Path) -> Iterator[None]:
+    """Own a run folder (made when it is not there) for the length of a block; refused, with the owner's name, when somebody else does."""
+    folder = Path(folder)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise Refusal(f"The run folder {folder} cannot be made: {error.strerror or error}.") from error
+    lock = FileLock(folder / ".lock", timeout=0)
+    try:
+        lock.acquire()
+    except Timeout:
+        raise Refusal(f"The run folder {folder} is owned by {_owner(folder)}. Wait until it ends, or take another folder.") from None
+    except OSError as error:
+        raise Refusal(f"The run folder {folder} cannot be locked: {error.strerror or error}.") from error
+    try:  # the owner's name stands beside the lock, for Windows lets nobody read a locked file
+        now = datetime.now().astimezone().isoformat(timespec="seconds")
+        files.write_json(folder / ".owner", {"pid": os.getpid(), "host": socket.gethostname(), "time": now})
+        yield
+    finally:
+        (folder / ".owner").unlink(missing_ok=True)
+        lock.release()
+
+
+def is_owned(folder: Path) -> bool:
+    """Whether some process owns the run folder now."""
+    if not (Path(folder) / ".lock").exists():
+        return False
+    lock = FileLock(Path(folder) / ".lock", timeout=0)
+    try:
+        lock.acquire()
+    except (Timeout, OSError):
+        return True
+    lock.release()
+    return False
+
+
+def _owner(folder: Path) -> str:
+    try:
+        owner = json.loads((folder / ".owner").read_text())
+        return f"process {owner['pid']} on {owner['host']}, since {owner['time']}"
+    except (OSError, ValueError, KeyError, TypeError):  # it is just now being written
+        return "another process"
