@@ -1,0 +1,149 @@
+"""Batches whose order and content follow from (seed, epoch, index) alone, whatever the number of workers."""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset, Sampler
+
+from sfumato.core.levels import Levels, batch_to_unit
+from sfumato.core.seed import Seed
+
+Place = tuple[int, int]  # (epoch, index): all that an item's draws depend on beside the run's seed
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What one turn sees.  input and target (B, C, H, W) float32 in 0..1; items: the index of each within the epoch."""
+
+    input: Tensor
+    target: Tensor
+    items: tuple[int, ...]
+
+    def to(self, device: torch.device) -> Batch:
+        """The same batch on a device."""
+        if self.input.device == device:
+            return self
+        return replace(self, input=self.input.to(device, non_blocking=True), target=self.target.to(device, non_blocking=True))
+
+    def pieces(self, count: int) -> list[Batch]:
+        """The batch in `count` parts of nearly equal size, for a device with too little memory for the whole."""
+        bounds = [round(part * len(self.items) / count) for part in range(count + 1)]
+        cuts = [slice(low, high) for low, high in zip(bounds[:-1], bounds[1:], strict=True) if high > low]
+        return [Batch(self.input[cut], self.target[cut], self.items[cut]) for cut in cuts]
+
+
+class Pairs(Protocol):
+    """Where batches come from: spoilt and good pictures, drawn by place."""
+
+    def __len__(self) -> int:
+        """Pairs in an epoch."""
+        ...
+
+    def pair(self, epoch: int, index: int) -> tuple[Levels, Levels]:
+        """Input and target, uint8 (H, W, C); all pairs have the same sizes."""
+        ...
+
+
+@dataclass(frozen=True)
+class _ByPlace(Dataset[tuple[Levels, Levels, int]]):
+    pairs: Pairs
+
+    def __getitem__(self, place: Place) -> tuple[Levels, Levels, int]:
+        return *self.pairs.pair(*place), place[1]
+
+
+@dataclass(frozen=True)
+class Order(Sampler[list[Place]]):
+    """Places batch by batch, from a position on, without end: after the last batch of an epoch comes the next epoch's first."""
+
+    count: int
+    batch: int
+    seed: Seed
+    epoch: int
+    position: int  # batches of this epoch that are already done
+    share: tuple[int, int] = (0, 1)  # (rank, ranks): of every batch, this process takes each `ranks`-th place
+
+    def __iter__(self) -> Iterator[list[Place]]:
+        epoch, position = self.epoch, self.position
+        while True:
+            yield from self._epoch(epoch, position)
+            epoch, position = epoch + 1, 0
+
+    def _epoch(self, epoch: int, position: int) -> Iterator[list[Place]]:
+        order = self.seed.at("order", epoch).permutation(self.count)
+        rank, ranks = self.share
+        for start in range(position * self.batch, self.count - self.batch + 1, self.batch):
+            yield [(epoch, int(index)) for index in order[start + rank : start + self.batch : ranks]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Batches:
+    """Training batches without end.  The last, smaller batch of an epoch is left out, so every step weighs the same."""
+
+    pairs: Pairs
+    batch: int
+    seed: Seed
+    workers: int = 0
+    context: str = "fork"  # how workers start; spawn works as well
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "batch", min(self.batch, len(self.pairs)))
+
+    @property
+    def per_epoch(self) -> int:
+        """Batches in an epoch."""
+        return len(self.pairs) // self.batch
+
+    def stream(self, epoch: int, position: int) -> Iterator[Batch]:
+        """Batches from a position on, without end; where it starts costs nothing."""
+        order = Order(len(self.pairs), self.batch, self.seed, epoch, position)
+        dataset = _ByPlace(self.pairs)
+        if self.workers == 0:
+            for places in order:
+                yield collate([dataset[place] for place in places])
+        context = self.context if self.context in multiprocessing.get_all_start_methods() else "spawn"
+        loader = DataLoader(
+            dataset,
+            batch_sampler=order,
+            num_workers=self.workers,
+            collate_fn=_stack,
+            multiprocessing_context=context,
+            worker_init_fn=_quiet_worker,
+            prefetch_factor=4,
+        )
+        for inputs, targets, items in loader:
+            yield Batch(batch_to_unit(inputs), batch_to_unit(targets), items)
+
+
+def _quiet_worker(_: int) -> None:
+    """A worker spoils on one thread, and leaves Ctrl-C to the process that trains."""
+    import signal
+
+    import cv2
+
+    cv2.setNumThreads(1)
+    torch.set_num_threads(1)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def _stack(items: Sequence[tuple[Levels, Levels, int]]) -> tuple[Tensor, Tensor, tuple[int, ...]]:
+    inputs, targets, indices = zip(*items, strict=True)
+    return _together(inputs), _together(targets), tuple(indices)
+
+
+def _together(pictures: Sequence[NDArray[np.uint8]]) -> Tensor:
+    return torch.from_numpy(np.stack(pictures))
+
+
+def collate(items: Sequence[tuple[Levels, Levels, int]]) -> Batch:
+    """Pairs of uint8 (H, W, C) -> one Batch."""
+    inputs, targets, indices = _stack(items)
+    return Batch(batch_to_unit(inputs), batch_to_unit(targets), indices)

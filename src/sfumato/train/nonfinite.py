@@ -1,0 +1,76 @@
+"""A loss or gradient that is no number must not reach the weights; five in a row end the run."""
+
+from __future__ import annotations
+
+import math
+
+from sfumato.core.errors import Refusal
+from sfumato.train.callback import Callback
+from sfumato.train.learner import Learner
+
+IN_A_ROW = 5
+
+
+class SkipNonFinite(Callback):
+    """Leave out updates whose gradient is not finite, count them, and stop with the likely cause when they do not end."""
+
+    def __init__(self) -> None:
+        self.count = self.in_a_row = 0
+
+    def after_backward(self, learner: Learner) -> None:
+        """One number tells: the norm of all gradients is finite only if every gradient and the loss are."""
+        assert learner.gradient_norm is not None
+        if math.isfinite(learner.gradient_norm.item()):
+            self.in_a_row = 0
+            return
+        self.count += 1
+        self.in_a_row += 1
+        learner.skip = "the gradient is not finite"
+        learner.precision.skipped()
+        if self.in_a_row >= IN_A_ROW:
+            parts = ", ".join(f"{name} = {value.item():g}" for name, value in learner.outcome.parts.items())
+            rate = learner.optimiser.param_groups[0]["lr"]
+            raise Refusal(
+                f"Training diverged: at step {learner.step} the gradient was not finite for the {self.in_a_row}th time in a row ({parts}). "
+                f"Most likely the learning rate (now {rate:.2g}) is too high: lower optimiser.rate (sfumato find-lr suggests one), "
+                f"or go on from the last good state with a lower one. Items of this batch: {learner.batch.items[:8]}."
+            )
+
+    def state(self) -> dict[str, int]:
+        """How many were left out so far."""
+        return {"count": self.count, "in_a_row": self.in_a_row}
+
+    def load_state(self, state: dict[str, int]) -> None:
+        """Take up what `state` gave."""
+        self.count, self.in_a_row = state["count"], state["in_a_row"]
+
+
+class WatchDivergence(Callback):
+    """Say it, and stop, when the loss climbs far above where it began: the rate is too high, though all is still finite."""
+
+    def __init__(self, *, factor: float = 4.0, window: int = 30) -> None:
+        self.factor, self.window = factor, window
+        self.first: float = math.nan  # mean of the first losses
+        self.recent: float = math.nan  # moving average
+        self.seen = 0
+
+    def after_update(self, learner: Learner) -> None:
+        """Compare a moving average of the loss with the start's."""
+        loss = learner.outcome.loss.item()
+        self.seen += 1
+        self.first = loss if self.seen == 1 else self.first + (loss - self.first) / self.seen if self.seen <= self.window else self.first
+        self.recent = loss if self.seen == 1 else self.recent + (loss - self.recent) / min(self.seen, self.window)
+        if self.seen > self.window and self.recent > self.factor * self.first:
+            rate = learner.optimiser.param_groups[0]["lr"]
+            raise Refusal(
+                f"Training diverges: at step {learner.step} the loss stands at {self.recent:.3g}, {self.recent / self.first:.1f} times where it began. "
+                f"The learning rate (now {rate:.2g}) is too high: lower optimiser.rate (sfumato find-lr suggests one)."
+            )
+
+    def state(self) -> dict[str, float]:
+        """Where the loss began and where it stands."""
+        return {"first": self.first, "recent": self.recent, "seen": self.seen}
+
+    def load_state(self, state: dict[str, float]) -> None:
+        """Take up what `state` gave."""
+        self.first, self.recent, self.seen = state["first"], state["recent"], int(state["seen"])

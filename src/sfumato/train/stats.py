@@ -1,0 +1,114 @@
+"""What a run writes down as it goes: one JSON a line, and a progress bar with the time left."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Callable
+from typing import Any
+
+from sfumato.core.progress import Progress
+from sfumato.train.callback import Callback
+from sfumato.train.learner import Learner
+from sfumato.train.nonfinite import SkipNonFinite
+from sfumato.train.run import Run
+
+
+class Stats(Callback):
+    """Append steps and validations to stats.jsonl.  A resumed run cuts off what came after its state."""
+
+    follows = (SkipNonFinite,)
+
+    def __init__(self, run: Run, *, every: int = 10):
+        self.run, self.every = run, every
+        self.lines: list[str] = []
+        self.length = 0  # bytes of the file that belong to this run's past
+        self.sums: dict[str, float] = {}
+        self.count = 0
+        self.flushed = time.monotonic()
+
+    def before_fit(self, learner: Learner) -> None:
+        """Nothing is open between writes, so a kill leaves at most half a line."""
+        self.run.stats.touch()
+
+    def after_update(self, learner: Learner) -> None:
+        """Sum, and write a line every few steps."""
+        for name, value in {"loss": learner.outcome.loss, **learner.outcome.parts}.items():
+            self.sums[name] = self.sums.get(name, 0.0) + value.item()
+        self.count += 1
+        if self.count >= self.every:
+            means = {name: total / self.count for name, total in self.sums.items()}
+            self.add(learner, "step", loss=means.pop("loss"), parts=means, rate=learner.optimiser.param_groups[0]["lr"])
+            self.sums, self.count = {}, 0
+            if time.monotonic() - self.flushed > 5:
+                self.flush()
+
+    def add(self, learner: Learner, kind: str, **values: Any) -> None:
+        """One line."""
+        row = {"kind": kind, "step": learner.step, "epoch": learner.epoch, "seconds": round(learner.spent, 3), **values}
+        self.lines.append(json.dumps(row) + "\n")
+
+    def after_phase(self, learner: Learner) -> None:
+        """What stands is written."""
+        self.flush()
+
+    def after_fit(self, learner: Learner) -> None:
+        """Likewise at the end."""
+        self.flush()
+
+    def flush(self) -> None:
+        """Append what was gathered."""
+        if self.lines:
+            with open(self.run.stats, "ab") as file:
+                file.write("".join(self.lines).encode())
+                self.length = file.tell()
+            self.lines = []
+        self.flushed = time.monotonic()
+
+    def state(self) -> dict[str, Any]:
+        """Where the file ends for this state; what was not written yet is written first."""
+        self.flush()
+        return {"length": self.length, "sums": dict(self.sums), "count": self.count}
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        """Cut the file back to the state's length."""
+        self.length, self.sums, self.count = state["length"], dict(state["sums"]), state["count"]
+        if self.run.stats.stat().st_size > self.length:
+            os.truncate(self.run.stats, self.length)
+
+
+class ShowProgress(Callback):
+    """A bar with the loss and the time left; plain lines where there is no terminal."""
+
+    TICKS = 1000  # the bar's length: progress is a share, whatever the budget is counted in
+
+    def __init__(self, what: str = "training", *, scores: Callable[[], str] = lambda: ""):
+        self.what, self.scores = what, scores
+        self.bar: Progress | None = None
+        self.shown = 0
+        self.when = 0.0
+
+    def before_phase(self, learner: Learner) -> None:
+        """Opened late, so that a refusal before the first step is not drawn over."""
+        if self.bar is None:
+            self.bar = Progress(self.TICKS, self.what)
+            self.bar.__enter__()
+
+    def after_batch(self, learner: Learner) -> None:
+        """At most ten times a second."""
+        now = time.monotonic()
+        if self.bar is None or learner.phase != "train" or now - self.when < 0.1:
+            return
+        self.when = now
+        ticks = int(learner.progress * self.TICKS)
+        self.bar.advance(ticks - self.shown, note=f"step {learner.step}  loss {learner.outcome.loss.item():.4f}  {self.scores()}".rstrip())
+        self.shown = ticks
+
+    def after_fit(self, learner: Learner) -> None:
+        """The bar is closed, however the run ended."""
+        if self.bar is not None:
+            if learner.stopped is None:
+                self.bar.advance(self.TICKS - self.shown)
+            self.bar.__exit__(None, None, None)
+            self.bar = None
