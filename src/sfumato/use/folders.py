@@ -1,0 +1,199 @@
+"""One function over a tree of pictures: mirrored folders, progress, what is done is skipped, a bad file stops nothing."""
+
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from sfumato.core.errors import DONE, INTERRUPTED, PARTLY, REFUSED, Refusal
+from sfumato.core.progress import Progress
+from sfumato.data.find import PICTURE_SUFFIXES, find_pictures
+from sfumato.use.manifest import Manifest
+from sfumato.use.workers import Action, Answer, Job, attempt, in_processes
+
+ALREADY = "a file stands there already that no earlier run recorded; move it away, or ask for existing files to be replaced"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Summary:
+    """What became of a tree of files."""
+
+    out: Path
+    done: int  # files written
+    skipped: int  # files that an earlier run had written from the same bytes with the same options
+    failed: tuple[tuple[Path, str], ...]  # input and reason
+    ignored: int = 0  # files that are no pictures by their names
+    interrupted: bool = False
+    left: int = 0  # files not reached when interrupted
+    results: Mapping[str, Mapping[str, Any] | None] = field(
+        default_factory=dict
+    )  # by output, relative to `out`: what the action said, now or then
+
+    @property
+    def exit_code(self) -> int:
+        """0 all done, 3 some files failed, 2 nothing could be done, 130 interrupted."""
+        if self.interrupted:
+            return INTERRUPTED
+        if not self.failed:
+            return DONE
+        return PARTLY if self.done + self.skipped else REFUSED
+
+    def sentence(self) -> str:
+        """The last words: how many were done, skipped, failed and why, and where the rest is."""
+        parts = [f"{_count(self.done, 'file')} done"]
+        parts += [f"{self.skipped} skipped (done before)"] if self.skipped else []
+        parts += [f"{len(self.failed)} failed"] if self.failed else []
+        parts += [f"{self.left} not reached"] if self.left else []
+        ignored = f" {_count(self.ignored, 'other file')} left alone." if self.ignored else ""
+        stopped = " Interrupted; the same command goes on from here." if self.interrupted else ""
+        named = "".join(f"\n  {path}: {reason}" for path, reason in self.failed)
+        return f"{', '.join(parts)}, in {self.out}.{ignored}{stopped}{named}"
+
+
+def over(
+    source: Path,
+    out: Path,
+    action: Action,
+    *,
+    options: str,
+    suffix: str | None = None,
+    existing: Literal["keep", "replace"] = "keep",
+    jobs: int = 1,
+    what: str = "pictures",
+    quiet: bool = False,
+) -> Summary:
+    """Do `action(input, output)` to a picture, or to every picture of a tree, into a mirrored tree.
+
+    options : everything that an output depends on besides its input, as text; what an earlier run made with the same is skipped.
+    suffix : of the outputs, like ".png"; None keeps each input's own.
+    existing : "keep" skips what is done, and fails where a file stands that no run recorded; "replace" does everything again.
+    jobs : processes; above 1 `action` must be picklable (a frozen dataclass with `__call__`), for it travels to each of them once.
+    A single picture may be given a file as `out`: there is no record then, and a file that stands there is replaced.
+    Refuses an `out` at or inside `source`, an output that would fall on an input, and two inputs with one output.
+    Ctrl-C keeps what is done, and the summary says so.
+    """
+    source, out = Path(source), Path(out)
+    if not source.exists():
+        raise Refusal(f"There is no file or folder {source}.")
+    if source.is_file() and out.suffix.lower() in PICTURE_SUFFIXES and not out.is_dir():
+        return _single(source, out, action)
+    planned = _plan(source, out, suffix)
+    with Manifest(out, options) as manifest:
+        record = _Record(manifest)
+        todo = record.sort_out(planned, existing)
+        interrupted = False
+        with Progress(len(todo), what, quiet=quiet) as bar:
+            begun = record.begin(todo)
+            try:
+                for job, answer in in_processes(action, begun, jobs) if jobs > 1 else _here(action, begun):
+                    record.take(job, answer)
+                    bar.advance(1, note=job.name)
+            except KeyboardInterrupt:
+                interrupted = True
+    return record.summary(out, ignored=_others(source), interrupted=interrupted)
+
+
+def _single(source: Path, out: Path, action: Action) -> Summary:
+    if out.exists() and out.samefile(source):
+        raise Refusal(f"{out} is the input itself. Give the output another name or folder.")
+    answer = attempt(action, Job(source, out, out.name))
+    failed = ((source, answer.error),) if answer.error else ()
+    return Summary(out=out.parent, done=1 - len(failed), skipped=0, failed=failed, results={out.name: answer.result})
+
+
+def _plan(source: Path, out: Path, suffix: str | None) -> list[Job]:
+    """Which input becomes which output, in the order in which they were found."""
+    root = source if source.is_dir() else source.parent
+    found = find_pictures(source, cache=False) if source.is_dir() else [source]
+    if source.is_dir() and out.resolve().is_relative_to(source.resolve()):
+        raise Refusal(f"The output folder {out} lies inside the input {source}, so outputs would become inputs. Choose one outside it.")
+    inputs = {path.resolve() for path in found}
+    planned: dict[str, Job] = {}
+    for path in found:
+        relative = path.relative_to(root)
+        name = (relative if suffix is None else relative.with_suffix(suffix)).as_posix()
+        job = Job(path, out / name, name)
+        if name in planned:
+            raise Refusal(f"{planned[name].source} and {path} would both become {job.target}. Rename one of them, or keep their suffixes.")
+        if job.target.resolve() in inputs:
+            raise Refusal(f"The output {job.target} would fall on an input. Choose another output folder than {out}.")
+        planned[name] = job
+    return list(planned.values())
+
+
+class _Record:
+    """What has become of the jobs so far, in memory and in the manifest."""
+
+    def __init__(self, manifest: Manifest):
+        self.manifest = manifest
+        self.done = self.skipped = self.waiting = 0
+        self.failed: list[tuple[Path, str]] = []
+        self.results: dict[str, Mapping[str, Any] | None] = {}
+
+    def sort_out(self, planned: list[Job], existing: Literal["keep", "replace"]) -> list[Job]:
+        """The jobs that must be done."""
+        todo = []
+        for job in planned:
+            try:
+                state = self.manifest.state(job.name, job.source) if existing == "keep" else "fresh"
+            except OSError as error:
+                self.failed.append((job.source, str(error)))
+                continue
+            if state == "same":
+                self.skipped += 1
+                self.results[job.name] = self.manifest.entries[job.name].result
+            elif state == "foreign":
+                self.failed.append((job.source, f"{job.target}: {ALREADY}"))
+            else:
+                todo.append(job)
+        self.waiting = len(todo)
+        return todo
+
+    def begin(self, todo: list[Job]) -> Iterator[Job]:
+        """Hand out the jobs one by one, each noted as begun; one whose input cannot be read fails here."""
+        for job in todo:
+            try:
+                self.manifest.begin(job.name, job.source)
+            except OSError as error:
+                self.take(job, Answer(None, str(error)))
+                continue
+            yield job
+
+    def take(self, job: Job, answer: Answer) -> None:
+        self.waiting -= 1
+        if answer.error:
+            self.failed.append((job.source, answer.error))
+            return
+        self.manifest.finish(job.name, answer.result)
+        self.results[job.name] = answer.result
+        self.done += 1
+
+    def summary(self, out: Path, *, ignored: int, interrupted: bool) -> Summary:
+        return Summary(
+            out=out,
+            done=self.done,
+            skipped=self.skipped,
+            failed=tuple(self.failed),
+            ignored=ignored,
+            interrupted=interrupted,
+            left=self.waiting,
+            results=self.results,
+        )
+
+
+def _here(action: Action, jobs: Iterator[Job]) -> Iterator[tuple[Job, Answer]]:
+    for job in jobs:
+        yield job, attempt(action, job)
+
+
+def _others(source: Path) -> int:
+    """Files of a tree that are no pictures by their names; hidden ones do not count."""
+    if source.is_file():
+        return 0
+    names = (Path(name) for _, _, files in os.walk(source) for name in files)
+    return sum(name.suffix.lower() not in PICTURE_SUFFIXES for name in names if not name.name.startswith("."))
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"

@@ -1,0 +1,101 @@
+"""What earlier runs did into a folder: one JSON line a file, appended as soon as the file is done, so a kill loses no other."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Literal, Self, TextIO
+
+from sfumato.core.files import digest, write_text
+
+NAME = ".sfumato-manifest.jsonl"
+
+State = Literal["fresh", "same", "changed", "foreign"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """One output: from which bytes and with which options it was made, or was begun to be made."""
+
+    name: str  # of the output, relative to the folder, with forward slashes
+    options: str  # digest of the options
+    size: int  # bytes of the input
+    time: int  # ns, when the input changed last
+    input: str  # digest of the input's bytes
+    output: int = -1  # bytes of the output; -1: begun and never finished
+    result: Mapping[str, Any] | None = None  # what the action had to say
+
+
+class Manifest:
+    """The record of one output folder.  A context manager: what later lines overrule goes away on entering and on leaving."""
+
+    def __init__(self, folder: Path, options: str):
+        self.path = folder / NAME
+        self.folder = folder
+        self.options = digest(options.encode())
+        self.entries = _read(self.path)
+        self._lines: TextIO | None = None
+
+    def __enter__(self) -> Self:
+        self._rewrite()  # also takes away a last line that a kill cut short, to which the next one would be glued
+        self._lines = self.path.open("a", encoding="ascii")
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        if self._lines is not None:
+            self._lines.close()
+        self._rewrite()
+
+    def state(self, name: str, source: Path) -> State:
+        """Whether an output is missing, made from these bytes with these options, made from others, or not made by a run of ours."""
+        target, entry = self.folder / name, self.entries.get(name)
+        if not target.exists():
+            return "fresh"
+        if entry is None:
+            return "foreign"
+        now = source.stat()
+        if entry.options != self.options or entry.output != target.stat().st_size or entry.size != now.st_size:
+            return "changed"
+        if entry.time == now.st_mtime_ns:
+            return "same"
+        if entry.input != digest(source.read_bytes()):
+            return "changed"
+        self._note(replace(entry, time=now.st_mtime_ns))  # touched or copied, but the same bytes: do not read them again next time
+        return "same"
+
+    def begin(self, name: str, source: Path) -> None:
+        """Note that an output is ours, so that what a kill leaves behind is known and redone."""
+        now = source.stat()  # before the bytes: if they change while they are read, the next run sees another time
+        read = digest(source.read_bytes())
+        self._note(Entry(name=name, options=self.options, size=now.st_size, time=now.st_mtime_ns, input=read))
+
+    def finish(self, name: str, result: Mapping[str, Any] | None) -> None:
+        """Note that an output that was begun is whole."""
+        self._note(replace(self.entries[name], output=(self.folder / name).stat().st_size, result=result))
+
+    def _note(self, entry: Entry) -> None:
+        self.entries[entry.name] = entry
+        if self._lines is not None:
+            self._lines.write(_line(entry))
+            self._lines.flush()
+
+    def _rewrite(self) -> None:
+        write_text(self.path, "".join(_line(entry) for _, entry in sorted(self.entries.items())))
+
+
+def _line(entry: Entry) -> str:
+    return json.dumps(asdict(entry), sort_keys=True, default=str) + "\n"  # ASCII, for a name may hold bytes that are no text
+
+
+def _read(path: Path) -> dict[str, Entry]:
+    """A line that a kill cut short, or that is not ours, counts as not written."""
+    entries: dict[str, Entry] = {}
+    text = path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
+    for line in text.splitlines():
+        try:
+            entry = Entry(**json.loads(line))
+        except (ValueError, TypeError):
+            continue
+        entries[entry.name] = entry
+    return entries

@@ -1,0 +1,146 @@
+"""Jobs on files, here or in processes.  Paths and one picklable action cross the border; a process that dies costs its own file only."""
+
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable, Generator, Iterator, Mapping
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from multiprocessing import get_context, parent_process
+from pathlib import Path
+from typing import Any
+
+from sfumato.core.errors import Refusal
+
+Action = Callable[[Path, Path], Mapping[str, Any] | None]  # reads the first, writes the second whole or not at all
+
+DIED = "the process that worked on it died, most likely for want of memory"
+
+
+@dataclass(frozen=True)
+class Job:
+    """One input and its output; the name is the output's, relative to its folder, with forward slashes."""
+
+    source: Path
+    target: Path
+    name: str
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the action said, or why it failed (empty: it did not)."""
+
+    result: Mapping[str, Any] | None
+    error: str = ""
+
+
+def attempt(action: Action, job: Job) -> Answer:
+    """Do one job; whatever goes wrong with it becomes a reason, for the other files must be done."""
+    try:
+        job.target.parent.mkdir(parents=True, exist_ok=True)
+        result = action(job.source, job.target)
+    except Refusal as refusal:
+        return Answer(None, str(refusal) or "refused")
+    except Exception as error:
+        return Answer(None, f"{type(error).__name__}: {error}")
+    return Answer(result) if job.target.exists() else Answer(None, "nothing was written")
+
+
+def in_processes(action: Action, jobs: Iterator[Job], count: int) -> Iterator[tuple[Job, Answer]]:
+    """Do jobs in `count` fresh processes; answers come as they are ready.
+
+    When a process dies, everything under way is lost with it: each of those is then tried again alone, so that the guilty one is found.
+    On Ctrl-C what is under way is finished and handed out, then KeyboardInterrupt goes on.
+    """
+    suspects = yield from _until_death(action, jobs, count)
+    while suspects:
+        for job in suspects:
+            yield job, _alone(action, job)
+        suspects = yield from _until_death(action, jobs, count)
+
+
+def _until_death(action: Action, jobs: Iterator[Job], count: int) -> Generator[tuple[Job, Answer], None, list[Job]]:
+    running: dict[Future[Answer], Job] = {}
+    suspects: list[Job] = []
+    with _pool(action, count) as pool:
+        try:
+            pool.submit(_arrive).result()
+        except BrokenProcessPool as error:
+            raise Refusal("The processes that should do the work cannot start; what they said stands above. Try it with one.") from error
+        try:
+            while _feed(pool, jobs, running, suspects, count):
+                ready, _ = wait(running, return_when=FIRST_COMPLETED)
+                yield from _collect([(future, running.pop(future)) for future in ready], suspects)
+        except KeyboardInterrupt:
+            under_way = [(future, job) for future, job in running.items() if not future.cancel()]
+            yield from _collect(under_way, suspects)
+            raise
+    return suspects
+
+
+def _feed(pool: ProcessPoolExecutor, jobs: Iterator[Job], running: dict[Future[Answer], Job], suspects: list[Job], count: int) -> bool:
+    """Keep two jobs a process in hand (more would only delay Ctrl-C); whether any is under way."""
+    while not suspects and len(running) < 2 * count:
+        job = next(jobs, None)
+        if job is None:
+            break
+        try:
+            running[pool.submit(_work, job)] = job
+        except BrokenProcessPool:
+            suspects.append(job)
+    return bool(running)
+
+
+def _collect(finished: list[tuple[Future[Answer], Job]], suspects: list[Job]) -> Iterator[tuple[Job, Answer]]:
+    for future, job in finished:
+        try:
+            answer = future.result()
+        except BrokenProcessPool:
+            suspects.append(job)
+            continue
+        yield job, answer
+
+
+def _alone(action: Action, job: Job) -> Answer:
+    with _pool(action, 1) as pool:
+        try:
+            return pool.submit(_work, job).result()
+        except BrokenProcessPool:
+            return Answer(None, DIED)
+
+
+def _pool(action: Action, count: int) -> ProcessPoolExecutor:
+    return ProcessPoolExecutor(count, mp_context=get_context("spawn"), initializer=_start, initargs=(action,))
+
+
+_action: Action | None = None  # of this worker process: sent once, not with every job
+
+
+def _start(action: Action) -> None:
+    global _action
+    _action = action
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches every process of the terminal; the parent decides
+    threading.Thread(target=_die_with_parent, daemon=True).start()
+    if "cv2" in sys.modules:  # the files are shared out among the processors already
+        sys.modules["cv2"].setNumThreads(1)
+    if "torch" in sys.modules:
+        sys.modules["torch"].set_num_threads(1)
+
+
+def _arrive() -> None:
+    """Nothing, but in a process that has started."""
+
+
+def _die_with_parent() -> None:
+    parent = parent_process()
+    if parent is not None:
+        parent.join()  # returns too when the parent was killed and could tell nobody
+        os._exit(1)
+
+
+def _work(job: Job) -> Answer:
+    if _action is None:
+        raise RuntimeError("A worker was given a file before its action.")
+    return attempt(_action, job)

@@ -1,0 +1,323 @@
+"""One function over a tree of pictures."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from sfumato.core.errors import Refusal
+from sfumato.use import folders
+from sfumato.use.manifest import NAME
+
+
+@dataclass(frozen=True)
+class Turn:
+    """Writes the bytes of the input backwards, after a small text; fails, dies or dawdles over files of certain names."""
+
+    head: str = ""
+    seconds: float = 0
+
+    def __call__(self, source: Path, target: Path) -> dict[str, int]:
+        if source.stem.startswith("bad"):
+            raise Refusal("it is bad")
+        if source.stem.startswith("deadly"):
+            os._exit(9)
+        time.sleep(self.seconds)
+        data = source.read_bytes()
+        target.write_bytes(self.head.encode() + data[::-1])
+        return {"bytes": len(data)}
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    """Four files called pictures in three folders, and one text."""
+    root = tmp_path / "in"
+    for name in ("one.png", "two.jpg", "deep/three.png", "deep/er/four ü 图.png", "notes.txt"):
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(f"bytes of {name}".encode())
+    return root
+
+
+@pytest.fixture
+def out(tmp_path: Path) -> Path:
+    return tmp_path / "out"
+
+
+def over(tree: Path, out: Path, action: Turn = Turn(), **changes: object) -> folders.Summary:
+    return folders.over(tree, out, action, **{"options": "turn", "quiet": True, **changes})  # type: ignore[arg-type]
+
+
+def written(out: Path) -> dict[str, bytes]:
+    return {path.relative_to(out).as_posix(): path.read_bytes() for path in out.rglob("*") if path.is_file() and path.name != NAME}
+
+
+def times(out: Path) -> dict[Path, int]:
+    return {path: path.stat().st_mtime_ns for path in out.rglob("*.*g")}
+
+
+def test_a_tree_is_mirrored(tree, out):
+    over(tree, out)
+    names = ["deep/er/four ü 图.png", "deep/three.png", "one.png", "two.jpg"]
+    assert written(out) == {name: f"bytes of {name}".encode()[::-1] for name in names}
+
+
+def test_the_summary_counts_what_was_done_and_what_was_no_picture(tree, out):
+    summary = over(tree, out)
+    assert (summary.done, summary.skipped, summary.failed, summary.ignored, summary.exit_code) == (4, 0, (), 1, 0)
+
+
+def test_the_summary_keeps_what_the_action_said(tree, out):
+    assert over(tree, out).results["one.png"] == {"bytes": len("bytes of one.png")}
+
+
+def test_outputs_take_the_suffix_that_was_asked_for(tree, out):
+    over(tree, out, suffix=".webp")
+    assert sorted(written(out)) == ["deep/er/four ü 图.webp", "deep/three.webp", "one.webp", "two.webp"]
+
+
+def test_processes_write_what_one_process_writes(tree, out, tmp_path):
+    over(tree, out)
+    over(tree, tmp_path / "other", jobs=2)
+    assert written(tmp_path / "other") == written(out)
+
+
+def test_a_second_run_touches_nothing(tree, out):
+    over(tree, out)
+    before = times(out)
+    summary = over(tree, out)
+    assert (summary.skipped, summary.done, times(out)) == (4, 0, before)
+
+
+def test_a_second_run_still_knows_what_the_action_said(tree, out):
+    assert over(tree, out).results == over(tree, out).results
+
+
+def test_other_options_do_all_again(tree, out):
+    over(tree, out)
+    assert over(tree, out, Turn("new"), options="turn new").done == 4
+
+
+def test_a_changed_picture_is_done_again_even_when_its_size_stays(tree, out):
+    over(tree, out)
+    (tree / "one.png").write_bytes(b"BYTES of one.png")
+    assert (over(tree, out).done, (out / "one.png").read_bytes()) == (1, b"gnp.eno fo SETYB")
+
+
+def test_a_picture_that_was_only_touched_is_skipped(tree, out):
+    over(tree, out)
+    os.utime(tree / "one.png", (1, 1))
+    assert over(tree, out).skipped == 4
+
+
+def test_an_output_that_was_deleted_or_cut_short_is_made_again(tree, out):
+    over(tree, out)
+    (out / "one.png").unlink()
+    (out / "two.jpg").write_bytes(b"")
+    assert over(tree, out).done == 2
+
+
+def test_a_file_that_no_run_recorded_is_never_overwritten(tree, out):
+    out.mkdir()
+    (out / "one.png").write_bytes(b"a person's own")
+    summary = over(tree, out)
+    assert ((out / "one.png").read_bytes(), summary.done, summary.exit_code) == (b"a person's own", 3, 3)
+
+
+def test_replace_overwrites_whatever_stands_there(tree, out):
+    out.mkdir()
+    (out / "one.png").write_bytes(b"old")
+    assert over(tree, out, existing="replace").done == 4
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_one_bad_file_stops_no_other(tree, out, jobs):
+    (tree / "bad.png").write_bytes(b"")
+    summary = over(tree, out, jobs=jobs)
+    assert (summary.done, summary.failed, summary.exit_code) == (4, ((tree / "bad.png", "it is bad"),), 3)
+
+
+def test_a_failed_file_leaves_no_output_and_is_tried_again(tree, out):
+    (tree / "bad.png").write_bytes(b"")
+    over(tree, out)
+    assert (len(over(tree, out).failed), (out / "bad.png").exists()) == (1, False)
+
+
+def test_nothing_but_bad_files_is_status_two(tree, out):
+    bad = tree.parent / "bad"
+    bad.mkdir()
+    (bad / "bad.png").write_bytes(b"")
+    assert over(bad, out).exit_code == 2
+
+
+def test_a_file_that_kills_its_process_is_named_and_all_others_are_done(tree, out):
+    (tree / "deadly.png").write_bytes(b"")
+    summary = over(tree, out, jobs=2)
+    assert (summary.done, [path.name for path, _ in summary.failed]) == (4, ["deadly.png"])
+
+
+def test_the_last_words_name_every_failed_file_with_its_reason(tree, out):
+    (tree / "bad.png").write_bytes(b"")
+    sentence = over(tree, out).sentence()
+    assert sentence == f"4 files done, 1 failed, in {out}. 1 other file left alone.\n  {tree / 'bad.png'}: it is bad"
+
+
+def test_an_action_that_writes_nothing_has_failed(tree, out):
+    assert folders.over(tree, out, lambda source, target: None, options="", quiet=True).exit_code == 2
+
+
+def test_control_c_keeps_what_is_done(tree, out):
+    def stop_at_third(source: Path, target: Path) -> None:
+        if len(written(out)) == 2:
+            raise KeyboardInterrupt
+        target.write_bytes(b"done")
+
+    summary = folders.over(tree, out, stop_at_third, options="turn", quiet=True)
+    assert (summary.done, summary.left, summary.exit_code) == (2, 2, 130)
+
+
+def test_after_control_c_the_same_command_does_only_the_rest(tree, out):
+    test_control_c_keeps_what_is_done(tree, out)
+    summary = over(tree, out)
+    assert (summary.skipped, summary.done) == (2, 2)
+
+
+RUN = """
+import sys, pathlib
+sys.path[:0] = [{tests!r}, *{path!r}]
+from test_folders import Turn, over
+if __name__ == "__main__":
+    summary = over(pathlib.Path({tree!r}), pathlib.Path({out!r}), Turn(seconds={seconds}), jobs={jobs})
+    sys.exit(summary.exit_code)
+"""
+
+
+def start(tree: Path, out: Path, tmp_path: Path, *, jobs: int, seconds: float) -> "subprocess.Popen[bytes]":
+    script = tmp_path / "run.py"
+    script.write_text(RUN.format(tests=str(Path(__file__).parent), path=sys.path, tree=str(tree), out=str(out), jobs=jobs, seconds=seconds))
+    run = subprocess.Popen([sys.executable, str(script)], start_new_session=True)
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline and len(finished(out)) < 2:
+        time.sleep(0.02)
+    return run
+
+
+def finished(out: Path) -> list[str]:
+    lines = (out / NAME).read_text().splitlines() if (out / NAME).exists() else []
+    return sorted({entry["name"] for entry in map(json.loads, lines) if entry["output"] >= 0})
+
+
+@pytest.fixture
+def many(tmp_path: Path) -> Path:
+    root = tmp_path / "many"
+    root.mkdir()
+    for number in range(30):
+        (root / f"{number}.png").write_bytes(f"picture {number}".encode())
+    return root
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_after_a_kill_the_same_command_leaves_what_was_finished_untouched(many, out, tmp_path, jobs):
+    run = start(many, out, tmp_path, jobs=jobs, seconds=0.1)
+    os.killpg(run.pid, signal.SIGKILL)
+    run.wait()
+    kept = {out / name: (out / name).stat().st_mtime_ns for name in finished(out)}
+    summary = over(many, out)
+    assert (2 <= len(kept) < 30, summary.skipped, {path: path.stat().st_mtime_ns for path in kept}) == (True, len(kept), kept)
+
+
+def test_control_c_reaches_processes_in_a_terminal_and_all_that_was_done_counts(many, out, tmp_path):
+    run = start(many, out, tmp_path, jobs=2, seconds=0.1)
+    os.killpg(run.pid, signal.SIGINT)
+    status = run.wait(timeout=20)
+    assert (status, sorted(written(out))) == (130, finished(out))
+
+
+def test_workers_die_with_a_parent_that_was_killed(many, out, tmp_path):
+    run = start(many, out, tmp_path, jobs=2, seconds=0.3)
+    children = [int(child) for child in Path(f"/proc/{run.pid}/task/{run.pid}/children").read_text().split()]
+    run.kill()
+    run.wait()
+    deadline = time.monotonic() + 10
+    while time.monotonic() < deadline and any(alive(child) for child in children):
+        time.sleep(0.05)
+    assert not any(alive(child) for child in children)
+
+
+def alive(process: int) -> bool:
+    status = Path(f"/proc/{process}/stat")
+    return status.exists() and status.read_text().rpartition(")")[2].split()[0] != "Z"
+
+
+if sys.platform != "linux":  # it looks into /proc
+    del test_workers_die_with_a_parent_that_was_killed
+
+
+def test_a_manifest_with_a_torn_last_line_loses_only_that_line(tree, out):
+    over(tree, out)
+    record = out / NAME
+    record.write_text(record.read_text()[:-20])
+    assert over(tree, out).skipped == 3
+
+
+def test_an_output_folder_inside_the_input_is_refused(tree):
+    with pytest.raises(Refusal, match="lies inside the input"):
+        over(tree, tree / "out")
+
+
+def test_the_input_folder_as_output_is_refused(tree):
+    with pytest.raises(Refusal, match="lies inside the input"):
+        over(tree, tree)
+
+
+def test_an_output_that_would_fall_on_an_input_is_refused(tmp_path):
+    (tmp_path / "in/in").mkdir(parents=True)
+    for name in ("in/x.png", "in/in/x.png"):
+        (tmp_path / name).write_bytes(b"x")
+    with pytest.raises(Refusal, match="fall on an input"):
+        over(tmp_path / "in", tmp_path)
+
+
+def test_two_inputs_with_one_output_are_refused_by_name(tree, out):
+    shutil.copy(tree / "one.png", tree / "one.jpg")
+    with pytest.raises(Refusal, match=r"one\.jpg and .*one\.png would both become"):
+        over(tree, out, suffix=".png")
+
+
+def test_nothing_is_written_when_the_request_is_refused(tree, out):
+    shutil.copy(tree / "one.png", tree / "one.jpg")
+    with pytest.raises(Refusal):
+        over(tree, out, suffix=".png")
+    assert not out.exists()
+
+
+def test_an_input_that_is_not_there_is_refused(tree, out):
+    with pytest.raises(Refusal, match="There is no file or folder"):
+        over(tree / "nowhere", out)
+
+
+def test_one_picture_goes_into_a_folder_with_its_record(tree, out):
+    over(tree / "one.png", out)
+    assert over(tree / "one.png", out).skipped == 1
+
+
+def test_one_picture_goes_to_the_file_that_was_named(tree, out):
+    summary = over(tree / "one.png", out / "result.png")
+    assert (summary.exit_code, sorted(path.name for path in out.iterdir())) == (0, ["result.png"])
+
+
+def test_one_bad_picture_is_status_two(tree, out):
+    (tree / "bad.png").write_bytes(b"")
+    assert over(tree / "bad.png", out / "result.png").exit_code == 2
+
+
+def test_one_picture_is_not_written_over_itself(tree):
+    with pytest.raises(Refusal, match="the input itself"):
+        over(tree / "one.png", tree / "one.png")
