@@ -1,0 +1,215 @@
+"""Pictures of any size through a network that sees a piece at a time, without a seam.
+
+Every tile is seen with real pixels around it (reflected ones beyond the picture), of which the results are thrown away; what is left
+overlaps its neighbours and is blended over.  Blending is `old + weight * (new - old)`: weights sum to 1 by construction, and where two
+tiles agree nothing is rounded.  Tiles start on multiples of the network's stride, so each sees the grid that the whole picture would.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from math import ceil, isqrt
+from typing import Self
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from sfumato.core.errors import Refusal
+from sfumato.core.levels import Unit
+
+Patchwise = Callable[[Unit], Unit]  # float32 (H, W, C) -> float32 (H * enlarges, W * enlarges, C')
+Watch = Callable[[int, int], None]  # px done, px in all
+
+SMALLEST = 16  # px; a tile that does not fit in memory is halved down to this
+SHARE = 0.5  # of free memory that tiles may fill: allocators keep pieces, and others work on this machine too
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tiles:
+    """How a large picture is cut: pieces of equal size that overlap.  The network sees side + 2 * margin px."""
+
+    side: int = 512  # px of a tile, at most; tiles are made equal, so usually a little smaller
+    margin: int = 32  # px of context around a tile, at least; the network's reach says how many it needs
+    stride: int = 8  # px; whatever the network is given starts on a multiple of it and is a multiple of it in size
+    overlap: int = 16  # px that neighbours share and blend, at least; never more than half a tile
+    splits: bool = True  # whether a picture may be cut at all; False: the whole picture with its margin, whatever `side` says
+
+    def __post_init__(self) -> None:
+        if self.side < 1 or self.stride < 1 or self.margin < 0 or self.overlap < 0:
+            raise Refusal(
+                f"Tiles need a side and a stride of at least 1 px, a margin and an overlap of at least 0, "
+                f"but were given {self.side}, {self.stride}, {self.margin}, {self.overlap}."
+            )
+
+    @classmethod
+    def fitting(cls, height: int, width: int, reach: int, stride: int, bytes_per_pixel: float, free_bytes: float) -> Self:
+        """The largest tiles that fit in memory, the whole picture where it fits.
+
+        reach : px that the network looks in each direction.  bytes_per_pixel : what it takes while it works, per pixel that it sees.
+        """
+        margin = _up(reach, stride)
+        room = SHARE * free_bytes / bytes_per_pixel  # px that may be seen at once
+        if (_up(height, stride) + 2 * margin) * (_up(width, stride) + 2 * margin) <= room:
+            return cls(side=_up(max(height, width), stride), margin=margin, stride=stride)
+        side = (isqrt(int(room)) - 2 * margin) // stride * stride
+        return cls(side=max(side, _up(SMALLEST, stride)), margin=margin, stride=stride)
+
+
+def ignore(done: int, total: int) -> None:
+    """Watch nothing."""
+
+
+def restore(pixels: Unit, patchwise: Patchwise, tiles: Tiles, *, enlarges: int = 1, watch: Watch = ignore) -> Unit:
+    """Run a network over one picture of any size.  float32 (H, W, C) -> (H * enlarges, W * enlarges, C'), on the CPU.
+
+    A tile that does not fit in memory is cut in halves and done again, and so are the tiles after it; what is finished stays.
+    Refuses an empty picture, and gives up in words when the smallest tile does not fit.  Errors other than of memory pass through.
+    """
+    if pixels.ndim != 3 or pixels.size == 0:
+        raise Refusal(f"A picture has height, width and channels, but this one is {pixels.shape}.")
+    height, width = pixels.shape[:2]
+    work = _Work(pixels, patchwise, tiles, enlarges, watch)
+    whole = work.region(Span(0, _up(height, tiles.stride)), Span(0, _up(width, tiles.stride)))
+    return whole[: height * enlarges, : width * enlarges]
+
+
+@dataclass(frozen=True)
+class Span:
+    """A stretch of rows or columns, from start up to stop."""
+
+    start: int
+    stop: int
+
+    @property
+    def size(self) -> int:
+        return self.stop - self.start
+
+
+def spans(whole: Span, side: int, overlap: int, stride: int) -> list[Span]:
+    """Cut a stretch into the fewest spans of at most `side` px, all of one size, that overlap by at least `overlap`.
+
+    Starts and sizes are multiples of `stride`, if those of the stretch are.
+    """
+    side = max(stride, side // stride * stride)
+    overlap = min(_up(overlap, stride), side // 2 // stride * stride)
+    if whole.size <= side:
+        return [whole]
+    count = ceil((whole.size - overlap) / (side - overlap))
+    size = _up(ceil((whole.size + (count - 1) * overlap) / count), stride)
+    steps = (whole.size - size) // stride
+    starts = [whole.start + steps * number // (count - 1) * stride for number in range(count)]
+    return [Span(start, start + size) for start in starts]
+
+
+class _Work:
+    """One picture on its way through a network; remembers how large a tile may be."""
+
+    def __init__(self, pixels: Unit, patchwise: Patchwise, tiles: Tiles, enlarges: int, watch: Watch):
+        self.pixels, self.patchwise, self.tiles, self.enlarges, self.watch = pixels, patchwise, tiles, enlarges, watch
+        self.margin = _up(tiles.margin, tiles.stride)
+        self.side = tiles.side if tiles.splits else max(_up(length, tiles.stride) for length in pixels.shape[:2])
+        self.done = 0
+
+    def region(self, rows: Span, columns: Span) -> Unit:
+        """A stretch of the picture, in one tile or in several."""
+        return _blended(self._strips(rows, columns), rows, axis=0, scale=self.enlarges)
+
+    def _strips(self, rows: Span, columns: Span) -> Iterator[tuple[Span, Unit]]:
+        for row in self._cut(rows):
+            yield row, _blended(self._tiles(row, columns), columns, axis=1, scale=self.enlarges)
+
+    def _tiles(self, row: Span, columns: Span) -> Iterator[tuple[Span, Unit]]:
+        for column in self._cut(columns):
+            yield column, self._tile(row, column)
+
+    def _cut(self, whole: Span) -> list[Span]:
+        return spans(whole, self.side, self.tiles.overlap, self.tiles.stride)
+
+    def _tile(self, rows: Span, columns: Span) -> Unit:
+        if max(rows.size, columns.size) > self.side:  # an earlier tile of this size did not fit
+            return self.region(rows, columns)
+        repaired = self._seen(rows, columns)
+        if repaired is not None:
+            self.done += rows.size * columns.size
+            self.watch(min(self.done, self._total), self._total)  # overlaps count twice, so the end may come early
+            return repaired
+        self._halve(max(rows.size, columns.size))
+        return self.region(rows, columns)
+
+    @property
+    def _total(self) -> int:
+        height, width = self.pixels.shape[:2]
+        return int(height * width)
+
+    def _seen(self, rows: Span, columns: Span) -> Unit | None:
+        """What the network makes of a tile, or None if there was not enough memory."""
+        height, width = self.pixels.shape[:2]
+        view = self.pixels[np.ix_(_mirrored(rows, self.margin, height), _mirrored(columns, self.margin, width))]
+        try:
+            repaired = self.patchwise(view)
+        except (MemoryError, RuntimeError) as error:
+            if not is_out_of_memory(error):
+                raise
+            return None  # out of this block first: the error's traceback still holds what filled the memory
+        scale = self.enlarges
+        if repaired.ndim != 3 or repaired.shape[:2] != (view.shape[0] * scale, view.shape[1] * scale):
+            raise ValueError(f"A network that enlarges {scale} times was given {view.shape} and returned {repaired.shape}.")
+        cut = self.margin * scale
+        return repaired[cut : cut + rows.size * scale, cut : cut + columns.size * scale]
+
+    def _halve(self, size: int) -> None:
+        smallest = _up(SMALLEST, self.tiles.stride)
+        if size <= smallest or not self.tiles.splits:
+            seen = size + 2 * self.margin
+            piece = f"a tile of {size} px" if self.tiles.splits else "the picture, which this network must see as a whole"
+            raise Refusal(
+                f"There is not enough memory for {piece}: with its context of {self.margin} px the network sees {seen} px at once. "
+                f"Close other programs, use device = 'cpu', a smaller picture or a smaller network."
+            )
+        self.side = max(smallest, size // 2 // self.tiles.stride * self.tiles.stride)
+
+
+def _blended(parts: Iterator[tuple[Span, Unit]], whole: Span, *, axis: int, scale: int) -> Unit:
+    """Lay overlapping parts into one array, each fading in over what lies there."""
+    laid: Unit | None = None
+    end = whole.start
+    for span, part in parts:
+        if span == whole:
+            return part
+        if laid is None:
+            shape = list(part.shape)
+            shape[axis] = whole.size * scale
+            laid = np.empty(shape, np.float32)
+        place, new = np.moveaxis(laid, axis, 0), np.moveaxis(part, axis, 0)
+        first, shared = (span.start - whole.start) * scale, (end - span.start) * scale
+        old = place[first : first + shared]
+        old += fade(shared)[:, None, None] * (new[:shared] - old)
+        place[first + shared : first + span.size * scale] = new[shared:]
+        end = span.stop
+    if laid is None:
+        raise ValueError("There was nothing to blend.")
+    return laid
+
+
+def fade(width: int) -> NDArray[np.float32]:
+    """Weights of the part that comes in: half a cosine from 0 to 1, so that it and its mirror image sum to 1.  -> (width,)"""
+    return (0.5 - 0.5 * np.cos(np.pi * (np.arange(width) + 0.5) / max(width, 1))).astype(np.float32)
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an error says that memory ran out: by type, or by the words of libraries that have no type for it."""
+    if isinstance(error, MemoryError | torch.OutOfMemoryError):
+        return True
+    words = ("out of memory", "not enough memory", "can't allocate memory")
+    return isinstance(error, RuntimeError) and any(word in str(error).lower() for word in words)
+
+
+def _mirrored(span: Span, margin: int, length: int) -> NDArray[np.intp]:
+    """Where each row of a view comes from: reflected at the picture's borders without repeating them, as often as need be."""
+    period = max(1, 2 * (length - 1))
+    place = np.arange(span.start - margin, span.stop + margin) % period
+    return np.minimum(place, period - place)
+
+
+def _up(length: int, stride: int) -> int:
+    return -(-length // stride) * stride
