@@ -1,0 +1,41 @@
+"""A run folder belongs to one process at a time."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from sfumato.core import locks
+from sfumato.core.errors import Refusal
+
+HOLD = "import sys, time; from pathlib import Path; from sfumato.core import locks\nwith locks.owned(Path(sys.argv[1])): print('held', flush=True); time.sleep(60)"
+
+
+def test_a_second_owner_is_refused_with_the_first_ones_name(tmp_path: Path) -> None:
+    with locks.owned(tmp_path / "run"), pytest.raises(Refusal, match=f"process {os.getpid()} on "), locks.owned(tmp_path / "run"):
+        pass
+
+
+def test_a_run_is_free_again_after_its_block(tmp_path: Path) -> None:
+    with locks.owned(tmp_path / "run"):
+        assert locks.is_owned(tmp_path / "run")
+    assert not locks.is_owned(tmp_path / "run")
+
+
+def test_asking_who_owns_a_folder_leaves_no_file_in_it(tmp_path: Path) -> None:
+    assert not locks.is_owned(tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(os.name == "nt", reason="SIGKILL is not known there")
+def test_the_lock_of_a_killed_process_falls(tmp_path: Path) -> None:
+    with subprocess.Popen([sys.executable, "-c", HOLD, str(tmp_path)], stdout=subprocess.PIPE, text=True) as holder:
+        assert holder.stdout is not None and holder.stdout.readline() == "held\n"
+        with pytest.raises(Refusal, match=f"process {holder.pid} "), locks.owned(tmp_path):
+            pass
+        holder.send_signal(signal.SIGKILL)
+    with locks.owned(tmp_path):
+        pass
