@@ -4,6 +4,7 @@ import os
 from dataclasses import dataclass
 from typing import Literal
 
+import psutil
 import torch
 
 from sfumato.core.errors import Refusal
@@ -34,6 +35,13 @@ def resolve(name: str = "auto") -> Choice:
 
 def _there(kind: str) -> bool:
     return {"cuda": torch.cuda.is_available, "mps": torch.backends.mps.is_available, "cpu": lambda: True}[kind]()
+
+
+def free_bytes(device: torch.device) -> int:
+    """Memory that can still be had on a device; on mps and cpu that of the machine."""
+    if device.type == "cuda":
+        return torch.cuda.mem_get_info(device)[0]
+    return int(psutil.virtual_memory().available)
 
 
 def cores() -> int:

@@ -13,12 +13,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from sfumato.core.errors import Interrupted
+from sfumato.core.progress import say
 from sfumato.core.seed import Seed
 from sfumato.data.batches import Batch, Batches
 from sfumato.train.budget import Budget
@@ -28,14 +29,6 @@ from sfumato.train.precision import Precision
 from sfumato.train.schedules import Schedule
 
 OUT_OF_MEMORY = ("out of memory", "not enough memory", "can't allocate memory")
-
-
-class Held(Protocol):
-    """Held-out batches, always the same."""
-
-    def __iter__(self) -> Any:
-        """Batches for validation."""
-        ...
 
 
 class Learner:
@@ -81,7 +74,7 @@ class Learner:
         self.batch: Batch
         self.outcome: Outcome
         self.skip: str | None = None  # why this update is left out
-        self.gradient_norm: Tensor | None = None
+        self.gradient_norm: Tensor  # of the whole step, before clipping
         self.stopping: str | None = None  # set from outside: stop after this step
         self.stopped: str | None = None
         self.draw = torch.Generator(device)
@@ -169,7 +162,7 @@ class Learner:
         self.optimiser.zero_grad(set_to_none=True)
         if self.device.type == "cuda":
             torch.cuda.empty_cache()
-        print(f"out of memory: each batch of {len(self.batch.items)} is now done in {self.pieces} parts", flush=True)
+        say(f"out of memory: each batch of {len(self.batch.items)} is now done in {self.pieces} parts")
         self._turn()
 
     def validate(self) -> None:

@@ -19,7 +19,6 @@ class SkipNonFinite(Callback):
 
     def after_backward(self, learner: Learner) -> None:
         """One number tells: the norm of all gradients is finite only if every gradient and the loss are."""
-        assert learner.gradient_norm is not None
         if math.isfinite(learner.gradient_norm.item()):
             self.in_a_row = 0
             return

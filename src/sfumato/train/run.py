@@ -85,7 +85,7 @@ class Run:
 def create(folder: Path) -> Run:
     """A new run folder; refused when something stands there."""
     folder = Path(folder)
-    if folder.exists() and (not folder.is_dir() or any(entry.name != ".lock" for entry in folder.iterdir())):
+    if folder.exists() and (not folder.is_dir() or any(entry.name not in (".lock", ".owner") for entry in folder.iterdir())):
         hint = f"Go on with it (sfumato resume {folder})" if Run(folder).recipe.is_file() else "Empty it"
         raise Refusal(f"{folder} is not empty, and a run is never overwritten. {hint}, or give another --out.")
     try:

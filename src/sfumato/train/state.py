@@ -15,6 +15,7 @@ from torch import Tensor
 
 from sfumato.core import files
 from sfumato.core.errors import Refusal
+from sfumato.core.progress import say
 from sfumato.train.callback import Callback
 from sfumato.train.learner import Learner
 from sfumato.train.run import Run
@@ -50,7 +51,7 @@ def newest(run: Run, device: torch.device) -> dict[str, Any] | None:
         try:
             return read(path, device)
         except Refusal as damaged:
-            print(f"{damaged} The one before it is taken.", flush=True)
+            say(f"{damaged} The one before it is taken.")
     if found:
         raise Refusal(f"No state in {run.states} can be read. Start again with another --out.")
     return None

@@ -1,0 +1,103 @@
+"""From pictures to pairs: a crop is spoilt with a margin and then cut, so that crop edges leave no mark and JPEG grids vary."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+from sfumato.core.errors import Refusal
+from sfumato.core.levels import Levels
+from sfumato.core.seed import Seed
+from sfumato.data.batches import Batch, collate
+from sfumato.data.geometry import Erase, Geometry
+from sfumato.data.items import Items
+from sfumato.data.store import Store
+from sfumato.spoil.chain import Chain
+
+JITTER = 16  # px by which the cut wanders: the period of JPEG with halved colour
+
+
+@dataclass(frozen=True, kw_only=True)
+class SpoiltPairs:
+    """Pairs of spoilt and good crops, each drawn by (epoch, index) alone.
+
+    target : a chain that strikes the target as well (photo to drawing), or nothing.
+    margin : px around the crop that are spoilt and cut off; at least the reach of the chains.
+    """
+
+    store: Store
+    chain: Chain
+    target: Chain | None
+    geometry: Geometry
+    erase: Erase | None
+    crop: int
+    margin: int
+    crops_per_picture: int
+    seed: Seed
+
+    def __len__(self) -> int:
+        return len(self.store) * self.crops_per_picture
+
+    def pair(self, epoch: int, index: int) -> tuple[Levels, Levels]:
+        """Input and target, uint8 (crop / enlarges, crop / enlarges, 3) and (crop, crop, 3)."""
+        rng = self.seed.at("pair", epoch, index)
+        number = index // self.crops_per_picture
+        height, width = self.store.sizes[number]
+        plan = self.geometry.draw(rng, height, width, self.crop + 2 * self.margin + JITTER)
+        clean = plan.apply(self.store.window(number, *plan.window))
+        return self._cut(clean, rng)
+
+    def _cut(self, clean: Levels, rng: np.random.Generator) -> tuple[Levels, Levels]:
+        factor = self.chain.enlarges
+        spoilt = self.chain(clean, rng)
+        good = self.target(clean, rng) if self.target else clean
+        top, left = (self.margin // factor + rng.integers(0, JITTER // factor, 2)) * factor
+        inner = spoilt[top // factor :, left // factor :][: self.crop // factor, : self.crop // factor]
+        if self.erase:
+            inner = self.erase(inner, rng)
+        return inner, good[top : top + self.crop, left : left + self.crop]
+
+
+def margin_of(wanted: int | str, *chains: Chain | None) -> int:
+    """The margin a recipe asks for, or the chains' own reach; a smaller one would let crop edges leave a mark."""
+    reach = max((chain.reach for chain in chains if chain), default=0)
+    if isinstance(wanted, int) and wanted < reach:
+        raise Refusal(f"data.margin is {wanted} px, but the chain reaches {reach} px: take margin = 'auto' or at least {reach}.")
+    return reach if wanted == "auto" else int(wanted)
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """Held-out pictures, spoilt the same way in every run with this seed: what validation and previews see."""
+
+    names: tuple[str, ...]
+    inputs: tuple[Levels, ...]
+    targets: tuple[Levels, ...]
+
+    def __iter__(self) -> Iterable[Batch]:  # type: ignore[misc]  # one picture a batch: their sizes differ
+        for index, (spoilt, good) in enumerate(zip(self.inputs, self.targets, strict=True)):
+            yield collate([(spoilt, good, index)])
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+
+def held_out(items: Items, chain: Chain, target: Chain | None, *, seed: Seed, side: int, count: int) -> HeldOut:
+    """The first `count` pictures, cut to their middle of at most `side` px, spoilt without any augmentation."""
+    names, inputs, targets = [], [], []
+    for index in range(min(count, len(items))):
+        clean = centre(items[index].levels(3), side, chain.enlarges)
+        rng = seed.at("held-out", 0, index)
+        inputs.append(chain(clean, rng))
+        targets.append(target(clean, rng) if target else clean)
+        names.append(items[index].name)
+    return HeldOut(tuple(names), tuple(inputs), tuple(targets))
+
+
+def centre(picture: Levels, side: int, multiple: int = 1) -> Levels:
+    """The middle of a picture, at most `side` px in both directions, a multiple of `multiple`."""
+    height, width = (min(side, length) // multiple * multiple for length in picture.shape[:2])
+    top, left = (picture.shape[0] - height) // 2, (picture.shape[1] - width) // 2
+    return np.ascontiguousarray(picture[top : top + height, left : left + width])

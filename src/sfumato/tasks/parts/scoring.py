@@ -1,0 +1,72 @@
+"""Scores of a model on pictures spoilt for the purpose, beside the input's and those of plain filters."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import cv2
+import numpy as np
+
+from sfumato.core.errors import Refusal
+from sfumato.core.levels import Levels, to_unit
+from sfumato.core.progress import track
+from sfumato.metrics import pictures as metrics
+from sfumato.metrics import score
+
+Repair = Callable[[Levels], Levels]
+
+FILTERS: dict[str, Repair] = {
+    "median": lambda picture: _as_stack(cv2.medianBlur(picture, 3), picture),
+    "bilateral": lambda picture: _as_stack(cv2.bilateralFilter(picture, 5, 25, 2), picture),
+}
+
+
+def _as_stack(filtered: Any, like: Levels) -> Levels:
+    return np.asarray(filtered, np.uint8).reshape(like.shape)  # OpenCV drops the axis of a single channel
+
+
+def bicubic(factor: int) -> Repair:
+    """Plain enlargement, what a network that enlarges is compared with."""
+    return lambda picture: _as_stack(
+        cv2.resize(picture, None, fx=factor, fy=factor, interpolation=cv2.INTER_CUBIC),
+        np.empty((picture.shape[0] * factor, picture.shape[1] * factor, picture.shape[2])),
+    )
+
+
+def judge(
+    pairs: Sequence[tuple[str, Levels, Levels]], repair: Repair, *, names: Sequence[str], seed: int, enlarges: int = 1, what: str = "scoring"
+) -> dict[str, Any]:
+    """Scores of input, filters and `repair` over (name, input, target): `protocols`, `rows` with intervals, `pictures`."""
+    if not pairs:
+        raise Refusal("There is no held-out picture to score. Give more pictures, or another data.split.")
+    ways: dict[str, Repair] = {"input": lambda picture: picture, **FILTERS} if enlarges == 1 else {"bicubic": bicubic(enlarges)}
+    ways["restored"] = repair
+    values: dict[str, dict[str, list[float]]] = {way: {name: [] for name in names} for way in ways}
+    for _, spoilt, good in track(pairs, what):
+        truth = to_unit(good)
+        for way, act in ways.items():
+            result = to_unit(act(spoilt))
+            for name in names:
+                values[way][name].append(metrics.metric(name)(result, truth))
+    base = next(iter(ways))
+    return {
+        "protocols": {name: metrics.PROTOCOLS[name] for name in names},
+        "rows": [{"name": way, **_summary(values[way], seed)} for way in ways],
+        "gains": _gains(values[base], values["restored"], seed),
+        "pictures": [
+            {"name": pair[0], base: _one(values[base], index), "restored": _one(values["restored"], index)} for index, pair in enumerate(pairs)
+        ],
+    }
+
+
+def _summary(values: Mapping[str, list[float]], seed: int) -> dict[str, Any]:
+    return {name: score.over_pictures(numbers, protocol=metrics.PROTOCOLS[name], seed=seed).row() for name, numbers in values.items()}
+
+
+def _gains(before: Mapping[str, list[float]], after: Mapping[str, list[float]], seed: int) -> dict[str, Any]:
+    return {name: score.gain(before[name], after[name], protocol=metrics.PROTOCOLS[name], seed=seed).row() for name in before}
+
+
+def _one(values: Mapping[str, list[float]], index: int) -> dict[str, float]:
+    return {name: numbers[index] for name, numbers in values.items()}

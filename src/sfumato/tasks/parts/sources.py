@@ -1,0 +1,73 @@
+"""Where a recipe's pictures come from: folders, or what is built in; and which of them are held out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from sfumato.core.errors import Refusal, unknown
+from sfumato.core.files import digest
+from sfumato.core.seed import Seed
+from sfumato.data import dead_leaves, items, photographs, split
+from sfumato.data.items import Items
+from sfumato.tasks.parts.sections import Data
+
+BUILTIN = "builtin:"
+LEAF_SIDE = 256  # px, sides of a generated scene
+
+
+def gather(data: Data, seed: Seed) -> tuple[Items, Items]:
+    """Training and held-out pictures of all folders together.  Built-in photographs bring their own held-out ones."""
+    train: list[Items] = []
+    valid: list[Items] = []
+    for folder in data.folders:
+        mine, held = _builtin(folder, data, seed) if folder.startswith(BUILTIN) else _folder(Path(folder), data)
+        train.append(mine)
+        valid.append(held)
+    return _together(train), _together(valid)
+
+
+def _together(parts: list[Items]) -> Items:
+    whole = parts[0]
+    for part in parts[1:]:
+        whole = whole.concatenate(part)
+    return whole
+
+
+def _builtin(name: str, data: Data, seed: Seed) -> tuple[Items, Items]:
+    kind = name.removeprefix(BUILTIN)
+    if kind == "photographs":
+        return photographs.items(), photographs.held_out()
+    if kind == "dead-leaves":
+        return dead_leaves.items(data.leaves, LEAF_SIDE, seed.number("dead-leaves")), Items(())
+    raise unknown("built-in source", kind, ("photographs", "dead-leaves"))
+
+
+def _folder(folder: Path, data: Data) -> tuple[Items, Items]:
+    found = items.from_folder(folder)
+    match data.split:
+        case "hash":
+            train, valid = split.by_hash(found, data.valid)
+        case "folder":
+            train, valid = split.by_folder(found, data.valid_folder)
+        case "list":
+            train, valid = split.by_list(found, _lines(Path(data.valid_list)))
+        case "none":
+            train, valid = split.none(found)
+    if not len(train):
+        raise Refusal(
+            f"{folder} holds {len(found)} picture(s), and data.split = {data.split!r} leaves none of them to train on. "
+            "Give more pictures, or data.split = 'none'."
+        )
+    return train, valid
+
+
+def _lines(path: Path) -> list[str]:
+    try:
+        return [line.strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+    except OSError as error:
+        raise Refusal(f"data.valid_list = {str(path)!r} cannot be read: {error.strerror}.") from error
+
+
+def fingerprint(train: Items) -> dict[str, object]:
+    """What a model file keeps of its pictures: how many, and a digest of their names."""
+    return {"pictures": len(train), "names": digest("\n".join(item.name for item in train).encode())[:16]}

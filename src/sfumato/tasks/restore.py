@@ -1,0 +1,460 @@
+"""The task `restore`: a recipe becomes pictures, pairs, network, objective and learner; a model repairs pictures of any size."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import platform
+import resource
+import time
+from dataclasses import dataclass
+from functools import cached_property, partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+import sfumato
+from sfumato.core import devices, files, locks
+from sfumato.core import recipe as recipes
+from sfumato.core.errors import Refusal
+from sfumato.core.progress import say
+from sfumato.core.seed import Seed
+from sfumato.data.batches import Batch, Batches
+from sfumato.data.geometry import Erase, Geometry
+from sfumato.data.items import Items
+from sfumato.data.store import open_store
+from sfumato.losses import pixel
+from sfumato.nets import catalogue as networks
+from sfumato.nets import load as model_files
+from sfumato.nets.load import Contract, Header
+from sfumato.nets.reach import reach
+from sfumato.spoil import grammar
+from sfumato.spoil.chain import Chain
+from sfumato.tasks.parts import pairs, scoring, sources
+from sfumato.tasks.parts.pairs import JITTER, HeldOut, SpoiltPairs
+from sfumato.tasks.parts.restorer import TASK, Restorer, load  # noqa: F401  # `load` is the task's way of using a model
+from sfumato.tasks.parts.watch import Previews, SaveModels, Scores
+from sfumato.tasks.restore_recipe import Loss, Restore
+from sfumato.train import find_rate as rates
+from sfumato.train import run as runs
+from sfumato.train import schedules, state, tune
+from sfumato.train.averages import WeightAverage
+from sfumato.train.budget import Budget
+from sfumato.train.callback import Callback
+from sfumato.train.learner import Learner
+from sfumato.train.nonfinite import SkipNonFinite, WatchDivergence
+from sfumato.train.objective import Outcome
+from sfumato.train.precision import Precision
+from sfumato.train.run import Run
+from sfumato.train.stats import ShowProgress, Stats
+from sfumato.train.stop import StopGently
+from sfumato.train.tune import Tuned
+
+HELD_COUNT = 16  # pictures that are scored while training
+JUDGED = 50  # pictures that are scored whole at the end
+JUDGED_SIDE = 768  # px, at most, of each
+AVERAGE_STEPS = 60  # half-life of the weights' average in steps, where the budget is counted in minutes
+
+
+@dataclass(frozen=True)
+class Difference:
+    """The objective: how far what the network makes of the input is from the target."""
+
+    distance: Any
+    name: str
+
+    def __call__(self, network: nn.Module, batch: Batch, draw: torch.Generator) -> Outcome:
+        """One named part."""
+        outputs: Tensor = network(batch.input)
+        loss = self.distance(outputs, batch.target)
+        return Outcome(loss, {self.name: loss.detach()}, outputs)
+
+
+def objective(loss: Loss) -> Difference:
+    """The loss a recipe asks for."""
+    distances = {"l1": pixel.l1, "mse": pixel.mse, "charbonnier": partial(pixel.charbonnier, epsilon=loss.epsilon)}
+    return Difference(distances[loss.kind], loss.kind)
+
+
+@dataclass(frozen=True)
+class RestoreTask:
+    """What a recipe asks for, made when it is first needed, in the order of the one path."""
+
+    recipe: Restore
+
+    @property
+    def seed(self) -> Seed:
+        """The run's seed."""
+        return Seed(self.recipe.train.seed)
+
+    @cached_property
+    def items(self) -> tuple[Items, Items]:
+        """Training and held-out pictures."""
+        return sources.gather(self.recipe.data, self.seed)
+
+    @cached_property
+    def chain(self) -> Chain:
+        """How inputs are spoilt."""
+        return grammar.parse(self.recipe.spoil.chain, steps_file=_steps_file(self.recipe))
+
+    @cached_property
+    def target_chain(self) -> Chain | None:
+        """How targets are changed, where they are."""
+        text = self.recipe.spoil.target
+        return grammar.parse(text, steps_file=_steps_file(self.recipe)) if text else None
+
+    @cached_property
+    def pairs(self) -> SpoiltPairs:
+        """Training pairs."""
+        data, augment = self.recipe.data, self.recipe.augment
+        margin = pairs.margin_of(data.margin, self.chain, self.target_chain)
+        factor = self.chain.enlarges
+        store = open_store(self.items[0], cache=data.cache, folder=None)
+        return SpoiltPairs(
+            store=store,
+            chain=self.chain,
+            target=self.target_chain,
+            geometry=Geometry(
+                flip=augment.flip,
+                quarter_turns=augment.quarter_turns,
+                rotate=augment.rotate,
+                zoom=augment.zoom,
+                perspective=augment.perspective,
+                pad=augment.pad,
+            ),
+            erase=Erase(chance=augment.erase) if augment.erase else None,
+            crop=data.crop // factor * factor,
+            margin=-(-margin // factor) * factor,
+            crops_per_picture=data.crops_per_picture,
+            seed=self.seed,
+        )
+
+    @cached_property
+    def held(self) -> HeldOut:
+        """Held-out pictures for validation and previews."""
+        previews = self.recipe.previews
+        return pairs.held_out(
+            self.items[1], self.chain, self.target_chain, seed=self.seed, side=previews.side, count=max(HELD_COUNT, previews.count)
+        )
+
+    @cached_property
+    def batches(self) -> Batches:
+        """Training batches."""
+        train = self.recipe.train
+        workers = _workers(train.workers, self.device)
+        return Batches(pairs=self.pairs, batch=train.batch, seed=self.seed, workers=workers)
+
+    @cached_property
+    def device(self) -> torch.device:
+        """Where the network is trained."""
+        return devices.resolve(self.recipe.train.device).device
+
+    @cached_property
+    def network(self) -> nn.Module:
+        """A fresh network from the run's seed, or one with the weights of `start_from`."""
+        if self.recipe.start_from:
+            model = model_files.read(Path(self.recipe.start_from), task=TASK)
+            if model.header.contract.enlarges != self.chain.enlarges:
+                raise Refusal(
+                    f"{self.recipe.start_from} enlarges {model.header.contract.enlarges} times, but the chain asks for {self.chain.enlarges}."
+                )
+            network = model.network
+        else:
+            with torch.random.fork_rng(devices=[]):
+                torch.manual_seed(self.seed.number("network"))
+                network = networks.build(self.network_spec)
+        return network.to(self.device, memory_format=torch.channels_last)
+
+    @cached_property
+    def network_spec(self) -> Any:
+        """Kind and arguments of the network: those of `start_from`, or the recipe's; enlarging as the chain shrinks."""
+        if self.recipe.start_from:
+            kept = model_files.read_header(Path(self.recipe.start_from)).network
+            return networks.specification(str(kept.get("kind")), kept)
+        spec, factor = self.recipe.network, self.chain.enlarges
+        if factor == 1 and getattr(spec, "enlarges", 1) == 1:
+            return spec
+        if not hasattr(spec, "enlarges"):
+            raise Refusal(f"The chain ends in 'shrink {factor}', but the network {spec.kind!r} does not enlarge: take network.kind = 'residual'.")
+        if spec.enlarges not in (1, factor):
+            raise Refusal(f"network.enlarges is {spec.enlarges}, but the chain shrinks {factor} times: leave it out.")
+        return dataclasses.replace(spec, enlarges=factor)
+
+    @cached_property
+    def objective(self) -> Difference:
+        """The loss."""
+        return objective(self.recipe.loss)
+
+    def budget(self) -> Budget:
+        """Exactly one of steps, epochs and minutes; 20 epochs where none is given."""
+        train = self.recipe.train
+        given = [name for name in ("minutes", "steps", "epochs") if getattr(train, name) != "off"]
+        if len(given) > 1:
+            raise Refusal(f"train.{given[0]} and train.{given[1]} are both given. Leave one of them out.")
+        if train.minutes != "off":
+            return Budget(seconds=60 * float(train.minutes))
+        if train.steps != "off":
+            return Budget(steps=int(train.steps))
+        epochs = 20 if train.epochs == "off" else int(train.epochs)
+        return Budget(steps=epochs * self.batches.per_epoch // train.accumulate)
+
+    def tuned(self) -> Tuned:
+        """The precision, measured where the recipe leaves it open."""
+        train = self.recipe.train
+        if train.precision != "auto":
+            return Tuned(precision=train.precision, why=f"{train.precision}: the recipe says so")
+        if not train.tune:
+            name = tune.default_precision(self.device)
+            return Tuned(precision=name, why=f"{name}: the default on {self.device.type} (train.tune = false)")
+        return tune.tune(self.network, self.objective, self.first_batch().to(self.device), self.device)
+
+    def first_batch(self) -> Batch:
+        """The first batch of the run, made here."""
+        return next(dataclasses.replace(self.batches, workers=0).stream(0, 0))
+
+    def learner(self, tuned: Tuned, callbacks: list[Callback] | None = None, *, run: Run | None = None) -> Learner:
+        """The learner, with the callbacks that a run folder wants."""
+        recipe = self.recipe
+        precision = Precision(tuned.precision, self.device)
+        every = _due(recipe.train.valid_every)
+        return Learner(
+            self.network,
+            self.batches,
+            self.objective,
+            held_out=self.held,
+            optimiser=_optimiser(recipe, self.network),
+            schedule=schedules.make(recipe.schedule.kind, warm=recipe.schedule.warm, start=recipe.schedule.start, end=recipe.schedule.end),
+            budget=self.budget(),
+            seed=self.seed,
+            device=self.device,
+            precision=precision,
+            clip=None if recipe.optimiser.clip == "off" else float(recipe.optimiser.clip),
+            accumulate=recipe.train.accumulate,
+            valid_due=every,
+            callbacks=[*(self.run_callbacks(run) if run else []), *(callbacks or [])],
+        )
+
+    def run_callbacks(self, run: Run) -> list[Callback]:
+        """Everything that keeps a run safe and visible."""
+        train = self.recipe.train
+        stats = Stats(run)
+        scores = Scores(self.held, stats)
+        average: list[Callback] = [] if train.average == "off" else [WeightAverage(half_life=self._half_life())]
+        return [
+            StopGently(),
+            SkipNonFinite(),
+            WatchDivergence(),
+            *average,
+            stats,
+            scores,
+            Previews(run, self.held, scores, count=self.recipe.previews.count),
+            SaveModels(run, scores, self.save),
+            ShowProgress(scores=scores.words),
+            state.SaveState(run, steps=None if train.state_steps == "off" else train.state_steps, seconds=train.state_every),
+        ]
+
+    def _half_life(self) -> float:
+        if self.recipe.train.average not in ("auto", "off"):
+            return float(self.recipe.train.average)
+        steps = self.budget().steps
+        return AVERAGE_STEPS if steps is None else max(1.0, min(AVERAGE_STEPS, steps / 60))
+
+    @cached_property
+    def contract(self) -> Contract:
+        """What the network promises; its reach is measured."""
+        return Contract(
+            channels=3,
+            stride=self.network.stride,  # type: ignore[arg-type]
+            reach=reach(self.network),
+            tiles=bool(self.network.tiles),
+            enlarges=self.chain.enlarges,
+        )
+
+    def save(self, path: Path, network: nn.Module, scores: dict[str, float], step: int, *, half: bool = False) -> None:
+        """Write a model file of the network as it stands."""
+        header = Header(
+            task=TASK,
+            network=dataclasses.asdict(self.network_spec),
+            contract=self.contract,
+            recipe=recipes.as_dict(self.recipe),
+            scores={name: {"mean": value, "n": len(self.held), "what": "held-out crops while training"} for name, value in scores.items()},
+            versions={"sfumato": sfumato.__version__, "torch": torch.__version__},
+            data={"folders": list(self.recipe.data.folders), **sources.fingerprint(self.items[0])},
+            licence="that of the pictures it was trained on",
+            card={"steps": step, "spoil": str(self.chain)},
+        )
+        model_files.write(path, network.state_dict(), header, half=half)
+
+    def plan(self) -> str:
+        """What would be done, in words: pictures, pairs, network, budget, and who acts when."""
+        train, held = self.items
+        parameters = sum(parameter.numel() for parameter in self.network.parameters())
+        budget = self.budget()
+        length = f"{budget.steps} steps" if budget.steps is not None else f"{(budget.seconds or 0) / 60:g} minutes"
+        run = Run(Path("run"))
+        learner = self.learner(Tuned(precision="float32", why=""), run=run)
+        choice = devices.resolve(self.recipe.train.device)
+        return "\n".join(
+            [
+                f"pictures       {len(train)} to train on, {len(held)} held out",
+                f"spoil          {self.chain}" + (f"   target: {self.target_chain}" if self.target_chain else ""),
+                f"pairs          {len(self.pairs)} an epoch, {self.pairs.crop} px, spoilt with {self.pairs.margin} px around",
+                f"network        {self.network_spec.kind}, {parameters:,} parameters, reach {self.contract.reach} px, stride {self.contract.stride}",
+                f"budget         {length}, batches of {self.batches.batch}, {self.batches.per_epoch} an epoch, {self.batches.workers} workers",
+                f"device         {choice.why}",
+                learner.plan(),
+            ]
+        )
+
+    def find_rate(self, steps: int = 100) -> rates.Found:
+        """The learning-rate finder, on a copy."""
+        precision = Precision(self.tuned().precision, self.device)
+        stream = self.batches.stream(0, 0)
+        return rates.find_rate(
+            self.network, stream, self.objective, seed=self.seed, device=self.device, precision=precision, steps=steps
+        )
+
+
+def _steps_file(recipe: Restore) -> Path | None:
+    return Path(recipe.spoil.steps_file) if recipe.spoil.steps_file else None
+
+
+def _workers(wanted: int | str, device: torch.device) -> int:
+    """A CPU that trains has no core to spare: spoiling there is done between two steps, by the same threads."""
+    if isinstance(wanted, int):
+        return wanted
+    return 0 if device.type == "cpu" else max(1, min(8, devices.cores() - 1))
+
+
+def _optimiser(recipe: Restore, network: nn.Module) -> torch.optim.Optimizer:
+    """AdamW; weight decay spares biases and norms (everything of fewer than two dimensions)."""
+    spec = recipe.optimiser
+    matrices = [p for p in network.parameters() if p.ndim > 1]
+    vectors = [p for p in network.parameters() if p.ndim <= 1]
+    groups = [{"params": matrices, "weight_decay": spec.weight_decay}, {"params": vectors, "weight_decay": 0.0}]
+    return torch.optim.AdamW([group for group in groups if group["params"]], lr=spec.rate, betas=(spec.beta1, spec.beta2), fused=True)
+
+
+def _due(every: int | str) -> Any:
+    """Validate every so many epochs; auto: at the first epoch's end after each tenth of the budget."""
+    tenths = {"next": 0.1}
+
+    def auto(learner: Learner) -> bool:
+        if learner.progress < tenths["next"]:
+            return False
+        tenths["next"] = (int(learner.progress * 10) + 1) / 10
+        return True
+
+    return auto if every == "auto" else lambda learner: (learner.epoch + 1) % int(every) == 0
+
+
+def build(recipe: Restore) -> RestoreTask:
+    """The task a recipe describes; what is wrong with it is said when the part is made."""
+    return RestoreTask(recipe)
+
+
+def train(recipe: Restore, folder: Path) -> Path:
+    """Train from the start in a new run folder; returns the path of its best model."""
+    run = runs.create(folder)
+    with locks.owned(run.folder):
+        files.write_text(run.recipe, recipes.to_toml(recipe))
+        return _fit(recipe, run, None)
+
+
+def resume(folder: Path) -> Path:
+    """Go on with a run that was stopped, to the end of its budget; returns the path of its best model."""
+    run = runs.existing(folder)
+    with locks.owned(run.folder):
+        recipe = recipes.read(Restore, run.recipe)
+        device = devices.resolve(recipe.train.device).device
+        return _fit(recipe, run, state.newest(run, device))
+
+
+def _fit(recipe: Restore, run: Run, saved: dict[str, Any] | None) -> Path:
+    task = build(recipe)
+    begun = time.monotonic()
+    run.note(task=TASK, name=recipe.name, status="running", versions=_versions(), device=devices.resolve(recipe.train.device).why)
+    tuned = _tuned_once(task, run)
+    learner = task.learner(tuned, run=run)
+    learner.resumed = saved
+    plan = f"{task.plan()}\nprecision      {tuned.why}\n"
+    files.write_text(run.plan, plan)
+    run.note(parameters=sum(parameter.numel() for parameter in task.network.parameters()), pictures=len(task.items[0]))
+    try:
+        learner.fit()
+    except BaseException as error:
+        run.note(status=f"stopped: {str(error) or type(error).__name__}", minutes=learner.spent / 60, steps=learner.step, **_memory())
+        raise
+    scores = judge_held_out(task, run)
+    run.note(status="done", minutes=learner.spent / 60, steps=learner.step, wall_minutes=(time.monotonic() - begun) / 60, **_memory())
+    for warning in _warnings(scores):
+        say(warning)
+    return run.best if run.best.is_file() else run.last
+
+
+def _tuned_once(task: RestoreTask, run: Run) -> Tuned:
+    """Measured at the first start, taken again at every later one."""
+    if run.tuned.is_file():
+        return Tuned(**json.loads(run.tuned.read_text(encoding="utf-8")))
+    tuned = task.tuned()
+    files.write_json(run.tuned, dataclasses.asdict(tuned))
+    return tuned
+
+
+def judge_held_out(task: RestoreTask, run: Run) -> dict[str, Any] | None:
+    """Score the last averaged weights, which no held-out picture chose, on the held-out pictures; written to scores.json."""
+    if not len(task.items[1]) or not run.last.is_file():
+        return None
+    model = load(run.last, device=task.device.type)
+    scores = evaluate(model, task.items[1][:JUDGED], task.chain, seed=task.seed, target=task.target_chain, side=JUDGED_SIDE)
+    files.write_json(run.scores, scores)
+    return scores
+
+
+def evaluate(
+    model: Restorer,
+    items: Items,
+    chain: Chain,
+    *,
+    seed: Seed,
+    target: Chain | None = None,
+    side: int | None = None,
+    names: tuple[str, ...] = ("psnr_rgb", "ssim_rgb"),
+) -> dict[str, Any]:
+    """Spoil pictures, repair them and score both: see parts/scoring.py.  `side`: only the middle of each picture, in px."""
+    if chain.enlarges != model.contract.enlarges:
+        raise Refusal(f"The chain shrinks {chain.enlarges} times, but the model enlarges {model.contract.enlarges} times.")
+    held = pairs.held_out(items, chain, target, seed=seed, side=side or 1 << 30, count=len(items))
+    return scoring.judge(
+        list(zip(held.names, held.inputs, held.targets, strict=True)),
+        lambda picture: np.asarray(model.restore(picture)),
+        names=names,
+        seed=seed.value,
+        enlarges=chain.enlarges,
+    )
+
+
+def _warnings(scores: dict[str, Any] | None) -> list[str]:
+    """What a person should hear before they look."""
+    if scores is None:
+        return ["No picture was held out, so nothing was scored: give data.split or more pictures."]
+    gain = scores["gains"]["psnr_rgb"]["mean"]
+    if gain <= 0:
+        return [f"The model makes held-out pictures worse ({gain:+.2f} dB). Train longer, or lower optimiser.rate (sfumato find-lr suggests one)."]
+    return []
+
+
+def _versions() -> dict[str, str]:
+    return {"sfumato": sfumato.__version__, "torch": torch.__version__, "numpy": np.__version__, "python": platform.python_version()}
+
+
+def _memory() -> dict[str, int]:
+    """Peak memory of this process in bytes, where the system tells."""
+    if os.name == "nt":
+        return {}
+    unit = 1 if platform.system() == "Darwin" else 1024
+    return {"peak_memory": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit}
