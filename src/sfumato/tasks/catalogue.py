@@ -38,14 +38,27 @@ def read(name: str, changes: list[str]) -> Any:
     return recipe.read(_kind(recipe.read_table(path).get("task", "restore")), path, changes)
 
 
+def check(recipe: Any) -> None:
+    """Refuse what can be seen to be wrong without torch and without pictures: chains that do not parse."""
+    from sfumato.spoil import catalogue, grammar  # the steps need OpenCV, which most verbs do not
+
+    steps = catalogue.with_file(recipe.spoil.steps_file)
+    for chain in filter(None, (recipe.spoil.chain, recipe.spoil.target)):
+        grammar.parse(chain, steps)
+
+
 def module(task: str) -> ModuleType:
     """The file of a task, imported now."""
-    return import_module(f"sfumato.tasks.{TASKS[task].task}")
+    return import_module(f"sfumato.tasks.{_entry(task).task}")
 
 
 def _kind(task: Any) -> type[Any]:
-    if task not in TASKS:
-        raise unknown("task", str(task), TASKS)
-    file, name = TASKS[task].recipe.split(":")
+    file, name = _entry(task).recipe.split(":")
     kind: type[Any] = getattr(import_module(f"sfumato.tasks.{file}"), name)
     return kind
+
+
+def _entry(task: Any) -> Entry:
+    if not isinstance(task, str) or task not in TASKS:
+        raise unknown("task", str(task), TASKS)
+    return TASKS[task]

@@ -1,0 +1,174 @@
+"""Verbs that learn: demo, new, plan, train, resume, find-lr."""
+
+import json
+from collections.abc import Callable
+from itertools import count
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from sfumato.cli.verb import OwnSpoil, Set, StepsFile, option, show, switch
+from sfumato.core import progress
+from sfumato.core.errors import Interrupted, Refusal
+
+Task = Annotated[str, typer.Argument(metavar="TASK|RECIPE", help="A task (restore), a recipe of ours (sfumato recipes), or a TOML file.")]
+Out = Annotated[Path | None, option("--out", "-o", says="Run folder: new or empty.", default="runs/NAME-N")]
+
+
+def demo(
+    out: Annotated[Path, option("--out", "-o", says="Run folder: new or empty.")] = Path("runs/demo"),
+    minutes: Annotated[float, option("--minutes", says="Time for learning.")] = 3.0,
+) -> None:
+    """Learn on built-in photographs, repair one never seen, and show it: the whole path in a few minutes.
+
+    \b
+    Examples:
+      sfumato demo
+      sfumato demo --out runs/first --minutes 1
+    """
+    from sfumato.tasks import demo as task
+
+    task.demo(out, minutes=minutes)
+
+
+def new_restore(
+    photos: Annotated[Path, typer.Argument(help="Folder of good pictures.")],
+    out: Annotated[Path, option("--out", "-o", says="The recipe's file; it must not exist yet.")] = Path("restore.toml"),
+) -> None:
+    """Write a commented recipe of about ten lines that learns to repair pictures like yours.
+
+    \b
+    Examples:
+      sfumato new restore photos/
+      sfumato new restore photos/ --out old-prints.toml
+      sfumato train old-prints.toml
+    """
+    from sfumato.tasks import starter
+
+    starter.write(photos, out)
+    show(f"{out} is written. Look at it, change what you like, and run: sfumato train {out}")
+
+
+def plan(task: Task, changes: Set = None) -> None:
+    """Say what a training would do: the recipe, the data, the network, and who acts when.  Trains nothing.
+
+    \b
+    Examples:
+      sfumato plan restore
+      sfumato plan restore.toml --set network.kind=residual
+    """
+    from sfumato.core import recipe as recipes
+    from sfumato.tasks import catalogue
+
+    recipe = catalogue.read(task, changes or [])
+    show(recipes.difference(recipe))
+    show(catalogue.module(recipe.task).build(recipe).plan())
+
+
+def train(
+    task: Task,
+    pictures: Annotated[list[Path] | None, typer.Argument(help="Folders of good pictures, instead of the recipe's.")] = None,
+    changes: Set = None,
+    spoil: OwnSpoil = None,
+    minutes: Annotated[float | None, option("--minutes", says="Time budget.")] = None,
+    steps: Annotated[int | None, option("--steps", says="Budget in steps.")] = None,
+    out: Out = None,
+    start_from: Annotated[Path | None, option("--from", shape="MODEL", says="Start from a model's weights.")] = None,
+    steps_file: StepsFile = None,
+    dry_run: Annotated[bool, switch("--dry-run", says="Check the recipe, print the whole of it, train nothing.")] = False,
+) -> None:
+    """Learn: from a task, a built-in recipe or a TOML file.
+
+    \b
+    Examples:
+      sfumato train restore photos/
+      sfumato train restore photos/ --spoil "scale 2 | jpeg 20..60 | text" --minutes 15 --out runs/text
+      sfumato train restore.toml --set network.kind=residual --set train.epochs=3
+      sfumato train restore photos/ --from runs/text/best.safetensors
+      sfumato train restore photos/ --dry-run
+    """
+    from sfumato.core import recipe as recipes
+    from sfumato.tasks import catalogue
+
+    budget = (
+        {}
+        if minutes is None and steps is None
+        else {"train.epochs": "off", "train.minutes": minutes or "off", "train.steps": steps or "off"}
+    )
+    given = {
+        "data.folders": [str(path) for path in pictures or []],
+        "spoil.chain": spoil,
+        "spoil.steps_file": steps_file and str(steps_file),
+        "start_from": start_from and str(start_from),
+        **budget,
+    }
+    spelt = [f"{key}={json.dumps(value, ensure_ascii=False)}" for key, value in given.items() if value not in (None, [])]
+    recipe = catalogue.read(task, [*spelt, *(changes or [])])
+    if dry_run:
+        catalogue.check(recipe)
+        show(recipes.to_toml(recipe).rstrip())
+        return
+    folder = out or _next_free(Path("runs"), recipe.name)
+    _finish(folder, lambda: catalogue.module(recipe.task).train(recipe, folder))
+
+
+def resume(run: Annotated[Path, typer.Argument(help="Folder of a run that was stopped.")]) -> None:
+    """Go on with a run that was stopped or killed, where it was, with the recipe it has.
+
+    \b
+    Examples:
+      sfumato resume runs/restore-1
+    """
+    from sfumato.core import recipe as recipes
+    from sfumato.tasks import catalogue
+    from sfumato.train.run import existing
+
+    task = str(recipes.read_table(existing(run).recipe).get("task"))
+    _finish(run, lambda: catalogue.module(task).resume(run))
+
+
+def _finish(folder: Path, learn: Callable[[], Path]) -> None:
+    """Train in a run folder, and write its report however the training ended."""
+    from sfumato.report import page
+    from sfumato.train.run import Run
+
+    progress.say(f"run folder: {folder}")
+    run = Run(folder)
+    began_before = run.stats.is_file()
+    try:
+        model = learn()
+    except (Interrupted, Refusal) as stopped:
+        if isinstance(stopped, Interrupted) or (run.stats.is_file() and not began_before):
+            progress.say(f"report: {page.write_report(folder)}")
+        raise
+    progress.say(f"report: {page.write_report(folder)}")
+    show(str(model))
+
+
+def _next_free(folder: Path, name: str) -> Path:
+    """runs/NAME-1, or the first number that is free."""
+    return next(path for number in count(1) if not (path := folder / f"{name}-{number}").exists())
+
+
+def find_rate(
+    task: Task,
+    changes: Set = None,
+    out: Annotated[Path, option("--out", "-o", says="Where the plot goes.")] = Path("find-lr.png"),
+) -> None:
+    """Find a learning rate: it rises step by step on a copy of the network, until the loss blows up.
+
+    \b
+    Examples:
+      sfumato find-lr restore.toml
+      sfumato find-lr restore --set data.folders=['photos'] --out rates.png
+    """
+    from sfumato.core import files
+    from sfumato.show import plots
+    from sfumato.tasks import catalogue
+
+    recipe = catalogue.read(task, changes or [])
+    found = catalogue.module(recipe.task).build(recipe).find_rate()
+    files.write_bytes(out, plots.rates(found.rates, found.losses, found.suggested))
+    progress.say(f"plot: {out}")
+    show(f"--set optimiser.rate={found.suggested:.2g}")

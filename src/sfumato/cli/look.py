@@ -1,0 +1,146 @@
+"""Verbs that look: recipes, models, runs, report, doctor."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from sfumato.cli.verb import Json, existing, show, show_json, show_table
+
+
+def recipes(
+    name: Annotated[str | None, typer.Argument(help="Print this one.")] = None,
+    as_json: Json = False,
+) -> None:
+    """List the built-in recipes, or print one.
+
+    \b
+    Examples:
+      sfumato recipes
+      sfumato recipes demo > mine.toml
+    """
+    from sfumato.core import builtin
+
+    if name is not None:
+        show(builtin.find(name).read_text(encoding="utf-8").rstrip())
+        return
+    known = builtin.recipes().values()
+    if as_json:
+        show_json([{"name": one.name, "path": one.path, "says": one.says} for one in known])
+    else:
+        show_table(["recipe", "what it is for"], [[one.name, one.says] for one in known])
+
+
+def models(
+    paths: Annotated[list[Path] | None, typer.Argument(help="Model files, or folders of them.", show_default="what comes along")] = None,
+    as_json: Json = False,
+) -> None:
+    """Say what model files are: task, network, what they learnt from, scores, licence.
+
+    \b
+    Examples:
+      sfumato models
+      sfumato models runs/text/best.safetensors
+      sfumato models runs/ --json
+    """
+    from sfumato.nets import load
+    from sfumato.tasks.parts.restorer import shipped
+
+    found = {path: load.read_header(path) for path in _model_files(paths or [shipped()])}
+    if as_json:
+        show_json([{"path": path, **asdict(header)} for path, header in found.items()])
+        return
+    for path, header in found.items():
+        show(f"{path}  ({path.stat().st_size / 2**20:.1f} MB)")
+        network = ", ".join(f"{name} {value}" for name, value in header.network.items() if name != "kind")
+        lines = {
+            "task": header.task,
+            "network": f"{header.network.get('kind')} ({network})",
+            "contract": ", ".join(f"{name} {value}" for name, value in asdict(header.contract).items()),
+            **{name: str(value) for name, value in [*header.card.items(), *header.scores.items()]},
+            "licence": header.licence,
+            "made with": ", ".join(f"{name} {value}" for name, value in header.versions.items()),
+        }
+        for name, value in lines.items():
+            show(f"  {name}: {value}")
+
+
+def _model_files(paths: list[Path]) -> list[Path]:
+    """Files as they are named, and every model file under a folder."""
+    return [file for path in paths for file in (sorted(path.rglob("*.safetensors")) if path.is_dir() else [path])]
+
+
+def runs(
+    folder: Annotated[Path, typer.Argument(help="Folder that holds run folders.")] = Path("runs"),
+    as_json: Json = False,
+) -> None:
+    """List runs: what they are, how far they came, how good they are.
+
+    \b
+    Examples:
+      sfumato runs
+      sfumato runs elsewhere/ --json
+    """
+    from sfumato.core import locks
+    from sfumato.train.run import Run
+
+    found = [Run(path.parent) for path in sorted(existing(folder, "folder").glob("*/recipe.toml"))]
+    facts = [{"run": str(run.folder), **run.read_facts(), "running": locks.is_owned(run.folder)} for run in found]
+    if as_json:
+        show_json(facts)
+        return
+    titles = ["run", "status", "task", "steps", "minutes", "best"]
+    show_table(titles, [[fact["run"], _status(fact), *(_cell(fact.get(name)) for name in titles[2:])] for fact in facts])
+
+
+def _status(facts: dict[str, Any]) -> str:
+    """A run that says it is running while nobody owns its folder was killed."""
+    status = str(facts.get("status", "begun"))
+    if facts["running"]:
+        return "running"
+    return "killed (sfumato resume goes on)" if status == "running" else status
+
+
+def _cell(value: Any) -> str:
+    return "" if value is None else f"{value:.2f}" if isinstance(value, float) else str(value)
+
+
+def report(run: Annotated[Path, typer.Argument(help="Run folder.")]) -> None:
+    """Write a run's report.html again: curves, before and after, scores, the recipe.
+
+    \b
+    Examples:
+      sfumato report runs/restore-1
+    """
+    from sfumato.report import page
+
+    show(str(page.write_report(run)))
+
+
+def doctor(
+    model: Annotated[Path | None, typer.Argument(help="Check this model file too.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Say what this machine offers, what is installed, and whether a model file is sound.
+
+    \b
+    Examples:
+      sfumato doctor
+      sfumato doctor runs/restore-1/best.safetensors
+    """
+    from sfumato.core import machine
+    from sfumato.tasks.parts import restorer
+
+    facts = machine.facts(Path())
+    checked = model or restorer.shipped()
+    if model is not None or checked.is_file():
+        from sfumato.nets import load
+
+        kind = load.read(checked).header.network.get("kind")
+        facts.append(machine.Fact("model", f"{checked} is sound: its checksum is right, and its network ({kind}) can be built"))
+    if as_json:
+        show_json({fact.name: fact.value for fact in facts})
+    else:
+        for fact in facts:
+            show(f"{fact.name + ':':<12} {fact.value}")

@@ -1,0 +1,69 @@
+"""The command `sfumato`: one verb after the other is hung up here, and nothing slow is imported before one is called."""
+
+from typing import Annotated
+
+import typer
+
+from sfumato import __version__
+from sfumato.cli import learn, look, repair
+from sfumato.cli.verb import Quiet, Verbose, listen, verb
+
+LEARN, USE, LOOK = "Learn", "Use", "Look"
+
+app = typer.Typer(
+    name="sfumato",
+    help="Learns to repair pictures: it spoils good ones on the fly, learns the way back, and repairs yours.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+for name, action, panel in (
+    ("demo", learn.demo, LEARN),
+    ("plan", learn.plan, LEARN),
+    ("train", learn.train, LEARN),
+    ("resume", learn.resume, LEARN),
+    ("find-lr", learn.find_rate, LEARN),
+    ("restore", repair.restore, USE),
+    ("eval", repair.evaluate, USE),
+    ("crappify", repair.crappify, USE),
+    ("recipes", look.recipes, LOOK),
+    ("models", look.models, LOOK),
+    ("runs", look.runs, LOOK),
+    ("report", look.report, LOOK),
+    ("doctor", look.doctor, LOOK),
+):
+    app.command(name, rich_help_panel=panel)(verb(action))
+
+new = typer.Typer(help="Write a commented recipe to start from.", no_args_is_help=True)
+new.command("restore")(verb(learn.new_restore))
+app.add_typer(new, name="new", rich_help_panel=LEARN)
+
+
+def _show_version(asked: bool) -> None:
+    if asked:
+        print(f"sfumato {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def before(
+    version: Annotated[bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version.")] = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> None:
+    """Learns to repair pictures: it spoils good ones on the fly, learns the way back, and repairs yours.
+
+    \b
+    Start with
+      sfumato demo                            learn, repair and look, in a few minutes
+      sfumato restore photo.jpg               repair with the model that comes along
+      sfumato train restore photos/           learn from your own good pictures
+    """
+    listen(quiet, verbose)
+
+
+def run() -> None:
+    """The console script."""
+    app()

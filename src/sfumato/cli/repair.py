@@ -1,0 +1,139 @@
+"""Verbs that use what was learnt, or spoil: restore, eval, crappify."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from sfumato.cli.verb import Device, Json, Overwrite, OwnSpoil, Seed, Spoil, StepsFile, existing, option, show, show_json, show_table
+from sfumato.core import progress
+from sfumato.core.errors import DONE, INTERRUPTED, PARTLY, REFUSED, Refusal
+
+if TYPE_CHECKING:
+    from sfumato.use.folders import Summary
+
+
+def restore(
+    pictures: Annotated[list[Path], typer.Argument(help="Pictures, or folders of them.")],
+    model: Annotated[Path | None, option("--model", "-m", says="Model file.", default="the one that comes along")] = None,
+    out: Annotated[Path | None, option("--out", "-o", says="File or folder.", default="NAME-restored beside the input")] = None,
+    quality: Annotated[int, typer.Option("--quality", min=1, max=100, help="Of JPEG and WebP files.")] = 95,
+    device: Device = "auto",
+    overwrite: Overwrite = False,
+    as_json: Json = False,
+) -> None:
+    """Repair pictures of any size; name, folders, size, profile and metadata are kept.
+
+    \b
+    Examples:
+      sfumato restore photo.jpg
+      sfumato restore photos/ --out repaired/
+      sfumato restore scan.tif --model runs/text/best.safetensors --out clean.tif
+    """
+    planned = _targets([existing(path, "file or folder") for path in pictures], out)
+    if not overwrite and (taken := [target for source, target in planned if source.is_file() and target.is_file()]):
+        raise Refusal(f"{taken[0]} exists already. Give --overwrite to replace it, or another --out.")
+    from sfumato.tasks.parts import restorer
+
+    repairer = restorer.load(model, device=device)
+    summaries = [repairer.restore_tree(source, target, quality=quality, overwrite=overwrite) for source, target in planned]
+    _tell(summaries, as_json)
+
+
+def evaluate(
+    model: Annotated[Path, typer.Argument(help="Model file.")],
+    folder: Annotated[Path, typer.Argument(help="Folder of good pictures it has not learnt from.")],
+    spoil: OwnSpoil = None,
+    metrics: Annotated[str, option("--metrics", says="Scores, separated by commas.")] = "psnr_rgb,ssim_rgb",
+    steps_file: StepsFile = None,
+    seed: Seed = 42,
+    device: Device = "auto",
+    as_json: Json = False,
+) -> None:
+    """Score a model on good pictures: spoilt, repaired and compared, beside the input and plain filters.
+
+    \b
+    Examples:
+      sfumato eval runs/text/best.safetensors photos/valid
+      sfumato eval model.safetensors photos/valid --spoil "jpeg 30" --json
+    """
+    from sfumato.core import seed as seeds
+    from sfumato.data import items
+    from sfumato.spoil import catalogue, grammar
+    from sfumato.tasks import restore as task
+
+    tested = task.load(model, device=device)
+    own = tested.header.recipe.get("spoil", {})
+    ways = catalogue.with_file(steps_file or own.get("steps_file", ""))
+    chain = grammar.parse(spoil or own.get("chain", ""), ways)
+    target = grammar.parse(own["target"], ways) if own.get("target") else None
+    names = tuple(metrics.split(","))
+    scores = task.evaluate(tested, items.from_folder(folder), chain, seed=seeds.Seed(seed), target=target, names=names)
+    if as_json:
+        show_json(scores)
+        return
+    rows = [*scores["rows"], {"name": "gain", **scores["gains"]}]
+    show_table(["", *names], [[row["name"], *(_score(row[name]) for name in names)] for row in rows])
+    for name in names:
+        show(f"{name}: {scores['protocols'][name]}")
+    show(f"{len(scores['pictures'])} pictures, spoilt by {str(chain)!r} with seed {seed}; in brackets the 95 % interval of the mean")
+
+
+def _score(score: dict[str, Any]) -> str:
+    interval = "" if score["low"] is None else f" ({score['low']:.4g}..{score['high']:.4g})"
+    return f"{score['mean']:.4g}{interval}"
+
+
+def crappify(
+    folder: Annotated[Path, typer.Argument(help="Folder of good pictures.")],
+    out: Annotated[Path, typer.Argument(help="Folder for the spoilt ones; its tree mirrors the input's.")],
+    spoil: Spoil,
+    steps_file: StepsFile = None,
+    seed: Seed = 42,
+    jobs: Annotated[int | None, typer.Option("--jobs", "-j", min=1, help="Processes.", show_default="all cores")] = None,
+    preview: Annotated[Path | None, option("--preview", says="Draw a contact sheet of every step into this file.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Spoil a folder of pictures for good, as the training does on the fly.
+
+    \b
+    Examples:
+      sfumato crappify photos/ spoilt/ --spoil "scale 2 | jpeg 20..60 | text"
+      sfumato crappify photos/ spoilt/ --spoil "scratches | dust | fade" --preview steps.png
+    """
+    from sfumato.tasks import crappify as task
+
+    raise NotImplementedError
+
+
+def _targets(pictures: list[Path], out: Path | None) -> list[tuple[Path, Path]]:
+    """Which input goes where: one to `out` itself, several into the folder `out`, and without `out` each beside its input."""
+    if out is None:
+        return [(path, _beside(path.resolve())) for path in pictures]
+    if len(pictures) == 1:
+        return [(pictures[0], out)]
+    names = [path.resolve().name for path in pictures]
+    if twice := [name for name, number in Counter(names).items() if number > 1]:
+        raise Refusal(f"Two of the inputs are called {twice[0]!r}, and would fall on each other in {out}. Repair them one by one.")
+    return [(path, out / name) for path, name in zip(pictures, names)]
+
+
+def _beside(path: Path) -> Path:
+    return path.with_name(f"{path.stem}-restored{path.suffix}" if path.is_file() else f"{path.name}-restored")
+
+
+def _tell(summaries: list[Summary], as_json: bool) -> None:
+    """What became of the files, and the exit code that says it."""
+    if as_json:
+        failed = [{"file": path, "reason": reason} for summary in summaries for path, reason in summary.failed]
+        counts = {name: sum(getattr(summary, name) for summary in summaries) for name in ("done", "skipped", "left")}
+        show_json({**counts, "failed": failed, "out": [summary.out for summary in summaries]})
+    else:
+        for summary in summaries:
+            progress.say(summary.sentence())
+    codes = {summary.exit_code for summary in summaries}
+    some = any(summary.done + summary.skipped for summary in summaries)
+    raise typer.Exit(INTERRUPTED if INTERRUPTED in codes else DONE if codes == {DONE} else PARTLY if some else REFUSED)

@@ -1,0 +1,126 @@
+"""What all verbs share: -q and -v, and the one place where errors become sentences and exit codes."""
+
+import functools
+import inspect
+import json
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any, get_type_hints
+
+import typer
+
+from sfumato.core import progress
+from sfumato.core.errors import INTERRUPTED, OURS, REFUSED, Interrupted, Refusal
+
+
+def option(*names: str, says: str, shape: str | None = None, default: bool | str = True) -> Any:
+    """An option of the command line.  shape: how its value is written; default: whether the help shows it, or what it shows instead."""
+    return typer.Option(*names, help=says, metavar=shape, show_default=default)
+
+
+def switch(*names: str, says: str) -> Any:
+    """An option that is on when it is there."""
+    return typer.Option(*names, help=says, show_default=False)
+
+
+Quiet = Annotated[bool, switch("--quiet", "-q", says="Say nothing but errors and what was asked for.")]
+Verbose = Annotated[bool, switch("--verbose", "-v", says="Show where an error of ours comes from.")]
+Json = Annotated[bool, switch("--json", says="Print JSON for programs instead of text for people.")]
+Overwrite = Annotated[bool, switch("--overwrite", says="Do again what is done already.")]
+Device = Annotated[str, option("--device", shape="NAME", says="auto, cuda, mps or cpu.")]
+Set = Annotated[list[str] | None, option("--set", shape="KEY=VALUE", says="Change a key of the recipe (train.epochs=3); repeat for more.")]
+Spoil = Annotated[str, option("--spoil", shape="CHAIN", says="How pictures get spoilt, such as 'blur 0..2 | jpeg 20..60'.")]
+OwnSpoil = Annotated[
+    str | None, option("--spoil", shape="CHAIN", says="How they get spoilt instead.", default="the recipe's or model's own")
+]
+Seed = Annotated[int, option("--seed", says="The same seed spoils the same way.")]
+StepsFile = Annotated[Path | None, option("--steps-file", shape="FILE.py", says="Python file with ways to spoil of your own.")]
+
+REPORT = "This is an error of sfumato, not yours. Run the command again with -v and report what it prints"
+_verbose = False
+
+
+def listen(quiet: bool, verbose: bool) -> None:
+    """Take note of -q and -v, which may stand before a verb or after it."""
+    global _verbose
+    _verbose = _verbose or verbose
+    if quiet:
+        progress.set_quiet(True)
+
+
+def verb(action: Callable[..., None]) -> Callable[..., None]:
+    """Give a function -q and -v, and its errors words and exit codes (`sfumato.core.errors`)."""
+
+    @functools.wraps(action)
+    def spoken(quiet: bool, verbose: bool, **arguments: Any) -> None:  # typer calls by name what the signature below lists
+        listen(quiet, verbose)
+        code = guarded(lambda: action(**arguments))
+        if code:
+            raise typer.Exit(code)
+
+    signature = inspect.signature(action)
+    common = [_common("quiet", Quiet), _common("verbose", Verbose)]
+    spoken.__signature__ = signature.replace(parameters=[*signature.parameters.values(), *common])  # type: ignore[attr-defined]
+    spoken.__annotations__ = {**get_type_hints(action, include_extras=True), "quiet": Quiet, "verbose": Verbose}
+    return spoken
+
+
+def _common(name: str, annotation: Any) -> inspect.Parameter:
+    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=False, annotation=annotation)
+
+
+def guarded(action: Callable[[], None]) -> int:
+    """Do it, and say in words what went wrong; the exit code."""
+    try:
+        action()
+        sys.stdout.flush()
+    except typer.Exit as done:
+        return done.exit_code
+    except Refusal as refusal:
+        return complain(str(refusal), REFUSED)
+    except (Interrupted, KeyboardInterrupt) as interrupted:
+        return complain(str(interrupted) or "interrupted.", INTERRUPTED)
+    except BrokenPipeError:  # whoever read our output has seen enough (`sfumato runs | head`)
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return OURS
+    except OSError as error:  # the disk's, not ours: no room, no right, no such file
+        if _verbose:
+            raise
+        return complain(f"{f'{error.filename}: ' if error.filename else ''}{error.strerror or error}.", REFUSED)
+    except Exception as error:
+        if _verbose:
+            raise
+        return complain(f"{REPORT} ({type(error).__name__}: {str(error).splitlines()[0] if str(error) else 'no words'}).", OURS)
+    return 0
+
+
+def complain(sentence: str, code: int) -> int:
+    """One sentence on stderr; hands the code on."""
+    print(f"sfumato: {sentence}", file=sys.stderr)
+    return code
+
+
+def show(text: str) -> None:
+    """What a verb was asked for, on stdout."""
+    print(text)
+
+
+def show_json(value: Any) -> None:
+    """The same for programs: one JSON value on stdout."""
+    print(json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False, default=str))
+
+
+def show_table(titles: list[str], rows: list[list[str]]) -> None:
+    """Columns as wide as they need; the last one runs free, so that lines can be cut by other programs."""
+    widths = [max(len(row[column]) for row in [titles, *rows]) for column in range(len(titles) - 1)]
+    for row in [titles, *rows]:
+        show("  ".join([*(cell.ljust(width) for cell, width in zip(row, widths)), row[-1]]).rstrip())
+
+
+def existing(path: Path, what: str) -> Path:
+    """A path a person gave, refused in words when nothing is there."""
+    if not path.exists():
+        raise Refusal(f"There is no {what} {path}.")
+    return path

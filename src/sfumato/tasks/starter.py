@@ -1,0 +1,33 @@
+"""`sfumato new restore`: a commented recipe of about ten lines, to start from."""
+
+import json
+from pathlib import Path
+
+from sfumato.core import files
+from sfumato.core.errors import Refusal
+from sfumato.data.find import find_pictures
+
+TEXT = """\
+# Learn to repair pictures like those in {folder} ({count} of them).
+# What is not said here is as it is by default; `sfumato plan {name}` shows everything, `sfumato train {name}` learns.
+task = "restore"
+
+[data]
+folders = [{folder}]  # good pictures; one in ten is held out for scoring
+crop = 96  # px, side of a training picture
+
+[spoil]
+chain = "scale 1..2 | blur 0..1 | noise 0..8 | jpeg 20..90"  # what yours suffer from; every picture is spoilt anew each time
+
+[train]
+minutes = 15  # or epochs = 20, or steps = 5000
+"""
+
+
+def write(photos: Path, out: Path) -> None:
+    """Write the recipe for a folder of pictures; refuses a folder without pictures, and an `out` that exists."""
+    count = len(find_pictures(photos))
+    if out.exists():
+        raise Refusal(f"{out} exists already. Move it away, or give another --out.")
+    folder = json.dumps(str(photos), ensure_ascii=False)  # a path in TOML is quoted as in JSON
+    files.write_text(out, TEXT.format(folder=folder, count=count, name=out))
