@@ -1,0 +1,176 @@
+"""One page that tells a run: what came out, how it came to be, and from what.  It stands alone: no network, no other file."""
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from sfumato.core.files import write_text
+from sfumato.report import embed, words
+from sfumato.report.curves import Line, chart
+from sfumato.report.read import Points, Preview, RunFiles, read_run, series, thinned
+from sfumato.report.scores import table, verdict
+
+NAME = "report.html"
+STAGES = 6  # pictures of one preview over time, at most
+
+
+def write_report(run: Path) -> Path:
+    """Write `report.html` into a run folder from the other files there, finished or not; returns its path.  Refuses other folders."""
+    path = Path(run) / NAME
+    write_text(path, render(read_run(run)))
+    return path
+
+
+def render(run: RunFiles) -> str:
+    """The page as HTML."""
+    environment = Environment(
+        loader=PackageLoader("sfumato.report", package_path=""),
+        autoescape=True,  # names of pictures and recipes come from strangers
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template("page.html.jinja").render(
+        name=run.facts.get("name") or run.folder.name,
+        task=run.facts.get("task", ""),
+        status=status(run),
+        verdict=verdict(run.scores),
+        figures=figures(run),
+        comparisons=[_comparison(preview, run) for preview in run.previews if preview.spoilt and preview.repaired],
+        table=table(run.scores),
+        curves=curves(run),
+        histories=[_history(preview, run) for preview in run.previews if preview.repaired],
+        difference=str(run.facts.get("difference", "")).strip(),
+        recipe=run.recipe.strip(),
+        plan=run.plan.strip(),
+        facts=facts(run),
+        folder=str(run.folder),
+        written=time.strftime("%Y-%m-%d %H:%M"),
+    )
+
+
+@dataclass(frozen=True)
+class Status:
+    """How far the run is: a word, what it is to the eye, and a sentence."""
+
+    word: str
+    look: str  # good, busy, bad
+    sentence: str
+
+
+def status(run: RunFiles) -> Status:
+    """Whether the run is done, and if not, how far it came and what to do."""
+    said = str(run.facts.get("status", "")) or "running"
+    minutes = float(run.facts.get("minutes") or run.seconds / 60)
+    reached = f"{words.several(int(run.facts.get('steps') or run.step), 'step')} in {words.duration(minutes)}"
+    if said == "done":
+        return Status("finished", "good", f"{reached}.")
+    go_on = f"To go on: sfumato resume {run.folder}"
+    if said == "running":
+        return Status(
+            "not finished", "busy", f"{reached} so far, when this page was written. If nothing runs any more, it was killed. {go_on}"
+        )
+    word, _, reason = said.partition(": ")
+    return Status(word, "bad", f"{reached}{f', then: {reason}' if reason else ''}. {go_on}")
+
+
+def figures(run: RunFiles) -> list[tuple[str, str]]:
+    """The few large numbers: (value, what it is)."""
+    gains, known = run.scores.get("gains", {}), run.facts
+    shown = [
+        (f"{words.signed(gains[name]['mean'], name)} {words.unit(name).unit}".strip(), f"{words.unit(name).name} gained") for name in gains
+    ]
+    minutes = float(known.get("minutes") or run.seconds / 60)
+    shown += [(words.duration(minutes), "in training")] if minutes else []
+    shown += [(words.amount(known["parameters"]), "parameters")] if known.get("parameters") else []
+    shown += [(words.size(known["peak_memory"]), "memory at most")] if known.get("peak_memory") else []
+    return shown
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A held-out picture for the slider, and beside it what it should be."""
+
+    name: str
+    spoilt: str  # data addresses
+    repaired: str
+    good: str
+    width: int  # px
+    height: int
+    step: int
+    before: str  # scores of what is shown, in words; empty where there are none
+    after: str
+
+
+def _comparison(preview: Preview, run: RunFiles) -> Comparison:
+    step, last = preview.repaired[-1]
+    width, height = embed.size(last)
+    spoilt = preview.spoilt or last
+    return Comparison(
+        name=_picture_name(preview, run),
+        spoilt=embed.whole(spoilt),
+        repaired=embed.whole(last),
+        good=embed.whole(preview.good) if preview.good else "",
+        width=width,
+        height=height,
+        step=step,
+        before=_decibels(spoilt, preview.good),
+        after=_decibels(last, preview.good),
+    )
+
+
+def _decibels(path: Path, truth: Path | None) -> str:
+    value = embed.psnr(path, truth) if truth else None
+    return "" if value is None else f"{words.number(value, 'psnr_rgb')} dB"
+
+
+def _picture_name(preview: Preview, run: RunFiles) -> str:
+    named = run.scores.get("pictures", [])
+    return str(named[preview.index]["name"]) if preview.index < len(named) else f"held-out picture {preview.index + 1}"
+
+
+def _history(preview: Preview, run: RunFiles) -> tuple[str, list[tuple[str, str]]]:
+    """The name, and small pictures with their labels: spoilt, some steps, good."""
+    stages = preview.repaired
+    chosen = sorted({round(number * (len(stages) - 1) / max(1, STAGES - 1)) for number in range(STAGES)})
+    shown = [("spoilt", preview.spoilt)] if preview.spoilt else []
+    shown += [(f"step {words.amount(stages[index][0])}", stages[index][1]) for index in chosen]
+    shown += [("good", preview.good)] if preview.good else []
+    return _picture_name(preview, run), [(label, embed.thumb(path)) for label, path in shown]
+
+
+def curves(run: RunFiles) -> list[tuple[str, Markup, str]]:
+    """Curves over steps: (title, drawing, last value in words); those without a point are left out."""
+    loss, rate = series(run.steps, "loss"), thinned(series(run.steps, "rate"), 300)
+    drawn = []
+    if loss:
+        smooth = thinned(loss, 30)
+        falls = max(y for _, y in loss) > 8 * min(y for _, y in loss)  # then a plain axis would show a corner and a floor
+        lines = [Line(points=thinned(loss, 300), look="faint"), Line(points=smooth)]
+        drawn.append(("Loss", chart(lines, until=run.step, says="Loss over steps", log=falls), f"{smooth[-1][1]:.4g}"))
+    for metric in dict.fromkeys(name for row in run.validations for name in row.get("scores", {})):
+        drawn += [_scored(metric, points, run.step)] if (points := series(run.validations, "scores", metric)) else []
+    if rate:
+        drawing = chart([Line(points=rate, look="second")], until=run.step, says="Learning rate over steps")
+        drawn.append(("Learning rate", drawing, f"{rate[-1][1]:.2g}"))
+    return drawn
+
+
+def _scored(metric: str, points: Points, until: int) -> tuple[str, Markup, str]:
+    called, says = words.unit(metric), f"{words.unit(metric).name} of held-out pictures over steps"
+    drawing = chart([Line(points=points)], until=until, says=says, write=lambda value: words.number(value, metric))
+    return f"{called.name}, held out", drawing, f"{words.number(points[-1][1], metric)} {called.unit}".strip()
+
+
+def facts(run: RunFiles) -> list[tuple[str, str]]:
+    """What else is known: (what, value)."""
+    known = run.facts
+    shown = [("device", str(known.get("device", "")))]
+    shown += [("pictures to learn from", words.amount(known["pictures"]))] if known.get("pictures") else []
+    shown += [("whole time, with loading and scoring", words.duration(float(known["wall_minutes"])))] if known.get("wall_minutes") else []
+    shown += [(name, str(version)) for name, version in dict(known.get("versions", {})).items()]
+    shown += [("lines of stats.jsonl that could not be read", str(run.unread))] if run.unread else []
+    return [(what, value) for what, value in shown if value]

@@ -1,0 +1,79 @@
+"""Numbers and states as a person reads them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Unit:
+    """How a metric is called and written."""
+
+    name: str
+    unit: str
+    digits: int
+
+
+UNITS = {
+    "psnr_rgb": Unit("PSNR", "dB", 2),
+    "psnr_y": Unit("PSNR of luma", "dB", 2),
+    "ssim_rgb": Unit("SSIM", "", 4),
+    "ssim_y": Unit("SSIM of luma", "", 4),
+    "psnr_inside": Unit("PSNR inside the marks", "dB", 2),
+    "psnr_outside": Unit("PSNR outside the marks", "dB", 2),
+}
+
+WAYS = {"input": "as it came (spoilt)", "restored": "repaired", "bicubic": "plain enlargement (bicubic)"}
+
+
+def unit(metric: str) -> Unit:
+    """Of a metric by its name; one that is not known keeps its name."""
+    return UNITS.get(metric, Unit(metric.replace("_", " "), "", 3))
+
+
+def number(value: float, metric: str) -> str:
+    """28.31 for PSNR, 0.9123 for SSIM."""
+    return f"{value:.{unit(metric).digits}f}"
+
+
+def signed(value: float, metric: str) -> str:
+    """+1.20, with a real minus sign when it is lost; nothing that rounds to zero has a sign."""
+    text = f"{value:+.{unit(metric).digits}f}"
+    return text[1:] if not float(text) else text.replace("-", "\N{MINUS SIGN}")
+
+
+def interval(score: Mapping[str, Any], metric: str, *, gain: bool = False) -> str:
+    """27.90 to 28.71; empty for a single picture."""
+    if score.get("low") is None or score.get("high") is None:
+        return ""
+    written = signed if gain else number
+    return f"{written(score['low'], metric)} to {written(score['high'], metric)}"
+
+
+def way(name: str) -> str:
+    """A row of the table of scores: what was done to the pictures."""
+    return WAYS.get(name, f"{name} filter")
+
+
+def duration(minutes: float) -> str:
+    """48 s, 14 min, 2 h 05 min."""
+    seconds = round(minutes * 60)
+    if seconds < 100:
+        return f"{seconds} s"
+    hours, rest = divmod(round(seconds / 60), 60)
+    return f"{hours} h {rest:02d} min" if hours else f"{rest} min"
+
+
+def size(count: float) -> str:
+    """Bytes as 412 MB or 1.9 GB."""
+    return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.0f} MB"
+
+
+def amount(count: float) -> str:
+    """Many things as 950, 12 400, 0.45 M."""
+    return f"{count / 1e6:.2f} M" if count >= 1e5 else f"{count:,.0f}".replace(",", "\N{NARROW NO-BREAK SPACE}")
+
+
+def several(count: int, noun: str) -> str:
+    """1 picture, 2 pictures."""
+    return f"{amount(count)} {noun}{'' if count == 1 else 's'}"
