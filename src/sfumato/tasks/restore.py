@@ -3,11 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
-import os
-import platform
-import resource
-import time
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
@@ -18,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 import sfumato
-from sfumato.core import devices, files, locks
+from sfumato.core import devices, files
 from sfumato.core import recipe as recipes
 from sfumato.core.errors import Refusal
 from sfumato.core.progress import say
@@ -32,20 +27,22 @@ from sfumato.nets import catalogue as networks
 from sfumato.nets import load as model_files
 from sfumato.nets.load import Contract, Header
 from sfumato.nets.reach import reach
+from sfumato.show import plots
+from sfumato.spoil import catalogue as steps
 from sfumato.spoil import grammar
 from sfumato.spoil.chain import Chain
-from sfumato.tasks.parts import pairs, scoring, sources
+from sfumato.tasks.parts import fitting, pairs, scoring, sources
 from sfumato.tasks.parts.pairs import JITTER, HeldOut, SpoiltPairs
 from sfumato.tasks.parts.restorer import TASK, Restorer, load  # noqa: F401  # `load` is the task's way of using a model
 from sfumato.tasks.parts.watch import Previews, SaveModels, Scores
 from sfumato.tasks.restore_recipe import Loss, Restore
 from sfumato.train import find_rate as rates
-from sfumato.train import run as runs
 from sfumato.train import schedules, state, tune
 from sfumato.train.averages import WeightAverage
 from sfumato.train.budget import Budget
 from sfumato.train.callback import Callback
 from sfumato.train.learner import Learner
+from sfumato.train.muon import Muon
 from sfumato.train.nonfinite import SkipNonFinite, WatchDivergence
 from sfumato.train.objective import Outcome
 from sfumato.train.precision import Precision
@@ -99,13 +96,17 @@ class RestoreTask:
     @cached_property
     def chain(self) -> Chain:
         """How inputs are spoilt."""
-        return grammar.parse(self.recipe.spoil.chain, steps_file=_steps_file(self.recipe))
+        return self._parse(self.recipe.spoil.chain)
 
     @cached_property
     def target_chain(self) -> Chain | None:
         """How targets are changed, where they are."""
         text = self.recipe.spoil.target
-        return grammar.parse(text, steps_file=_steps_file(self.recipe)) if text else None
+        return self._parse(text) if text else None
+
+    def _parse(self, text: str) -> Chain:
+        own = self.recipe.spoil.steps_file
+        return grammar.parse(text, steps.with_file(Path(own)) if own else None)
 
     @cached_property
     def pairs(self) -> SpoiltPairs:
@@ -216,11 +217,9 @@ class RestoreTask:
         """The first batch of the run, made here."""
         return next(dataclasses.replace(self.batches, workers=0).stream(0, 0))
 
-    def learner(self, tuned: Tuned, callbacks: list[Callback] | None = None, *, run: Run | None = None) -> Learner:
-        """The learner, with the callbacks that a run folder wants."""
+    def learner(self, tuned: Tuned, run: Run) -> Learner:
+        """The learner, with everything that keeps a run safe and visible."""
         recipe = self.recipe
-        precision = Precision(tuned.precision, self.device)
-        every = _due(recipe.train.valid_every)
         return Learner(
             self.network,
             self.batches,
@@ -231,15 +230,14 @@ class RestoreTask:
             budget=self.budget(),
             seed=self.seed,
             device=self.device,
-            precision=precision,
+            precision=Precision(tuned.precision, self.device),
             clip=None if recipe.optimiser.clip == "off" else float(recipe.optimiser.clip),
             accumulate=recipe.train.accumulate,
-            valid_due=every,
-            callbacks=[*(self.run_callbacks(run) if run else []), *(callbacks or [])],
+            valid_due=_due(recipe.train.valid_every),
+            callbacks=self._callbacks(run),
         )
 
-    def run_callbacks(self, run: Run) -> list[Callback]:
-        """Everything that keeps a run safe and visible."""
+    def _callbacks(self, run: Run) -> list[Callback]:
         train = self.recipe.train
         stats = Stats(run)
         scores = Scores(self.held, stats)
@@ -295,8 +293,7 @@ class RestoreTask:
         parameters = sum(parameter.numel() for parameter in self.network.parameters())
         budget = self.budget()
         length = f"{budget.steps} steps" if budget.steps is not None else f"{(budget.seconds or 0) / 60:g} minutes"
-        run = Run(Path("run"))
-        learner = self.learner(Tuned(precision="float32", why=""), run=run)
+        learner = self.learner(Tuned(precision="float32", why=""), Run(Path("run")))
         choice = devices.resolve(self.recipe.train.device)
         return "\n".join(
             [
@@ -310,17 +307,38 @@ class RestoreTask:
             ]
         )
 
-    def find_rate(self, steps: int = 100) -> rates.Found:
-        """The learning-rate finder, on a copy."""
+    def train(self, folder: Path) -> Path:
+        """Train from the start in a new run folder; returns the path of its best model."""
+        return fitting.train(self, folder)
+
+    def resume(self, folder: Path) -> Path:
+        """Go on with a run that was stopped; returns the path of its best model."""
+        return fitting.resume(self, folder)
+
+    def judge(self, run: Run) -> None:
+        """Score the last averaged weights, which no held-out picture chose, on whole held-out pictures; kept in scores.json."""
+        if not len(self.items[1]):
+            say("No picture was held out, so nothing was scored: give more pictures, or another data.split.")
+            return
+        model = load(run.last, device=self.device.type)
+        scores = evaluate(model, self.items[1][:JUDGED], self.chain, seed=self.seed, target=self.target_chain, side=JUDGED_SIDE)
+        files.write_json(run.scores, scores)
+        _warn(scores["gains"]["psnr_rgb"]["mean"])
+
+    def find_rate(self, plot: Path) -> float:
+        """The learning-rate finder, on a copy; draws what it saw and returns the rate it suggests."""
         precision = Precision(self.tuned().precision, self.device)
-        stream = self.batches.stream(0, 0)
-        return rates.find_rate(
-            self.network, stream, self.objective, seed=self.seed, device=self.device, precision=precision, steps=steps
+        found = rates.find_rate(
+            self.network,
+            self.batches.stream(0, 0),
+            self.objective,
+            optimiser=lambda network: _optimiser(self.recipe, network),
+            seed=self.seed,
+            device=self.device,
+            precision=precision,
         )
-
-
-def _steps_file(recipe: Restore) -> Path | None:
-    return Path(recipe.spoil.steps_file) if recipe.spoil.steps_file else None
+        files.write_bytes(plot, plots.rate_finder(found.rates, found.losses, found.suggested))
+        return found.suggested
 
 
 def _workers(wanted: int | str, device: torch.device) -> int:
@@ -331,8 +349,10 @@ def _workers(wanted: int | str, device: torch.device) -> int:
 
 
 def _optimiser(recipe: Restore, network: nn.Module) -> torch.optim.Optimizer:
-    """AdamW; weight decay spares biases and norms (everything of fewer than two dimensions)."""
+    """The optimiser a recipe asks for; weight decay spares biases and norms (everything of fewer than two dimensions)."""
     spec = recipe.optimiser
+    if spec.kind == "muon":
+        return Muon(network, rate=spec.rate, rest_rate=spec.rest_rate, momentum=spec.momentum, weight_decay=spec.weight_decay)
     matrices = [p for p in network.parameters() if p.ndim > 1]
     vectors = [p for p in network.parameters() if p.ndim <= 1]
     groups = [{"params": matrices, "weight_decay": spec.weight_decay}, {"params": vectors, "weight_decay": 0.0}]
@@ -355,64 +375,6 @@ def _due(every: int | str) -> Any:
 def build(recipe: Restore) -> RestoreTask:
     """The task a recipe describes; what is wrong with it is said when the part is made."""
     return RestoreTask(recipe)
-
-
-def train(recipe: Restore, folder: Path) -> Path:
-    """Train from the start in a new run folder; returns the path of its best model."""
-    run = runs.create(folder)
-    with locks.owned(run.folder):
-        files.write_text(run.recipe, recipes.to_toml(recipe))
-        return _fit(recipe, run, None)
-
-
-def resume(folder: Path) -> Path:
-    """Go on with a run that was stopped, to the end of its budget; returns the path of its best model."""
-    run = runs.existing(folder)
-    with locks.owned(run.folder):
-        recipe = recipes.read(Restore, run.recipe)
-        device = devices.resolve(recipe.train.device).device
-        return _fit(recipe, run, state.newest(run, device))
-
-
-def _fit(recipe: Restore, run: Run, saved: dict[str, Any] | None) -> Path:
-    task = build(recipe)
-    begun = time.monotonic()
-    run.note(task=TASK, name=recipe.name, status="running", versions=_versions(), device=devices.resolve(recipe.train.device).why)
-    tuned = _tuned_once(task, run)
-    learner = task.learner(tuned, run=run)
-    learner.resumed = saved
-    plan = f"{task.plan()}\nprecision      {tuned.why}\n"
-    files.write_text(run.plan, plan)
-    run.note(parameters=sum(parameter.numel() for parameter in task.network.parameters()), pictures=len(task.items[0]))
-    try:
-        learner.fit()
-    except BaseException as error:
-        run.note(status=f"stopped: {str(error) or type(error).__name__}", minutes=learner.spent / 60, steps=learner.step, **_memory())
-        raise
-    scores = judge_held_out(task, run)
-    run.note(status="done", minutes=learner.spent / 60, steps=learner.step, wall_minutes=(time.monotonic() - begun) / 60, **_memory())
-    for warning in _warnings(scores):
-        say(warning)
-    return run.best if run.best.is_file() else run.last
-
-
-def _tuned_once(task: RestoreTask, run: Run) -> Tuned:
-    """Measured at the first start, taken again at every later one."""
-    if run.tuned.is_file():
-        return Tuned(**json.loads(run.tuned.read_text(encoding="utf-8")))
-    tuned = task.tuned()
-    files.write_json(run.tuned, dataclasses.asdict(tuned))
-    return tuned
-
-
-def judge_held_out(task: RestoreTask, run: Run) -> dict[str, Any] | None:
-    """Score the last averaged weights, which no held-out picture chose, on the held-out pictures; written to scores.json."""
-    if not len(task.items[1]) or not run.last.is_file():
-        return None
-    model = load(run.last, device=task.device.type)
-    scores = evaluate(model, task.items[1][:JUDGED], task.chain, seed=task.seed, target=task.target_chain, side=JUDGED_SIDE)
-    files.write_json(run.scores, scores)
-    return scores
 
 
 def evaluate(
@@ -438,23 +400,7 @@ def evaluate(
     )
 
 
-def _warnings(scores: dict[str, Any] | None) -> list[str]:
+def _warn(gain: float) -> None:
     """What a person should hear before they look."""
-    if scores is None:
-        return ["No picture was held out, so nothing was scored: give data.split or more pictures."]
-    gain = scores["gains"]["psnr_rgb"]["mean"]
     if gain <= 0:
-        return [f"The model makes held-out pictures worse ({gain:+.2f} dB). Train longer, or lower optimiser.rate (sfumato find-lr suggests one)."]
-    return []
-
-
-def _versions() -> dict[str, str]:
-    return {"sfumato": sfumato.__version__, "torch": torch.__version__, "numpy": np.__version__, "python": platform.python_version()}
-
-
-def _memory() -> dict[str, int]:
-    """Peak memory of this process in bytes, where the system tells."""
-    if os.name == "nt":
-        return {}
-    unit = 1 if platform.system() == "Darwin" else 1024
-    return {"peak_memory": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit}
+        say(f"The model makes held-out pictures worse ({gain:+.2f} dB). Train longer, or lower optimiser.rate (sfumato find-lr suggests one).")

@@ -6,7 +6,7 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from sfumato.nets.arguments import Residual, UNet
-from sfumato.tasks.parts.sections import STRICT, Augment, Data, Optimiser, Previews, Schedule, Train
+from sfumato.tasks.parts.sections import STRICT, AdamW, Augment, Data, Muon, Previews, Schedule, Train
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
@@ -37,7 +37,7 @@ class Restore:
     augment: Augment = Augment()
     network: UNet | Residual = Field(default=UNet(), discriminator="kind")
     loss: Loss = Loss()
-    optimiser: Optimiser = Optimiser()
+    optimiser: Muon | AdamW = Field(default=Muon(), discriminator="kind")
     schedule: Schedule = Schedule()
     train: Train = Train()
     previews: Previews = Previews()

@@ -1,6 +1,6 @@
 """The training loop: one turn after the other, with four slots that may be replaced and twelve events that may be watched.
 
-    before_fit
+    before_fit; valid, where pictures are held out
     each epoch:      before_epoch
       train:         before_phase, each batch: [batch] before_batch [forward] after_forward [backward] after_backward
                      [update] after_update, after_batch; after_phase
@@ -12,7 +12,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 import torch
@@ -40,7 +40,7 @@ class Learner:
         batches: Batches,
         objective: Objective,
         *,
-        held_out: Iterable[Batch] = (),
+        held_out: Collection[Batch] = (),
         optimiser: torch.optim.Optimizer,
         schedule: Schedule,
         budget: Budget,
@@ -89,6 +89,8 @@ class Learner:
             self.fire("before_fit")
             if self.resumed is not None:
                 self._load(self.resumed)
+            elif len(self.held_out):
+                self.validate()  # row 0: what a training that only hurts falls back to
             self._clock()
             while self.progress < 1:
                 self._run_epoch()

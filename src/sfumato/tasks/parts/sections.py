@@ -38,11 +38,23 @@ class Augment:
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
-class Optimiser:
+class Muon:
+    """Orthogonalised momentum for convolutions, AdamW for the rest (Jordan et al. 2024)."""
+
+    kind: Literal["muon"] = "muon"
+    rate: float = Field(default=5e-3, gt=0)
+    rest_rate: float = Field(default=1e-3, gt=0)  # of biases and norms
+    momentum: float = Field(default=0.95, ge=0, lt=1)
+    weight_decay: float = Field(default=0, ge=0)
+    clip: Literal["off"] | float = 1.0  # largest norm of the gradient
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class AdamW:
     """AdamW (Loshchilov and Hutter 2019); weight decay spares biases and norms."""
 
     kind: Literal["adamw"] = "adamw"
-    rate: float = Field(default=2e-3, gt=0)
+    rate: float = Field(default=1e-3, gt=0)
     beta1: float = Field(default=0.9, ge=0, lt=1)
     beta2: float = Field(default=0.99, ge=0, lt=1)
     weight_decay: float = Field(default=1e-4, ge=0)

@@ -1,0 +1,212 @@
+"""The loop: order of events, slots, skipped updates, interruption, memory."""
+
+import pytest
+import torch
+from torch import nn
+
+from sfumato.core.errors import Interrupted, Refusal
+from sfumato.train.callback import EVENTS, Callback
+from sfumato.train.nonfinite import SkipNonFinite, WatchDivergence
+from tests.train.conftest import objective, small_network, toy_learner
+
+
+class Diary(Callback):
+    """Writes down every event."""
+
+    def __init__(self):
+        self.events = []
+
+
+for _event in EVENTS:
+    setattr(Diary, _event, lambda self, learner, event=_event: self.events.append(event))
+
+
+def test_it_learns():
+    losses = []
+
+    class Watch(Callback):
+        def after_update(self, learner):
+            losses.append(learner.outcome.loss.item())
+
+    toy_learner([Watch()], steps=300, rate=0.03).fit()
+    assert losses[-1] < 0.1 * losses[0]
+
+
+def test_events_come_in_the_documented_order(held_out):
+    diary = Diary()
+    toy_learner([diary], steps=2, held_out=held_out).fit()
+    turn = ["before_batch", "after_forward", "after_backward", "after_update", "after_batch"]
+    judged = ["before_phase", *["before_batch", "after_forward", "after_batch"] * 3, "after_phase"]
+    expected = ["before_fit", *judged, "before_epoch", "before_phase", *turn, *turn, "after_phase", *judged, "after_epoch", "after_fit"]
+    assert diary.events == expected
+
+
+def test_a_skipped_update_fires_everything_but_after_update():
+    diary = Diary()
+
+    class Skip(Callback):
+        def after_backward(self, learner):
+            learner.skip = "for the test"
+
+    network = small_network()
+    before = [parameter.clone() for parameter in network.parameters()]
+    toy_learner([diary, Skip()], steps=1, network=network).fit()
+    assert "after_update" not in diary.events
+    assert "after_batch" in diary.events
+    assert all(torch.equal(one, other) for one, other in zip(before, network.parameters(), strict=True))
+
+
+def test_an_interrupted_run_fires_on_stop_then_after_fit():
+    diary = Diary()
+
+    class Stop(Callback):
+        def after_batch(self, learner):
+            learner.stopping = "for the test"
+
+    with pytest.raises(Interrupted):
+        toy_learner([diary, Stop()]).fit()
+    assert diary.events[-2:] == ["on_stop", "after_fit"]
+
+
+def test_after_fit_comes_even_when_training_fails():
+    diary = Diary()
+
+    class Fail(Callback):
+        def before_batch(self, learner):
+            raise ValueError("broken")
+
+    with pytest.raises(ValueError, match="broken"):
+        toy_learner([diary, Fail()]).fit()
+    assert diary.events[-2:] == ["on_stop", "after_fit"]
+
+
+def test_a_method_that_looks_like_an_event_is_refused_with_the_nearest_name():
+    class Shout(Callback):
+        def after_bach(self, learner):
+            pass
+
+    with pytest.raises(Refusal, match=r"'Shout\.after_bach'\. Did you mean 'after_batch'"):
+        toy_learner([Shout()])
+
+
+def test_two_claims_on_one_slot_are_refused_by_name():
+    class One(Callback):
+        claims = ("update",)
+
+        def update_(self):
+            pass
+
+    class Two(One):
+        pass
+
+    with pytest.raises(Refusal, match="One and Two both claim the slot 'update'"):
+        toy_learner([One(), Two()])
+
+
+def test_a_claimed_slot_replaces_what_is_done():
+    class Frozen(Callback):
+        claims = ("update",)
+
+        def update_(self):
+            pass
+
+    network = small_network()
+    before = [parameter.clone() for parameter in network.parameters()]
+    toy_learner([Frozen()], network=network).fit()
+    assert all(torch.equal(one, other) for one, other in zip(before, network.parameters(), strict=True))
+
+
+def test_order_comes_from_follows():
+    class Late(Callback):
+        def after_batch(self, learner):
+            pass
+
+    class Later(Callback):
+        follows = (Late,)
+
+        def after_batch(self, learner):
+            pass
+
+    assert "Late, Later" in toy_learner([Later(), Late()]).plan()
+
+
+def test_callbacks_in_a_circle_are_refused():
+    class One(Callback):
+        pass
+
+    class Two(Callback):
+        follows = (One,)
+
+    One.follows = (Two,)
+    with pytest.raises(Refusal, match="circle"):
+        toy_learner([One(), Two()])
+
+
+def test_accumulating_two_batches_of_four_equals_one_of_eight():
+    double = small_network()[3]  # without batch norm, whose statistics are the batch's
+    other = nn.Conv2d(8, 3, 1)
+    other.load_state_dict(double.state_dict())
+
+    def mean_loss(network, batch, draw):
+        from sfumato.train.objective import Outcome
+
+        wide = batch.input.repeat(1, 3, 1, 1)[:, :8].double()
+        loss = (network(wide) - batch.target).square().mean()
+        return Outcome(loss, {}, None)
+
+    kwargs = {"objective": mean_loss, "steps": 3}
+    double, other = double.double(), other.double()
+    toy_learner(network=double, batch=8, optimiser=torch.optim.SGD(double.parameters(), lr=0.1), **kwargs).fit()
+    toy_learner(network=other, batch=4, accumulate=2, optimiser=torch.optim.SGD(other.parameters(), lr=0.1), **kwargs).fit()
+    assert torch.allclose(double.weight, other.weight, rtol=1e-9)
+
+
+def test_out_of_memory_halves_the_batch_and_goes_on(capsys):
+    def hungry(network, batch, draw):
+        if len(batch.items) > 2:
+            raise torch.OutOfMemoryError("out of memory")
+        return objective(network, batch, draw)
+
+    learner = toy_learner(objective=hungry, steps=4)
+    learner.fit()
+    assert (learner.step, learner.pieces) == (4, 2)
+
+
+def test_other_errors_are_not_taken_for_lack_of_memory():
+    def broken(network, batch, draw):
+        raise RuntimeError("shapes differ")
+
+    with pytest.raises(RuntimeError, match="shapes differ"):
+        toy_learner(objective=broken).fit()
+
+
+def test_five_gradients_in_a_row_that_are_no_numbers_stop_the_run_with_the_cause():
+    def poisoned(network, batch, draw):
+        outcome = objective(network, batch, draw)
+        return type(outcome)(outcome.loss * float("nan"), outcome.parts, None)
+
+    network = small_network()
+    before = [parameter.clone() for parameter in network.parameters()]
+    with pytest.raises(Refusal, match=r"5th time in a row .* learning rate"):
+        toy_learner([SkipNonFinite()], objective=poisoned, network=network).fit()
+    assert all(torch.equal(one, other) for one, other in zip(before, network.parameters(), strict=True))
+
+
+def test_a_rate_that_is_far_too_high_is_said_by_the_run():
+    network = small_network()
+    with pytest.raises(Refusal, match=r"learning rate \(now .* too high"):
+        toy_learner(
+            [SkipNonFinite(), WatchDivergence()], network=network, steps=300, optimiser=torch.optim.SGD(network.parameters(), lr=30.0)
+        ).fit()
+
+
+def test_the_schedule_ends_where_it_should():
+    rates = []
+
+    class Watch(Callback):
+        def after_update(self, learner):
+            rates.append(learner.optimiser.param_groups[0]["lr"])
+
+    toy_learner([Watch()], steps=200, rate=1.0).fit()
+    assert max(rates) == pytest.approx(1.0, rel=1e-3)
+    assert rates[-1] == pytest.approx(0.01, rel=0.05)

@@ -1,0 +1,110 @@
+"""Schedules, averages, budgets, Muon and the rate finder, each against what theory says."""
+
+import math
+
+import pytest
+import torch
+from torch import nn
+
+from sfumato.core.errors import Refusal
+from sfumato.core.seed import Seed
+from sfumato.train import schedules
+from sfumato.train.averages import WeightAverage
+from sfumato.train.budget import Budget
+from sfumato.train.find_rate import find_rate
+from sfumato.train.muon import Muon, orthogonal
+from sfumato.train.precision import Precision
+from tests.train.conftest import objective, small_network, toy_learner
+
+
+def test_one_cycle_rises_to_one_and_falls_to_its_end():
+    at = schedules.make("one-cycle", warm=0.25, start=0.1, end=0.01)
+    assert [round(at(p), 3) for p in (0, 0.25, 0.625, 1, 2)] == [0.1, 1.0, 0.505, 0.01, 0.01]
+
+
+def test_an_unknown_schedule_is_refused_with_the_nearest_name():
+    with pytest.raises(Refusal, match="Did you mean 'one-cycle'"):
+        schedules.make("onecycle", warm=0, start=1, end=0)
+
+
+def test_the_average_of_a_ramp_has_its_closed_form():
+    """Weights 1, 2, 3 ...: the first update copies; then average = sum of d^k (1-d) x, with the first value keeping the rest."""
+    network = nn.Linear(1, 1, bias=False)
+    average = WeightAverage(half_life=2.0)
+    learner = toy_learner(network=network, optimiser=torch.optim.SGD(network.parameters(), lr=0))
+    average.before_fit(learner)
+    decay = 0.5**0.5
+    expected = 0.0
+    for step in range(1, 9):
+        with torch.no_grad():
+            network.weight.fill_(step)
+        average.after_update(learner)
+        expected = float(step) if step == 1 else decay * expected + (1 - decay) * step
+    assert average.average.module.weight.item() == pytest.approx(expected, rel=1e-5)
+
+
+def test_the_average_follows_buffers():
+    network = small_network()
+    average = WeightAverage(half_life=50)
+    learner = toy_learner([average], network=network, steps=5)
+    learner.fit()
+    assert torch.equal(learner.shown[1].running_mean, network[1].running_mean)
+
+
+def test_a_budget_is_steps_or_seconds():
+    with pytest.raises(Refusal, match="exactly one"):
+        Budget()
+    assert Budget(steps=10).progress(5, 1e9) == 0.5
+    assert Budget(seconds=10).progress(10**9, 2.5) == 0.25
+
+
+def test_orthogonal_brings_singular_values_near_one_and_keeps_directions():
+    matrices = torch.randn(3, 20, 50, generator=torch.Generator().manual_seed(0))
+    result = orthogonal(matrices)
+    values = torch.linalg.svdvals(result)
+    assert 0.6 < values.min() and values.max() < 1.3
+    u, _, v = torch.linalg.svd(matrices, full_matrices=False)
+    kept = (u.mT @ result @ v.mT).diagonal(dim1=-2, dim2=-1)
+    assert kept.min() > 0.5
+
+
+def test_muon_moves_a_matrix_by_its_rate_whatever_the_gradient():
+    for scale in (1e-4, 1e4):
+        layer = nn.Linear(30, 30, bias=False)
+        before = layer.weight.detach().clone()
+        layer.weight.grad = scale * torch.randn(30, 30, generator=torch.Generator().manual_seed(1))
+        Muon(layer, rate=0.02, rest_rate=0.1).step()
+        moved = torch.linalg.matrix_norm(layer.weight.detach() - before, 2)
+        assert 0.7 * 0.02 < moved < 1.3 * 0.02
+
+
+def test_muon_gives_vectors_the_steps_of_adam():
+    generator = torch.Generator().manual_seed(2)
+    mine, theirs = nn.Parameter(torch.ones(5)), nn.Parameter(torch.ones(5))
+    holder = nn.Module()
+    holder.vector = mine
+    muon, adam = Muon(holder, rate=1, rest_rate=0.01), torch.optim.Adam([theirs], lr=0.01, betas=(0.9, 0.99))
+    for _ in range(7):
+        gradient = torch.randn(5, generator=generator)
+        mine.grad, theirs.grad = gradient.clone(), gradient.clone()
+        muon.step()
+        adam.step()
+    assert torch.allclose(mine, theirs, atol=1e-6)
+
+
+def test_the_rate_finder_restores_everything_and_suggests_a_rate_that_trains():
+    learner = toy_learner()
+    before = [parameter.clone() for parameter in learner.network.parameters()]
+    state = torch.random.get_rng_state()
+    found = find_rate(
+        learner.network,
+        learner.batches.stream(0, 0),
+        objective,
+        optimiser=lambda network: torch.optim.AdamW(network.parameters(), lr=1e-3),
+        seed=Seed(1),
+        device=torch.device("cpu"),
+        precision=Precision("float32", torch.device("cpu")),
+    )
+    assert all(torch.equal(one, other) for one, other in zip(before, learner.network.parameters(), strict=True))
+    assert torch.equal(state, torch.random.get_rng_state())
+    assert 1e-4 < found.suggested < 0.3 and math.isfinite(found.losses[-1])

@@ -1,0 +1,89 @@
+"""A run that was stopped goes on as if it had not been: bit for bit."""
+
+import pytest
+import torch
+
+from sfumato.core.errors import Interrupted, Refusal
+from sfumato.train import run as runs
+from sfumato.train import state
+from sfumato.train.averages import WeightAverage
+from sfumato.train.callback import Callback
+from sfumato.train.muon import Muon
+from sfumato.train.nonfinite import SkipNonFinite
+from sfumato.train.state import SaveState
+from sfumato.train.stats import Stats
+from tests.train.conftest import small_network, toy_learner
+
+
+class StopAt(Callback):
+    def __init__(self, step):
+        self.step = step
+
+    def after_batch(self, learner):
+        if learner.step == self.step:
+            learner.stopping = "for the test"
+
+
+def learner_in(run, extra=(), *, muon=False, workers=0, every=5):
+    network = small_network()
+    optimiser = Muon(network, rate=0.01, rest_rate=0.01) if muon else None
+    callbacks = [SkipNonFinite(), WeightAverage(half_life=3), Stats(run, every=2), SaveState(run, steps=every, seconds=1e9), *extra]
+    return toy_learner(callbacks, steps=20, network=network, optimiser=optimiser, workers=workers)
+
+
+@pytest.mark.parametrize("muon", [False, True], ids=["adamw", "muon"])
+@pytest.mark.parametrize("stop", [1, 6, 13, 19])  # in the middle of an epoch of six batches, at its end, near the end
+def test_stop_and_resume_equals_no_stop(tmp_path, stop, muon):
+    whole = learner_in(runs.create(tmp_path / "whole"), muon=muon)
+    whole.fit()
+    run = runs.create(tmp_path / "parts")
+    with pytest.raises(Interrupted):
+        learner_in(run, [StopAt(stop)], muon=muon).fit()
+    second = learner_in(run, muon=muon)
+    second.resumed = state.newest(run, torch.device("cpu"))
+    second.fit()
+    for one, other in ((whole.network, second.network), (whole.shown, second.shown)):
+        for (name, a), b in zip(one.state_dict().items(), other.state_dict().values(), strict=True):
+            assert torch.equal(a, b), name
+    strip = lambda text: [line.split('"seconds"')[0] for line in text.splitlines()]  # noqa: E731
+    assert strip(run.stats.read_text()) == strip((tmp_path / "whole" / "stats.jsonl").read_text())
+
+
+def test_a_run_may_be_resumed_with_another_number_of_workers(tmp_path):
+    whole = learner_in(runs.create(tmp_path / "whole"))
+    whole.fit()
+    run = runs.create(tmp_path / "parts")
+    with pytest.raises(Interrupted):
+        learner_in(run, [StopAt(8)], workers=2).fit()
+    second = learner_in(run, workers=0)
+    second.resumed = state.newest(run, torch.device("cpu"))
+    second.fit()
+    assert all(torch.equal(a, b) for a, b in zip(whole.network.state_dict().values(), second.network.state_dict().values(), strict=True))
+
+
+def test_a_damaged_state_is_passed_over_for_the_one_before(tmp_path):
+    run = runs.create(tmp_path / "run")
+    learner_in(run).fit()
+    newest = max(run.states.glob("*.safetensors"))
+    newest.write_bytes(newest.read_bytes()[:200])
+    assert state.newest(run, torch.device("cpu"))["learner"]["step"] == 15
+
+
+def test_only_two_states_are_kept(tmp_path):
+    run = runs.create(tmp_path / "run")
+    learner_in(run, every=2).fit()
+    assert len(list(run.states.iterdir())) == 2
+
+
+def test_a_run_folder_is_never_overwritten(tmp_path):
+    (tmp_path / "letter.txt").write_text("dear")
+    with pytest.raises(Refusal, match="not empty"):
+        runs.create(tmp_path)
+
+
+def test_a_tree_of_tensors_and_values_comes_back(tmp_path):
+    tree = {"a": [1, 2.5, "x", None, True], "b": {"c": torch.arange(6).reshape(2, 3), "d": torch.tensor(3)}}
+    state.write(tmp_path / "tree.safetensors", tree)
+    back = state.read(tmp_path / "tree.safetensors", torch.device("cpu"))
+    assert back["a"] == tree["a"]
+    assert torch.equal(back["b"]["c"], tree["b"]["c"]) and torch.equal(back["b"]["d"], tree["b"]["d"])
