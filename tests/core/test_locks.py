@@ -11,7 +11,14 @@ import pytest
 from sfumato.core import locks
 from sfumato.core.errors import Refusal
 
-HOLD = "import sys, time; from pathlib import Path; from sfumato.core import locks\nwith locks.owned(Path(sys.argv[1])): print('held', flush=True); time.sleep(60)"
+HOLD = """
+import sys, time
+from pathlib import Path
+from sfumato.core import locks
+with locks.owned(Path(sys.argv[1])):
+    print("held", flush=True)
+    time.sleep(60)
+"""
 
 
 def test_a_second_owner_is_refused_with_the_first_ones_name(tmp_path: Path) -> None:
