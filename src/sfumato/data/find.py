@@ -1,0 +1,113 @@
+"""Find pictures below a folder: in natural order, once (the list is kept), through links that may run in circles."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from sfumato.core import files
+from sfumato.core.errors import Refusal
+
+PICTURE_SUFFIXES = frozenset(".jpg .jpeg .png .webp .tif .tiff .bmp .gif .ppm .pgm".split())
+
+
+def find_pictures(folder: Path, *, cache: bool = True) -> list[Path]:
+    """Paths of all pictures below `folder`, natural order (2 before 10), hidden files and folders left out.
+
+    The list is kept outside the folder and used again while no folder in it has changed.
+    Refuses a folder that is not there, is a file, or holds no picture: the refusal says what it holds.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        what = "is a file, not a folder" if folder.exists() else "does not exist"
+        raise Refusal(f"The folder of pictures {folder} {what}.")
+    kept = _kept(folder) if cache else None
+    if kept is None:
+        folders: dict[str, int] = {}
+        names = sorted((path.relative_to(folder).as_posix() for path in _walk(folder, folders)), key=natural)
+        if cache:
+            _keep(folder, folders, names)
+    else:
+        names = kept
+    if not names:
+        raise Refusal(f"The folder {folder} holds no picture ({_what_it_holds(folder)}). Pictures end in {', '.join(sorted(PICTURE_SUFFIXES))}.")
+    return [folder / name for name in names]
+
+
+def natural(name: str) -> list[tuple[int, int, str]]:
+    """A key that sorts numbers by value: picture2 before picture10."""
+    return [(0, int(part), "") if part.isdigit() else (1, 0, part.casefold()) for part in re.split(r"([0-9]+)", name) if part]
+
+
+def _walk(folder: Path, folders: dict[str, int]) -> Iterator[Path]:
+    """Depth first, each real folder once, however many links lead to it; notes when each folder was last changed."""
+    seen: set[tuple[int, int]] = set()
+    waiting = [folder]
+    while waiting:
+        here = waiting.pop()
+        try:
+            status = here.stat()
+            if (status.st_dev, status.st_ino) in seen:
+                continue
+            seen.add((status.st_dev, status.st_ino))
+            folders[str(here)] = status.st_mtime_ns
+            entries = list(os.scandir(here))
+        except OSError:  # no right to look, or gone by now: not ours to repair
+            continue
+        for entry in entries:
+            if entry.name.startswith("."):
+                continue
+            try:
+                is_folder = entry.is_dir()
+            except OSError:
+                continue
+            if is_folder:
+                waiting.append(Path(entry.path))
+            elif Path(entry.name).suffix.lower() in PICTURE_SUFFIXES:
+                yield Path(entry.path)
+
+
+def cache_folder() -> Path:
+    """Where lists and stores are kept: SFUMATO_CACHE, else the system's place for what can be made again."""
+    if given := os.environ.get("SFUMATO_CACHE"):
+        return Path(given)
+    if sys.platform == "win32":
+        base = os.environ.get("LOCALAPPDATA", tempfile.gettempdir())
+    elif sys.platform == "darwin":
+        base = str(Path.home() / "Library/Caches")
+    else:
+        base = os.environ.get("XDG_CACHE_HOME", str(Path.home() / ".cache"))
+    return Path(base) / "sfumato"
+
+
+def _list_of(folder: Path) -> Path:
+    return cache_folder() / "lists" / f"{files.digest(str(folder.resolve()).encode())[:24]}.json"
+
+
+def _kept(folder: Path) -> list[str] | None:
+    """The kept list, if every folder it saw is as it was (adding or removing a file changes its folder)."""
+    try:
+        kept = json.loads(_list_of(folder).read_text(encoding="utf-8"))
+        folders: dict[str, int] = kept["folders"]
+        if str(folder) not in folders or any(Path(path).stat().st_mtime_ns != then for path, then in folders.items()):
+            return None
+        return [str(name) for name in kept["names"]]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None
+
+
+def _keep(folder: Path, folders: dict[str, int], names: list[str]) -> None:
+    try:
+        files.write_json(_list_of(folder), {"folders": folders, "names": names})
+    except Refusal:  # a list that cannot be kept is only found again
+        return
+
+
+def _what_it_holds(folder: Path) -> str:
+    found = [entry.name for entry in folder.iterdir()]
+    return f"it holds {len(found)} other entries, such as {sorted(found)[0]!r}" if found else "it is empty"

@@ -1,0 +1,85 @@
+"""Items: a list of pictures that have a name and can be decoded; every step of the path can be indexed, filtered, split and shown."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, overload
+
+from sfumato.core.errors import Refusal
+from sfumato.core.levels import Levels
+from sfumato.data import read
+from sfumato.data.find import find_pictures
+from sfumato.show.sheets import sheet
+
+Channels = Literal[1, 3]
+
+
+@dataclass(frozen=True)
+class Item:
+    """One picture.  `path` is its file; a built-in one has a `make` instead (picklable: workers are handed items)."""
+
+    name: str  # relative to the folder it was found in, with forward slashes: the same on every machine
+    path: Path | None = None
+    make: Callable[[], Levels] | None = None
+
+    def levels(self, channels: Channels = 3) -> Levels:
+        """Decode: uint8 (H, W, channels)."""
+        if self.path is not None:
+            return read.read_levels(self.path, channels)
+        if self.make is None:
+            raise Refusal(f"The item {self.name!r} has neither a file nor a way to be made.")
+        return read.to_channels(self.make(), channels)
+
+    def size(self) -> tuple[int, int]:
+        """Height and width; of a file from its header alone."""
+        if self.path is not None:
+            width, height = read.read_size(self.path)
+            return height, width
+        height, width = self.levels().shape[:2]
+        return height, width
+
+
+@dataclass(frozen=True)
+class Items:
+    """An immutable list of items."""
+
+    items: tuple[Item, ...]
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    def __iter__(self) -> Iterator[Item]:
+        return iter(self.items)
+
+    @overload
+    def __getitem__(self, index: int) -> Item: ...
+    @overload
+    def __getitem__(self, index: slice) -> Items: ...
+    def __getitem__(self, index: int | slice) -> Item | Items:
+        return Items(self.items[index]) if isinstance(index, slice) else self.items[index]
+
+    def filter(self, keep: Callable[[Item], bool]) -> Items:
+        """Those for which `keep` is true, in the same order."""
+        return Items(tuple(item for item in self.items if keep(item)))
+
+    def split(self, held_out: Callable[[Item], bool]) -> tuple[Items, Items]:
+        """Two lists: the rest, and those that are held out."""
+        return self.filter(lambda item: not held_out(item)), self.filter(held_out)
+
+    def concatenate(self, other: Items) -> Items:
+        """These, then the others."""
+        return Items(self.items + other.items)
+
+    def show(self, count: int = 12, columns: int = 4) -> Levels:
+        """A contact sheet of the first few."""
+        pictures: list[Levels | None] = [item.levels() for item in self.items[:count]]
+        rows = [pictures[start : start + columns] for start in range(0, len(pictures), columns)]
+        return sheet(rows)
+
+
+def from_folder(folder: Path) -> Items:
+    """Every picture below a folder, in natural order, by its name relative to it."""
+    folder = Path(folder)
+    return Items(tuple(Item(path.relative_to(folder).as_posix(), path) for path in find_pictures(folder)))
