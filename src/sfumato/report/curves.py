@@ -104,7 +104,7 @@ def _decades(up: _Axis) -> list[float]:
 
 
 def _short(value: float) -> str:
-    """Ticks without a tail of rounding: 0.3, 12k, 2e-05."""
+    """Ticks without a tail of rounding: 0.3, 12k, 0.0005, 2e-05."""
     if abs(value) >= 10_000:
         return f"{value / 1000:g}k"
-    return f"{value:.6g}" if abs(value) >= 1e-3 or value == 0 else f"{value:.0e}"
+    return f"{value:.6g}" if abs(value) >= 1e-4 or value == 0 else f"{value:.2g}"

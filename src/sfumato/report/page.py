@@ -7,11 +7,12 @@ from pathlib import Path
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from sfumato.core import recipe
 from sfumato.core.files import write_text
 from sfumato.report import embed, words
 from sfumato.report.curves import Line, chart
 from sfumato.report.read import Points, Preview, RunFiles, read_run, series, thinned
-from sfumato.report.scores import table, verdict
+from sfumato.report.scores import gains, table, verdict
 
 NAME = "report.html"
 STAGES = 6  # pictures of one preview over time, at most
@@ -37,9 +38,10 @@ def render(run: RunFiles) -> str:
         name=run.facts.get("name") or run.folder.name,
         task=run.facts.get("task", ""),
         status=status(run),
-        verdict=verdict(run.scores),
+        verdict=verdict(run.scores, finished=run.facts.get("status") == "done"),
         figures=figures(run),
         comparisons=[_comparison(preview, run) for preview in run.previews if preview.spoilt and preview.repaired],
+        chain=_chain(run),
         table=table(run.scores),
         curves=curves(run),
         histories=[_history(preview, run) for preview in run.previews if preview.repaired],
@@ -71,7 +73,7 @@ def status(run: RunFiles) -> Status:
     go_on = f"To go on: sfumato resume {run.folder}"
     if said == "running":
         return Status(
-            "not finished", "busy", f"{reached} so far, when this page was written. If nothing runs any more, it was killed. {go_on}"
+            "not finished", "busy", f"{reached} so far, when this page was written. If it is not running any more, it was killed. {go_on}"
         )
     word, _, reason = said.partition(": ")
     return Status(word, "bad", f"{reached}{f', then: {reason}' if reason else ''}. {go_on}")
@@ -79,9 +81,9 @@ def status(run: RunFiles) -> Status:
 
 def figures(run: RunFiles) -> list[tuple[str, str]]:
     """The few large numbers: (value, what it is)."""
-    gains, known = run.scores.get("gains", {}), run.facts
+    gained, known = gains(run.scores), run.facts
     shown = [
-        (f"{words.signed(gains[name]['mean'], name)} {words.unit(name).unit}".strip(), f"{words.unit(name).name} gained") for name in gains
+        (f"{words.signed(gain['mean'], name)} {words.unit(name).unit}", f"{words.unit(name).name} gained") for name, gain in gained.items()
     ]
     minutes = float(known.get("minutes") or run.seconds / 60)
     shown += [(words.duration(minutes), "in training")] if minutes else []
@@ -120,6 +122,12 @@ def _comparison(preview: Preview, run: RunFiles) -> Comparison:
         before=_decibels(spoilt, preview.good),
         after=_decibels(last, preview.good),
     )
+
+
+def _chain(run: RunFiles) -> str:
+    """How pictures were spoilt, if the recipe says it where the task `restore` does."""
+    spoil = recipe.read_table(run.recipe).get("spoil") if run.recipe.strip() else None
+    return str(spoil.get("chain", "")) if isinstance(spoil, dict) else ""
 
 
 def _decibels(path: Path, truth: Path | None) -> str:

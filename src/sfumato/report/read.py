@@ -5,6 +5,7 @@ import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -88,7 +89,7 @@ def thinned(points: Points, most: int) -> Points:
     if len(points) <= most:
         return points
     cuts = [round(number * len(points) / most) for number in range(most + 1)]
-    bins = [points[low:high] for low, high in zip(cuts, cuts[1:], strict=False)]
+    bins = [points[low:high] for low, high in pairwise(cuts)]
     return tuple((sum(x for x, _ in part) / len(part), sum(y for _, y in part) / len(part)) for part in bins)
 
 

@@ -17,26 +17,37 @@ class Verdict:
     sentence: str
 
 
-def verdict(scores: Row) -> Verdict:
+def verdict(scores: Row, *, finished: bool) -> Verdict:
     """Better, worse or not told apart, on how many held-out pictures, and against the best plain filter."""
-    rows, gains = _rows(scores), scores.get("gains", {})
-    metric = next((name for name in ("psnr_rgb", *gains) if name in gains), None)
-    if metric is None or "restored" not in rows:
-        return Verdict("open", "There are no scores yet: they are made from held-out pictures when the run is finished.")
-    gain, after = gains[metric], rows["restored"][metric]
-    start = next(iter(rows))
-    pictures = words.several(int(gain["n"]), "held-out picture")
-    amounts = f"{words.number(rows[start][metric]['mean'], metric)} to {words.number(after['mean'], metric)} {words.unit(metric).unit}"
-    told = f"{words.signed(gain['mean'], metric)} {words.unit(metric).unit} {words.unit(metric).name} on {pictures} ({amounts})"
+    rows, gained = _rows(scores), gains(scores)
+    metric = next((name for name in ("psnr_rgb", *gained) if name in gained), None)
+    if metric is None:
+        why = "no picture was held out" if finished else "they are made from held-out pictures when the run is finished"
+        return Verdict("open", f"There are no scores: {why}.")
+    start, gain = next(iter(rows)), gained[metric]
+    what = "what came in" if start == "input" else words.way(start)
+    told = _told(metric, gain, rows[start][metric], rows["restored"][metric])
     if gain["mean"] <= 0:
-        return Verdict("bad", f"Worse than what came in: {told}. Train longer, or lower optimiser.rate.")
+        return Verdict("bad", f"Worse than {what}: {told}. Train longer, or lower optimiser.rate.")
     if gain.get("low") is not None and gain["low"] <= 0:
         return Verdict("open", f"No clear gain: {told}; its interval holds zero.")
-    others = {name: row[metric]["mean"] for name, row in rows.items() if name not in ("restored", start)}
-    best = max(others, key=lambda name: others[name], default=None)
-    against = f", and {words.signed(after['mean'] - others[best], metric)} against the best plain one, {words.way(best)}" if best else ""
     few = " So few pictures say little about others." if gain["n"] < FEW else ""
-    return Verdict("good", f"Better than what came in: {told}{against}.{few}")
+    return Verdict("good", f"Better than {what}: {told}{_against_filters(metric, rows, start)}.{few}")
+
+
+def _told(metric: str, gain: Row, before: Row, after: Row) -> str:
+    unit = words.unit(metric)
+    change = " ".join(filter(None, (words.signed(gain["mean"], metric), unit.unit, unit.name)))
+    from_to = " ".join(filter(None, (words.number(before["mean"], metric), "to", words.number(after["mean"], metric), unit.unit)))
+    return f"{change} on {words.several(int(gain['n']), 'held-out picture')} ({from_to})"
+
+
+def _against_filters(metric: str, rows: Mapping[str, Row], start: str) -> str:
+    others = {name: row[metric]["mean"] for name, row in rows.items() if name not in ("restored", start)}
+    if not others:
+        return ""
+    best = max(others, key=lambda name: others[name])
+    return f", and {words.signed(rows['restored'][metric]['mean'] - others[best], metric)} against the best plain one, {words.way(best)}"
 
 
 @dataclass(frozen=True)
@@ -52,7 +63,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class Table:
-    """Rows of all pictures together and one by one."""
+    """Scores of all pictures together and one by one."""
 
     metrics: list[str]
     rows: list[tuple[str, bool, list[Cell]]]  # what was done, whether it is ours, a cell a metric
@@ -77,13 +88,23 @@ def table(scores: Row) -> Table | None:
     )
 
 
+def gains(scores: Row) -> dict[str, Row]:
+    """What was gained by each metric: picture by picture with an interval where the run says it, else between the means."""
+    rows = _rows(scores)
+    if scores.get("gains") or "restored" not in rows:
+        return dict(scores.get("gains", {}))
+    start = next(iter(rows.values()))
+    shared = [name for name, value in rows["restored"].items() if isinstance(value, Mapping) and name in start]
+    return {name: {"mean": rows["restored"][name]["mean"] - start[name]["mean"], "n": start[name]["n"]} for name in shared}
+
+
 def _rows(scores: Row) -> dict[str, Row]:
     return {str(row["name"]): row for row in scores.get("rows", [])}
 
 
 def _cell(name: str, metric: str, rows: Mapping[str, Row], scores: Row) -> Cell:
     score, start = rows[name][metric], next(iter(rows))
-    gained = scores.get("gains", {}).get(metric, {}) if name == "restored" else {}
+    gained = gains(scores).get(metric, {}) if name == "restored" else {}
     return Cell(
         mean=words.number(score["mean"], metric),
         interval=words.interval(score, metric),

@@ -56,11 +56,12 @@ def way(name: str) -> str:
 
 
 def duration(minutes: float) -> str:
-    """48 s, 14 min, 2 h 05 min."""
-    seconds = round(minutes * 60)
-    if seconds < 100:
-        return f"{seconds} s"
-    hours, rest = divmod(round(seconds / 60), 60)
+    """48 s, 3.6 min, 14 min, 2 h 05 min."""
+    if minutes * 60 < 99.5:
+        return f"{minutes * 60:.0f} s"
+    if minutes < 9.95:
+        return f"{minutes:.1f} min".replace(".0 ", " ")
+    hours, rest = divmod(round(minutes), 60)
     return f"{hours} h {rest:02d} min" if hours else f"{rest} min"
 
 
