@@ -121,7 +121,7 @@ def test_a_gain_is_told_in_one_sentence_with_the_best_filter(done):
 
 def test_a_loss_is_told_as_a_loss(done):
     (done / "scores.json").write_text(json.dumps(scores(AFTER, BEFORE)))
-    assert "Worse than what came in: −5.00 dB PSNR" in read(done).words  # noqa: RUF001
+    assert "Worse than what came in: −5.00 dB PSNR" in read(done).words
 
 
 def test_a_gain_whose_interval_holds_zero_is_not_called_one(done):

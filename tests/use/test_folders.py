@@ -35,6 +35,12 @@ class Turn:
         return {"bytes": len(data)}
 
 
+@pytest.fixture(autouse=True)
+def importable(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Processes that are started afresh find `Turn` by this file's module name, tests.use.test_folders."""
+    monkeypatch.syspath_prepend(str(Path(__file__).parents[2]))
+
+
 @pytest.fixture
 def tree(tmp_path: Path) -> Path:
     """Four files called pictures in three folders, and one text."""

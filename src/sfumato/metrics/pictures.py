@@ -88,7 +88,7 @@ def metric(name: str) -> Metric:
 
 
 def luma(picture: Float) -> Float:
-    """BT.601 luma in studio range.  (H, W, 3) or (H, W, 1) in 0..1 -> (H, W, 1), levels 16 for black to 235 for white, over the top level."""
+    """BT.601 luma in studio range.  (H, W, 3) or (H, W, 1) in 0..1 -> (H, W, 1), 16 for black to 235 for white, over the top level."""
     weights = np.array(STUDIO_WEIGHTS) / TOP
     weighted = picture @ weights[:, None] if picture.shape[2] == 3 else picture * weights.sum()
     return np.asarray(weighted + STUDIO_BLACK / TOP)
