@@ -18,6 +18,7 @@ from sfumato.core.errors import Refusal
 from sfumato.core.levels import Levels
 from sfumato.core.progress import track
 from sfumato.data.find import cache_folder
+from sfumato.data.geometry import read_window
 from sfumato.data.items import Items
 
 Cache = Literal["auto", "ram", "disk", "none"]
@@ -51,8 +52,8 @@ class Store:
         return picture
 
     def window(self, index: int, top: int, left: int, height: int, width: int) -> Levels:
-        """A part of a picture, as a view.  uint8 (height, width, 3)"""
-        return self[index][top : top + height, left : left + width]
+        """A part of a picture, as a view; what lies beyond the picture is mirrored.  uint8 (height, width, 3)"""
+        return read_window(self[index], (top, left, height, width))
 
     @cached_property
     def sizes(self) -> Sizes:

@@ -38,7 +38,7 @@ def _builtin(name: str, data: Data, seed: Seed) -> tuple[Items, Items]:
     if kind == "photographs":
         return photographs.items(), photographs.held_out()
     if kind == "dead-leaves":
-        return dead_leaves.items(data.leaves, LEAF_SIDE, seed.number("dead-leaves")), Items(())
+        return dead_leaves.items(data.leaves, LEAF_SIDE, seed), Items(())
     raise unknown("built-in source", kind, ("photographs", "dead-leaves"))
 
 
