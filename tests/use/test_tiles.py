@@ -229,9 +229,14 @@ def test_watching_ends_at_the_whole(picture):
     assert told[-1] == (101 * 117, 101 * 117)
 
 
-def test_a_picture_that_fits_in_memory_is_one_tile():
-    tiles = Tiles.fitting(1000, 3000, reach=30, stride=8, bytes_per_pixel=1000, free_bytes=8e9)
-    assert (tiles.side, tiles.margin) == (3000, 32)
+def test_a_small_picture_that_fits_in_memory_is_one_tile():
+    tiles = Tiles.fitting(600, 1000, reach=30, stride=8, bytes_per_pixel=1000, free_bytes=8e9)
+    assert (tiles.margin, len(spans(Span(0, 1000), tiles.side, tiles.overlap, 8))) == (32, 1)
+
+
+def test_a_narrow_picture_gets_longer_tiles_from_the_same_memory():
+    sides = [Tiles.fitting(height, 9000, reach=8, stride=8, bytes_per_pixel=1000, free_bytes=2e8).side for height in (9000, 100)]
+    assert sides[1] > 2 * sides[0] and (sides[1] + 16) * (104 + 16) * 1000 <= 1e8
 
 
 @pytest.mark.parametrize("free", [3e7, 1e8, 1e9])

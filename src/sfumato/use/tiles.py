@@ -21,6 +21,7 @@ Patchwise = Callable[[Unit], Unit]  # float32 (H, W, C) -> float32 (H * enlarges
 Watch = Callable[[int, int], None]  # px done, px in all
 
 SMALLEST = 16  # px; a tile that does not fit in memory is halved down to this
+LARGEST = 1024  # px; larger tiles are no faster (on 2 cores a U-Net with a margin of 96 px took 1.8 s in tiles of 512, 2.5 s whole)
 SHARE = 0.5  # of free memory that tiles may fill: allocators keep pieces, and others work on this machine too
 
 
@@ -43,15 +44,17 @@ class Tiles:
 
     @classmethod
     def fitting(cls, height: int, width: int, reach: int, stride: int, bytes_per_pixel: float, free_bytes: float) -> Self:
-        """The largest tiles that fit in memory, the whole picture where it fits.
+        """The largest tiles that fit in memory and are worth it; a picture of up to about 1000 px is one tile where it fits.
 
         reach : px that the network looks in each direction.  bytes_per_pixel : what it takes while it works, per pixel that it sees.
         """
         margin = _up(reach, stride)
-        room = SHARE * free_bytes / bytes_per_pixel  # px that may be seen at once
-        if (_up(height, stride) + 2 * margin) * (_up(width, stride) + 2 * margin) <= room:
-            return cls(side=_up(max(height, width), stride), margin=margin, stride=stride)
-        side = (isqrt(int(room)) - 2 * margin) // stride * stride
+        room = int(SHARE * free_bytes / bytes_per_pixel)  # px that may be seen at once
+        short = _up(min(height, width), stride)
+        side = isqrt(room) - 2 * margin
+        if side > short:  # a narrow picture is as wide as it is, so its tiles may be longer
+            side = room // (short + 2 * margin) - 2 * margin
+        side = min(side, max(LARGEST, 8 * margin)) // stride * stride
         return cls(side=max(side, _up(SMALLEST, stride)), margin=margin, stride=stride)
 
 
