@@ -169,6 +169,6 @@ def find_rate(
 
     recipe = catalogue.read(task, changes or [])
     found = catalogue.module(recipe.task).build(recipe).find_rate()
-    files.write_bytes(out, plots.rates(found.rates, found.losses, found.suggested))
+    files.write_bytes(out, plots.rate_finder(found.rates, found.losses, found.suggested))
     progress.say(f"plot: {out}")
     show(f"--set optimiser.rate={found.suggested:.2g}")
