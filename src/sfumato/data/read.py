@@ -34,7 +34,7 @@ def read_levels(path: Path, channels: Literal[1, 3] = 3, *, most_megapixels: flo
 def read_size(path: Path) -> tuple[int, int]:
     """(width, height) upright, from the header alone."""
     try:
-        with _opened(Path(path).open("rb"), path, MOST_MEGAPIXELS) as picture:
+        with opened(Path(path), path) as picture:
             width, height = picture.size
             turned = picture.getexif().get(ORIENTATION, 1) in (5, 6, 7, 8)
     except OSError as error:
@@ -57,8 +57,8 @@ def decode(raw: bytes, path: Path, *, most_megapixels: float = MOST_MEGAPIXELS) 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of damaged metadata, which pixels do not need
         try:
-            with _opened(io.BytesIO(raw), path, most_megapixels) as picture:
-                if _is_sixteen(picture):
+            with opened(raw, path, most_megapixels) as picture:
+                if is_sixteen(picture):
                     return narrow(read_sixteen(raw, path))
                 return _eight_bit(picture)
         except Refusal:
@@ -87,10 +87,11 @@ def read_sixteen(raw: bytes, path: Path) -> np.ndarray[tuple[int, ...], np.dtype
     return np.ascontiguousarray(pixels.astype(np.uint16, copy=False))
 
 
-def _opened(file: io.BufferedIOBase, path: Path, most_megapixels: float) -> Image.Image:
+def opened(source: bytes | Path, path: Path, most_megapixels: float = MOST_MEGAPIXELS) -> Image.Image:
+    """Header only: what it promises is checked here, before anything is decoded."""
     Image.MAX_IMAGE_PIXELS = None  # our own limit, below, says what to do
     try:
-        picture = Image.open(file)
+        picture = Image.open(io.BytesIO(source) if isinstance(source, bytes) else source)
     except UnidentifiedImageError as error:
         raise Refusal(f"{path} is no picture that can be read, whatever its name says.") from error
     except (OSError, SyntaxError, ValueError, EOFError, TypeError, KeyError, IndexError, OverflowError) as error:
@@ -101,7 +102,7 @@ def _opened(file: io.BufferedIOBase, path: Path, most_megapixels: float) -> Imag
     return picture
 
 
-def _is_sixteen(picture: Image.Image) -> bool:
+def is_sixteen(picture: Image.Image) -> bool:
     """Whether the header promises more than eight bits a channel."""
     if picture.mode in _SIXTEEN:
         return True
