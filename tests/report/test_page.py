@@ -119,6 +119,11 @@ def test_a_gain_is_told_in_one_sentence_with_the_best_filter(done):
     assert f"{told}, and +4.50 against the best plain one, median filter." in read(done).words
 
 
+def test_a_gain_that_a_plain_filter_gives_too_is_told_with_it(done):
+    (done / "scores.json").write_text(json.dumps(scores(BEFORE, [value + 0.25 for value in BEFORE])))
+    assert "but a plain median filter does as well or better (+0.25)" in read(done).words
+
+
 def test_a_loss_is_told_as_a_loss(done):
     (done / "scores.json").write_text(json.dumps(scores(AFTER, BEFORE)))
     assert "Worse than what came in: −5.00 dB PSNR" in read(done).words

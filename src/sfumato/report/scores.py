@@ -32,7 +32,8 @@ def verdict(scores: Row, *, finished: bool) -> Verdict:
     if gain.get("low") is not None and gain["low"] <= 0:
         return Verdict("open", f"No clear gain: {told}; its interval holds zero.")
     few = " So few pictures say little about others." if gain["n"] < FEW else ""
-    return Verdict("good", f"Better than {what}: {told}{_against_filters(metric, rows, start)}.{few}")
+    lead, against = _against_filters(metric, rows, start)
+    return Verdict("good" if lead > 0 else "open", f"Better than {what}: {told}{against}.{few}")
 
 
 def _told(metric: str, gain: Row, before: Row, after: Row) -> str:
@@ -42,12 +43,16 @@ def _told(metric: str, gain: Row, before: Row, after: Row) -> str:
     return f"{change} on {words.several(int(gain['n']), 'held-out picture')} ({from_to})"
 
 
-def _against_filters(metric: str, rows: Mapping[str, Row], start: str) -> str:
+def _against_filters(metric: str, rows: Mapping[str, Row], start: str) -> tuple[float, str]:
+    """How far ahead of the best plain filter, and in words; nothing is in words where there is no filter."""
     others = {name: row[metric]["mean"] for name, row in rows.items() if name not in ("restored", start)}
     if not others:
-        return ""
+        return float("inf"), ""
     best = max(others, key=lambda name: others[name])
-    return f", and {words.signed(rows['restored'][metric]['mean'] - others[best], metric)} against the best plain one, {words.way(best)}"
+    lead = rows["restored"][metric]["mean"] - others[best]
+    if lead > 0:
+        return lead, f", and {words.signed(lead, metric)} against the best plain one, {words.way(best)}"
+    return lead, f", but a plain {words.way(best)} does as well or better ({words.signed(-lead, metric)})"
 
 
 @dataclass(frozen=True)
