@@ -43,7 +43,7 @@ def test_a_network_comes_back_bit_for_bit(model_file, network):
 
 
 def test_the_header_comes_back(model_file):
-    assert load.read_header(model_file) == HEADER
+    assert dataclasses.replace(load.read_header(model_file), sha256="") == HEADER
 
 
 def test_half_precision_takes_half_the_room(tmp_path, model_file, network):

@@ -52,6 +52,7 @@ class Header:
     data: dict[str, Any]  # fingerprint: folders, number of pictures, digest of their names
     licence: str
     card: dict[str, Any]
+    sha256: str = ""  # of the weights; filled in when a file is written
 
 
 @dataclass(frozen=True)
@@ -66,8 +67,7 @@ def write(path: Path, network_state: dict[str, Tensor], header: Header, *, half:
     """Write a model file at once, or not at all.  `half` keeps weights as float16."""
     tensors = {f"network.{name}": _kept(tensor, half) for name, tensor in sorted(network_state.items())}
     note: dict[str, Any] = {"version": VERSION, **header.__dict__, "contract": header.contract.__dict__}
-    body = save(tensors)
-    note["sha256"] = _digest_of_tensors(body)
+    note["sha256"] = _digest_of_tensors(save(tensors))
     text = json.dumps(note, sort_keys=True, ensure_ascii=False)
     if len(text.encode()) > _NOTE_LIMIT:
         raise Refusal(f"The header of {path} would hold {len(text.encode())} bytes, but at most {_NOTE_LIMIT} are kept: shorten the recipe or the card.")
@@ -93,7 +93,7 @@ def read(path: Path, *, task: str | None = None) -> Model:
     header = _header(path, note)
     if task is not None and header.task != task:
         raise Refusal(f"{path} is a model of the task {header.task!r}, but {task!r} was asked for. See: sfumato models {path}")
-    if note.get("sha256") != _digest_of_tensors(raw):
+    if header.sha256 != _digest_of_tensors(raw):
         raise Refusal(f"{path} is damaged: its weights do not match the checksum in its header. Copy or train it again.")
     network = catalogue.build(catalogue.specification(str(header.network.get("kind")), header.network), header.contract.channels)
     state = _tensors(path, raw, table)

@@ -81,7 +81,7 @@ def _fit(task: Trainable, run: Run, saved: dict[str, Any] | None) -> Path:
     learner = task.learner(tuned, run)
     learner.resumed = saved
     files.write_text(run.plan, f"{task.plan()}\nprecision      {tuned.why}\n")
-    run.note(parameters=sum(parameter.numel() for parameter in task.network.parameters()))
+    run.note(parameters=sum(parameter.numel() for parameter in task.network.parameters()), difference=recipes.difference(task.recipe))
     try:
         learner.fit()
     except BaseException as error:

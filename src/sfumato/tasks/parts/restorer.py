@@ -21,7 +21,6 @@ from sfumato.use.folders import Summary
 from sfumato.use.photograph import Photograph
 
 TASK = "restore"
-SHARE = 0.5  # of the free memory that tiles may fill
 BYTES_PER_PIXEL = 4000  # that a network of the default size holds for each pixel of a tile, in float32; measured, rounded up
 
 
@@ -61,7 +60,7 @@ class Restorer:
         photograph.write(self.restore(photograph.read(source)), target, quality=quality)  # type: ignore[arg-type]
 
     def restore_tree(
-        self, source: Path, out: Path, *, quality: int = 95, overwrite: bool = False, options: str = "", quiet: bool = False
+        self, source: Path, out: Path, *, quality: int = 95, overwrite: bool = False, quiet: bool = False
     ) -> Summary:
         """Repair a file or every picture of a folder into a mirrored tree; a bad file stops nothing."""
 
@@ -72,16 +71,11 @@ class Restorer:
             source,
             out,
             action,
-            options=f"restore {self.fingerprint} quality={quality} {options}",
+            options=f"restore {self.header.sha256} quality={quality}",
             existing="replace" if overwrite else "keep",
             what="restoring",
             quiet=quiet,
         )
-
-    @property
-    def fingerprint(self) -> str:
-        """Tells two models apart: what was trained, from what, and how well it does."""
-        return f"{self.header.recipe.get('name', '')} {self.header.card.get('steps', '')} {self.header.scores}"
 
     def _alpha(self, alpha: Unit | None) -> Unit | None:
         """Transparency is repaired apart, as a grey picture; a constant one is kept exactly."""
@@ -101,14 +95,14 @@ class Restorer:
 
     def _tiles(self, height: int, width: int) -> tiles.Tiles:
         if not self.contract.tiles:
-            return tiles.Tiles(side=max(height, width), margin=0, stride=self.contract.stride)
+            return tiles.Tiles(side=max(height, width), margin=0, stride=self.contract.stride, splits=False)
         return tiles.Tiles.fitting(
             height,
             width,
             reach=self.contract.reach,
             stride=self.contract.stride,
             bytes_per_pixel=BYTES_PER_PIXEL,
-            free_bytes=int(devices.free_bytes(self.device) * SHARE),
+            free_bytes=devices.free_bytes(self.device),
         )
 
     @cached_property

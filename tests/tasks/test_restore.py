@@ -1,0 +1,165 @@
+"""The one path, from a recipe to a repaired picture."""
+
+import json
+import signal
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+import sfumato
+from sfumato.core import recipe as recipes
+from sfumato.core.errors import Refusal
+from sfumato.core.levels import to_unit
+from sfumato.metrics.pictures import psnr_rgb
+from sfumato.tasks import restore
+from sfumato.tasks.restore_recipe import Restore
+
+SMALL = [
+    "network.widths=[8,12]",
+    "network.blocks=[1,1]",
+    "network.blocks_up=[1]",
+    "data.crop=32",
+    "train.tune=false",
+    "train.batch=4",
+    "previews.side=64",
+    "previews.count=2",
+]
+
+
+def recipe(folder, *changes):
+    return recipes.read(Restore, {}, [f"data.folders={json.dumps([str(folder)])}", *SMALL, *changes])
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """A few seconds of learning to take noise out of the built-in photographs."""
+    run = tmp_path_factory.mktemp("runs") / "noise"
+    changes = ["spoil.chain=noise 25", "train.steps=250", "train.batch=8", "optimiser.rate=0.01", "data.crops_per_picture=32"]
+    restore.build(recipe("builtin:photographs", *changes)).train(run)
+    return run
+
+
+def test_it_learns(trained):
+    scores = json.loads((trained / "scores.json").read_text())
+    assert scores["gains"]["psnr_rgb"]["mean"] > 4  # dB; a median filter gains about 3 on this noise
+
+
+def test_a_run_folder_holds_all_that_it_promises(trained):
+    expected = {"recipe.toml", "plan.txt", "stats.jsonl", "previews", "best.safetensors", "last.safetensors", "scores.json", "run.json"}
+    assert expected <= {path.name for path in trained.iterdir()}
+    assert json.loads((trained / "run.json").read_text())["status"] == "done"
+
+
+def test_the_kept_recipe_is_the_one_that_was_run(trained):
+    assert recipes.read(Restore, trained / "recipe.toml").spoil.chain == "noise 25"
+
+
+def test_the_short_form_repairs_an_array_as_the_file(trained, portrait, tmp_path):
+    model = sfumato.load(trained / "last.safetensors")
+    Image.fromarray(portrait).save(tmp_path / "in.png")
+    model.restore_file(tmp_path / "in.png", tmp_path / "out.png")
+    assert np.array_equal(np.asarray(Image.open(tmp_path / "out.png")), model.restore(portrait))
+
+
+def test_repairing_alone_or_twice_gives_the_same(trained, portrait):
+    model = sfumato.load(trained / "last.safetensors")
+    assert np.array_equal(model.restore(portrait), model.restore(portrait))
+
+
+def test_noise_goes_and_the_picture_stays(trained, portrait, rng):
+    noisy = np.clip(portrait + rng.normal(0, 25, portrait.shape), 0, 255).round().astype(np.uint8)
+    repaired = sfumato.load(trained / "last.safetensors").restore(noisy)
+    assert psnr_rgb(to_unit(repaired), to_unit(portrait)) > psnr_rgb(to_unit(noisy), to_unit(portrait)) + 3
+
+
+def test_grey_comes_back_grey(trained, portrait):
+    grey = np.ascontiguousarray(portrait[..., :1])
+    assert sfumato.load(trained / "last.safetensors").restore(grey).shape == grey.shape
+
+
+def test_a_folder_is_repaired_around_a_bad_file(trained, photograph_folder, tmp_path):
+    (photograph_folder / "left" / "broken.jpg").write_bytes(b"\xff\xd8\xff")
+    summary = sfumato.load(trained / "last.safetensors").restore_tree(photograph_folder, tmp_path / "out")
+    assert (summary.done, len(summary.failed), summary.exit_code) == (6, 1, 3)
+
+
+def test_a_second_run_skips_what_is_done(trained, photograph_folder, tmp_path):
+    model = sfumato.load(trained / "last.safetensors")
+    model.restore_tree(photograph_folder, tmp_path / "out")
+    assert model.restore_tree(photograph_folder, tmp_path / "out").skipped == 6
+
+
+def test_training_may_start_from_a_model_and_keeps_it_when_it_only_hurts(trained, tmp_path):
+    changes = ["spoil.chain=noise 25", "train.steps=2", f"start_from={trained / 'last.safetensors'}", "optimiser.rate=0.5", "train.average=off"]
+    best = restore.build(recipe("builtin:photographs", *changes)).train(tmp_path / "run")
+    kept, start = sfumato.load(best).network.state_dict(), sfumato.load(trained / "last.safetensors").network.state_dict()
+    assert all(torch.equal(kept[name], start[name]) for name in kept)
+
+
+def test_a_chain_that_shrinks_makes_a_network_that_enlarges(photograph_folder, tmp_path, portrait):
+    changes = ["spoil.chain=shrink 2", "network.kind=residual", "network.width=8", "network.blocks=1", "train.steps=2", "data.valid=0.3"]
+    changes = [*SMALL[3:], *changes]
+    spec = recipes.read(Restore, {}, [f"data.folders={json.dumps([str(photograph_folder)])}", *changes])
+    best = restore.build(spec).train(tmp_path / "run")
+    assert sfumato.load(best).restore(portrait).shape == (256, 256, 3)
+
+
+def test_a_unet_is_not_asked_to_enlarge(photograph_folder):
+    with pytest.raises(Refusal, match=r"network\.kind = 'residual'"):
+        restore.build(recipe(photograph_folder, "spoil.chain=shrink 2")).plan()
+
+
+def test_a_crop_is_spoilt_as_the_whole_picture_is(portrait):
+    """With a margin of the chain's reach, what a crop's pixels become does not depend on where the window ends."""
+    task = restore.build(recipe("builtin:photographs", "spoil.chain=blur 1.5", "augment.flip=false"))
+    spoilt, good = task.pairs.pair(0, 0)
+    from sfumato.spoil import grammar
+
+    alone = grammar.parse("blur 1.5")(good, np.random.default_rng(0))
+    inner = slice(8, -8)
+    assert np.abs(alone[inner, inner].astype(int) - spoilt[inner, inner]).max() <= 1
+    assert np.abs(alone[:4].astype(int) - spoilt[:4]).max() > 1  # at the very edge the crop alone would be spoilt otherwise
+
+
+def test_pairs_follow_from_epoch_and_index_alone(photograph_folder):
+    one, other = (restore.build(recipe(photograph_folder)).pairs for _ in range(2))
+    for place in ((0, 3), (2, 5)):
+        for a, b in zip(one.pair(*place), other.pair(*place), strict=True):
+            assert np.array_equal(a, b)
+    assert not np.array_equal(one.pair(0, 3)[0], one.pair(1, 3)[0])
+
+
+def test_a_diverging_rate_is_said_by_the_run(tmp_path):
+    changes = ["spoil.chain=noise 25", "train.steps=200", "optimiser.kind=adamw", "optimiser.rate=50", "optimiser.clip=off"]
+    with pytest.raises(Refusal, match="learning rate"):
+        restore.build(recipe("builtin:photographs", *changes)).train(tmp_path / "run")
+
+
+def test_two_budgets_at_once_are_refused(photograph_folder):
+    with pytest.raises(Refusal, match="both given"):
+        restore.build(recipe(photograph_folder, "train.steps=3", "train.minutes=1")).budget()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGTERM to catch")
+def test_a_terminated_run_resumes_bit_for_bit(tmp_path):
+    changes = ["spoil.chain=noise 25", "train.steps=60", "train.state_steps=10"]
+    restore.build(recipe("builtin:photographs", *changes)).train(tmp_path / "whole")
+    script = (
+        "import sys; from pathlib import Path; from sfumato.core import recipe as r; from sfumato.tasks import restore;"
+        "from sfumato.tasks.restore_recipe import Restore;"
+        "restore.build(r.read(Restore, Path(sys.argv[1]))).train(Path(sys.argv[2]))"
+    )
+    run = tmp_path / "parts"
+    process = subprocess.Popen([sys.executable, "-c", script, str(tmp_path / "whole" / "recipe.toml"), str(run)], stderr=subprocess.DEVNULL)
+    while process.poll() is None and len(list(run.glob("state/*.safetensors"))) == 0:
+        pass
+    process.send_signal(signal.SIGTERM)
+    process.wait(60)
+    assert json.loads((run / "run.json").read_text())["status"].startswith("stopped")
+    restore.build(recipes.read(Restore, run / "recipe.toml")).resume(run)
+    whole, parts = (sfumato.load(folder / "last.safetensors").network.state_dict() for folder in (tmp_path / "whole", run))
+    assert all(torch.equal(whole[name], parts[name]) for name in whole)
