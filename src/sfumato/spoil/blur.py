@@ -1,7 +1,7 @@
 """Blur: out of focus, shaken, or just soft.  All kinds are measured by the standard deviation of their kernel, so one number fits all."""
 
 from dataclasses import dataclass
-from math import ceil, sqrt
+from math import ceil, floor, sqrt
 from typing import Literal
 
 import cv2
@@ -14,6 +14,8 @@ from sfumato.spoil.parts.paint import with_channels
 from sfumato.spoil.parts.ranges import Range, draw, pick
 
 Kernel = NDArray[np.float32]
+PIXEL = 1 / 12  # px^2, the variance that a shape gains when it is spread over whole pixels
+LEAST = 0.05  # px; of a smaller sigma all weight is on the middle, and OpenCV refuses 0
 EDGE = cv2.BORDER_REFLECT  # the edge's pixel is doubled: no dark rim, and a picture of one pixel stays one
 
 
@@ -42,6 +44,8 @@ class Blur:
     def __call__(self, picture: Levels, rng: np.random.Generator) -> Levels:
         """uint8 (H, W, C) -> the same shape."""
         kind, sigma = pick(rng, self.kind, "kind"), draw(rng, self.sigma, "sigma")
+        if sigma < LEAST:
+            return picture
         if kind == "gaussian":
             return gaussian(picture, sigma)
         if kind == "box":
@@ -52,23 +56,22 @@ class Blur:
 
 
 def gaussian(picture: Levels, sigma: float) -> Levels:
-    """uint8 (H, W, C) -> the same shape; sigma in px, 0 changes nothing."""
-    if sigma < 0.05:  # all of the kernel's weight is on its middle, and OpenCV refuses 0
-        return picture
+    """uint8 (H, W, C) -> the same shape; sigma in px, more than 0."""
     side = 2 * ceil(3 * sigma) + 1
     return with_channels(np.asarray(cv2.GaussianBlur(picture, (side, side), sigma, borderType=EDGE)))
 
 
 def box(sigma: float) -> Kernel:
-    """A row of equal weights, the outermost in part, with a standard deviation of about sigma px.  -> (n,), sum 1"""
-    half = (sqrt(12 * sigma**2 + 1) - 1) / 2  # n equal weights have variance (n^2 - 1) / 12
-    weights = np.clip(half + 1 - np.abs(_axis(half)), 0, 1)
-    return _whole(weights)
+    """A row of equal weights, less at both ends, so that the standard deviation is exactly sigma px.  -> (n,), sum 1"""
+    half = floor((sqrt(12 * sigma**2 + 1) - 1) / 2)  # n equal weights have variance (n^2 - 1) / 12
+    count, squares = 2 * half + 1, half * (half + 1) * (2 * half + 1) / 3
+    ends = (count * sigma**2 - squares) / (2 * (half + 1) ** 2 - 2 * sigma**2)
+    return _whole(np.concatenate([[ends], np.ones(count), [ends]]))
 
 
 def disc(sigma: float) -> Kernel:
     """A disc with soft rim: what a point out of focus becomes.  -> (n, n), sum 1"""
-    radius = 2 * sigma  # a disc's variance along an axis is radius^2 / 4
+    radius = 2 * sqrt(max(sigma**2 - PIXEL, 0))  # a disc's variance along an axis is radius^2 / 4
     axis = _axis(radius)
     weights = np.clip(radius + 0.5 - np.hypot(axis[:, None], axis), 0, 1)
     return _whole(weights)
@@ -76,7 +79,7 @@ def disc(sigma: float) -> Kernel:
 
 def streak(sigma: float, angle: float) -> Kernel:
     """A line one px wide, `angle` degrees from the rows: what a point becomes when the camera moves.  -> (n, n), sum 1"""
-    half = sqrt(3) * sigma  # a line's variance is length^2 / 12
+    half = sqrt(3 * max(sigma**2 - PIXEL, 0))  # a line's variance is length^2 / 12
     axis = _axis(half)
     cosine, sine = np.cos(np.deg2rad(angle)), np.sin(np.deg2rad(angle))
     along = np.abs(axis * cosine - axis[:, None] * sine)

@@ -81,7 +81,7 @@ def _through(picture: Levels, suffix: str, options: list[int]) -> Levels:
     if not written:
         height, width = picture.shape[:2]
         raise Refusal(f"{suffix[1:].upper()} cannot hold a picture of {width} x {height} px: WebP ends at 16383 px a side, JPEG at 65500.")
-    if grey:
-        return with_channels(np.asarray(cv2.imdecode(data, cv2.IMREAD_GRAYSCALE), np.uint8))
-    read = cv2.imdecode(data, cv2.IMREAD_COLOR)
-    return np.asarray(cv2.cvtColor(read, cv2.COLOR_BGR2RGB, dst=read), np.uint8)
+    read = cv2.imdecode(data, cv2.IMREAD_GRAYSCALE if grey else cv2.IMREAD_COLOR)
+    if read is None:
+        raise RuntimeError(f"What was written as {suffix} could not be read again.")
+    return with_channels(np.asarray(read if grey else cv2.cvtColor(read, cv2.COLOR_BGR2RGB), np.uint8))

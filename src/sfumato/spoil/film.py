@@ -5,15 +5,13 @@ from math import ceil, pi
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from sfumato.core.errors import Refusal, check_range
 from sfumato.core.levels import Levels
-from sfumato.spoil.parts.paint import LUMA, blend, check_colours, curve, ink, outline, ramp, scatter
+from sfumato.spoil.parts.paint import LUMA, Points, blend, check_colours, curve, fill, ink, ramp, scatter, stroke
 from sfumato.spoil.parts.ranges import Range, draw, note, pick
 
 DENSEST = 20000  # marks per megapixel
-Points = NDArray[np.float64]  # (n, 2), x and y in px
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,7 +20,7 @@ class Scratches:
 
     length : px, drawn for each scratch, 1..20000.
     density : scratches per megapixel.
-    width : px, a whole number drawn for each scratch, 1..50.
+    width : px, drawn for each scratch, 1..50; the thinnest line that can be drawn smoothly has about 1.4.
     angle : degrees from upright, drawn for each scratch.
     colour : names as in CSS, "#rrggbb", or any; one of those given for each scratch.
     opacity : 0..1, drawn for each scratch.
@@ -30,7 +28,7 @@ class Scratches:
 
     length: Range = (30, 300)
     density: Range = (40, 40)
-    width: Range = (1, 2)
+    width: Range = (1.0, 2.5)
     angle: Range = (-8.0, 8.0)
     colour: tuple[str, ...] = ("white", "black")
     opacity: Range = (0.4, 1.0)
@@ -98,13 +96,13 @@ class Folds:
     """Creases right across the print: the paper shows along a thin line, and a soft shade lies beside it.
 
     density : creases met on a straight walk of 1000 px, in any direction.
-    width : of the line in px, a whole number drawn for each crease, 1..50.
+    width : of the line in px, drawn for each crease, 1..50.
     opacity : of the line, 0..1, drawn for each crease; the shade has a third of it.
     colour : of the line, as in `scratches`.
     """
 
     density: Range = (2, 2)
-    width: Range = (1, 3)
+    width: Range = (1.5, 3.0)
     opacity: Range = (0.4, 0.9)
     colour: tuple[str, ...] = ("white", "ivory")
 
@@ -232,7 +230,7 @@ def mark(
 ) -> None:
     """Draw a line along points, or fill their shape (width 0), in one of the colours, in place."""
     colour, strength = ink(rng, colours, canvas.shape[2]), draw(rng, opacity)
-    drawn = outline(canvas, points, width=width, soft=soft)
+    drawn = stroke(canvas, points, width=width, soft=soft) if width else fill(canvas, points, soft=soft)
     if drawn is not None:
         cover, top, left = drawn
         blend(canvas, cover, top, left, colour, strength)

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from sfumato.core.errors import check_range
 from sfumato.core.levels import TOP, Levels, to_levels
-from sfumato.spoil.parts.paint import check_colours, ink, outline, scatter, window
+from sfumato.spoil.parts.paint import brush, check_colours, ink, scatter, window
 from sfumato.spoil.parts.ranges import Range, draw, note, pick
 
 DENSEST = 20000  # marks per megapixel
@@ -59,7 +59,7 @@ class Hole:
 
     def _brush(self, canvas: Levels, y: float, x: float, size: float, rng: np.random.Generator) -> None:
         points = np.array([x, y]) + (rng.random((4 + int(rng.random() * 5), 2)) - 0.5) * size
-        drawn = outline(canvas, points, width=max(1, size / 4), crisp=True)
+        drawn = brush(canvas, points, width=max(1, size / 4))
         if drawn is not None:
             cover, top, left = drawn
             view = canvas[top : top + cover.shape[0], left : left + cover.shape[1]]

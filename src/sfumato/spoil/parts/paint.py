@@ -5,6 +5,7 @@ What paints, paints in place on a canvas the step has made for itself, and touch
 
 from collections.abc import Iterable
 from functools import lru_cache
+from math import ceil, floor
 from typing import Any
 
 import cv2
@@ -17,9 +18,12 @@ from sfumato.core.levels import TOP, Levels, Unit, to_levels, to_unit
 from sfumato.spoil.parts.ranges import note, pick
 
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # Rec. 601, as JPEG and Pillow have it
+SPREAD = 0.75  # px by which OpenCV's smooth fill covers more than the corners enclose (measured)
 FINE = 4  # bits of a pixel's fraction in OpenCV's drawing
 Window = tuple[int, int, int, int]  # top, left, bottom, right
 Cover = NDArray[np.uint8]  # (h, w), how much of a pixel a mark covers, 0..TOP
+Drawn = tuple[Cover, int, int]  # a cover and its top and left on the canvas
+Points = NDArray[np.float64]  # (n, 2), x and y in px
 
 
 def with_channels(array: NDArray[Any]) -> Levels:
@@ -86,32 +90,54 @@ def blend(canvas: Levels, cover: Cover, top: int, left: int, colour: NDArray[np.
     return box
 
 
-def outline(
-    canvas: Levels, points: NDArray[np.floating[Any]], *, width: float = 0.0, soft: float = 0.0, crisp: bool = False
-) -> tuple[Cover, int, int] | None:
-    """What a line of `width` px along `points` (n, 2: x, y) covers of the canvas; width 0 fills the closed shape instead.
+def fill(canvas: Levels, corners: Points, *, soft: float = 0.0) -> Drawn | None:
+    """What a closed shape covers of the canvas; `soft` is the sigma in px of its blurred edge.  Corners (n, 2) are x, y in px."""
+    middle = corners.mean(0)
+    radius = np.maximum(np.hypot(*(corners - middle).T), 1e-6)[:, None]
+    return _drawn(canvas, middle + (corners - middle) * np.maximum(radius - SPREAD, 0) / radius, soft)
 
-    soft : sigma in px of the blurred edge.  crisp : no half-covered pixels.  -> (cover, top, left), or None if it lies outside.
-    """
-    pad = width / 2 + 3 * soft + 1
-    left, top = np.floor(points.min(0) - pad).astype(int).tolist()
-    right, bottom = np.ceil(points.max(0) + pad).astype(int).tolist()
-    # a soft edge needs what lies just outside; the rest of a long line need not be drawn
-    spare = int(np.ceil(3 * soft))
-    top, left = max(top, -spare), max(left, -spare)
-    bottom, right = min(bottom + 1, canvas.shape[0] + spare), min(right + 1, canvas.shape[1] + spare)
-    if top >= bottom or left >= right:
+
+def stroke(canvas: Levels, points: Points, *, width: float, soft: float = 0.0) -> Drawn | None:
+    """What a smooth line of `width` px along points (n, 2) covers of the canvas; the thinnest is about 1.4 px."""
+    along = np.gradient(points, axis=0)
+    across = np.stack([-along[:, 1], along[:, 0]], axis=1) / np.maximum(np.hypot(*along.T), 1e-6)[:, None]
+    aside = across * max(width / 2 - SPREAD, 0)
+    return _drawn(canvas, np.concatenate([points + aside, (points - aside)[::-1]]), soft)
+
+
+def brush(canvas: Levels, points: Points, *, width: float) -> Drawn | None:
+    """What a round brush of `width` px along points (n, 2) covers of the canvas, with no pixel half covered."""
+    frame = _frame(canvas, points, pad=width / 2 + 1, spare=0)
+    if frame is None:
         return None
-    cover = np.zeros((bottom - top, right - left), np.uint8)
-    path = np.round((points - (left, top)) * 2**FINE).astype(np.int32).reshape(-1, 1, 2)
-    line = cv2.LINE_8 if crisp else cv2.LINE_AA
-    if width:
-        cv2.polylines(cover, [path], False, TOP, max(1, round(width)), line, FINE)
-    else:
-        cv2.fillPoly(cover, [path], TOP, line, FINE)
+    cover, top, left = frame
+    thickness = max(1, 2 * round((width - 1) / 2))  # OpenCV draws even ones one px too wide, odd ones two
+    cv2.polylines(cover, [_fixed(points - (left, top))], False, TOP, thickness, cv2.LINE_8, FINE)
+    return frame
+
+
+def _drawn(canvas: Levels, corners: Points, soft: float) -> Drawn | None:
+    spare = ceil(3 * soft)  # a soft edge needs what lies just outside; the rest of a long line need not be drawn
+    frame = _frame(canvas, corners, pad=spare + 2, spare=spare)
+    if frame is None:
+        return None
+    cover, top, left = frame
+    cv2.fillPoly(cover, [_fixed(corners - (left, top))], TOP, cv2.LINE_AA, FINE)
     if soft:
         cover = np.asarray(cv2.GaussianBlur(cover, (0, 0), soft, borderType=cv2.BORDER_CONSTANT), np.uint8)
     return cover, top, left
+
+
+def _frame(canvas: Levels, points: Points, *, pad: float, spare: int) -> Drawn | None:
+    """An empty cover around points, as far as it meets the canvas grown by `spare` px."""
+    left, top = (max(floor(side - pad), -spare) for side in points.min(0).tolist())
+    right, bottom = (ceil(side + pad) + 1 for side in points.max(0).tolist())
+    bottom, right = min(bottom, canvas.shape[0] + spare), min(right, canvas.shape[1] + spare)
+    return (np.zeros((bottom - top, right - left), np.uint8), top, left) if top < bottom and left < right else None
+
+
+def _fixed(points: Points) -> NDArray[np.int32]:
+    return np.asarray(np.round(points * 2**FINE), np.int32).reshape(-1, 1, 2)
 
 
 def curve(picture: Levels, table: NDArray[np.floating[Any]]) -> Levels:
