@@ -13,7 +13,7 @@ from pathlib import Path
 from sfumato.core import files
 from sfumato.core.errors import Refusal
 
-PICTURE_SUFFIXES = frozenset(".jpg .jpeg .png .webp .tif .tiff .bmp .gif .ppm .pgm".split())
+PICTURE_SUFFIXES = frozenset((".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp", ".gif", ".ppm", ".pgm"))
 
 
 def find_pictures(folder: Path, *, cache: bool = True) -> list[Path]:
@@ -35,7 +35,8 @@ def find_pictures(folder: Path, *, cache: bool = True) -> list[Path]:
     else:
         names = kept
     if not names:
-        raise Refusal(f"The folder {folder} holds no picture ({_what_it_holds(folder)}). Pictures end in {', '.join(sorted(PICTURE_SUFFIXES))}.")
+        suffixes = ", ".join(sorted(PICTURE_SUFFIXES))
+        raise Refusal(f"The folder {folder} holds no picture ({_what_it_holds(folder)}). Pictures end in {suffixes}.")
     return [folder / name for name in names]
 
 

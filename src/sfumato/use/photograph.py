@@ -1,241 +1,171 @@
-"""A photograph as a file holds it: pixels in sRGB, depth, transparency, profile and metadata, all of which go back out."""
+"""A photograph as its file holds it: colours, depth, transparency, profile and metadata, all of which go back out."""
 
 from __future__ import annotations
 
 import io
-import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-import cv2
 import numpy as np
-from PIL import Image, ImageCms, ImageOps, PngImagePlugin
+from PIL import Image
 
 from sfumato.core import files
-from sfumato.core.errors import Refusal, unknown
-from sfumato.core.levels import Unit, narrow, to_levels, to_levels16, to_unit
+from sfumato.core.errors import Refusal
+from sfumato.core.levels import Levels, Unit, to_levels, to_levels16, to_unit
+from sfumato.data import profiles
 from sfumato.data import read as decoding
-from sfumato.data.read import ORIENTATION
+from sfumato.use import encode
+from sfumato.use.metadata import Notes, notes_of, with_size
 
-FORMATS = {".jpg": "JPEG", ".jpeg": "JPEG", ".png": "PNG", ".tif": "TIFF", ".tiff": "TIFF", ".webp": "WEBP", ".bmp": "BMP"}
+FORMATS = {
+    ".jpg": "JPEG",
+    ".jpeg": "JPEG",
+    ".png": "PNG",
+    ".tif": "TIFF",
+    ".tiff": "TIFF",
+    ".webp": "WEBP",
+    ".bmp": "BMP",
+    ".ppm": "PPM",
+    ".pgm": "PPM",
+}
 KEEPS_ALPHA = ("PNG", "TIFF", "WEBP")
 KEEPS_16 = ("PNG", "TIFF")
+QUALITY = 95  # of JPEG and WebP
+COMES_BACK = 0.999  # share of the values that must survive the way to sRGB and back, within a level, for it to be taken
+_MOST_IN_JPEG = 65_000  # bytes that a segment of JPEG has room for
 
 
 @dataclass(frozen=True, kw_only=True)
 class Photograph:
-    """One picture and all that its file said of it.
+    """One picture and all that its file says of it.
 
-    pixels : float32 (H, W, 3), or (H, W, 1) for a grey one, in 0..1, sRGB-encoded, upright.
-    alpha : float32 (H, W) in 0..1, or None.
-    bits : 8 or 16, from the file's header.
-    profile : ICC, which the pixels were converted from and go back to; None for sRGB.
+    pixels : float32 (H, W, 3), or (H, W, 1) of a grey one, in 0..1, upright; no hidden colours under what is transparent.
+    alpha : float32 (H, W) in 0..1, or None.  bits : 8 or 16, from the file's header.
+    profile : ICC as the file has it, or None.  space : what `pixels` mean: sRGB, or the profile's own numbers (see `read`).
+    format : as Pillow names it.
     """
 
     pixels: Unit
     alpha: Unit | None = None
-    bits: int = 8
+    bits: Literal[8, 16] = 8
     profile: bytes | None = None
-    exif: bytes | None = None
-    xmp: bytes | None = None
-    text: tuple[tuple[str, str], ...] = ()  # PNG's own
-    dpi: tuple[float, float] | None = None
+    space: Literal["sRGB", "own"] = "sRGB"
+    notes: Notes = field(default_factory=Notes)
+    format: str = ""
 
 
-def read(path: Path) -> Photograph:
-    """Read a picture with everything it says of itself; refused, by name and reason, when it cannot be decoded."""
-    raw = decoding.bytes_of(path)
-    levels = None if _sixteen(raw, path) else decoding.decode(raw, path)  # the checks of sizes and damage are done here
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            with Image.open(io.BytesIO(raw)) as picture:
-                notes = _notes(picture)
-                if levels is None:
-                    return _from_sixteen(raw, path, notes)
-                upright = ImageOps.exif_transpose(picture)
-                alpha = _alpha(upright)
-                pixels = to_unit(levels)
-                profile = notes.get("profile")
-                if profile is not None:
-                    pixels, notes["profile"] = _into_srgb(upright, pixels, profile)
-        except (OSError, SyntaxError, ValueError, EOFError) as error:
-            raise Refusal(f"{path} is damaged or incomplete: {error}.") from error
-    if alpha is not None and not (alpha == 1).all():
-        pixels = bleed(pixels, alpha)
-    return Photograph(pixels=pixels, alpha=alpha, **notes)
+def read(path: Path, *, most_megapixels: float = decoding.MOST_MEGAPIXELS) -> Photograph:
+    """Read a picture with everything it says of itself.
 
-
-def write(photograph: Photograph, path: Path, *, quality: int = 95) -> None:
-    """Write in the format of `path`'s suffix, at once or not at all; orientation becomes 1, an old thumbnail is dropped.
-
-    JPEG and WebP by `quality`, colours at full resolution.  16 bits stay in PNG and TIFF, and become 8 elsewhere.
+    Colours of a profile become sRGB, which networks know, unless they would not come back: many lie outside sRGB, or there are 16 bits
+    (which LittleCMS in Pillow cannot convert).  Then the file's own numbers are kept.  Grey keeps its own as well.
+    Refuses, by name and reason, what cannot be decoded, and what moves or has several pages.
     """
     path = Path(path)
-    if path.suffix.lower() not in FORMATS:
-        raise unknown("format of pictures that can be written", path.suffix or "(no suffix)", FORMATS)
-    kind = FORMATS[path.suffix.lower()]
-    deep = photograph.bits == 16 and kind in KEEPS_16
-    with files.replacing(path) as aside:
-        if deep:
-            _write_sixteen(photograph, aside, kind)
-        else:
-            _to_pillow(photograph, with_alpha=kind in KEEPS_ALPHA).save(aside, format=kind, **_options(photograph, kind, quality))
-
-
-def bleed(pixels: Unit, alpha: Unit) -> Unit:
-    """Give what is fully transparent the colour of the nearest visible pixel, so that hidden colours do not shine through.
-
-    float32 (H, W, C) and (H, W) -> (H, W, C)
-    """
-    hidden = alpha <= 0
-    if not hidden.any() or hidden.all():
-        return pixels
-    _, nearest = cv2.distanceTransformWithLabels(hidden.astype(np.uint8), cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL)
-    of_label = np.zeros((int(nearest.max()) + 1, pixels.shape[2]), np.float32)
-    of_label[nearest[~hidden]] = pixels[~hidden]
-    filled = pixels.copy()
-    filled[hidden] = of_label[nearest[hidden]]
-    return filled
-
-
-def _sixteen(raw: bytes, path: Path) -> bool:
-    if not raw:
-        raise Refusal(f"{path} is empty.")
-    with decoding.opened(raw, path) as picture:
-        return decoding.is_sixteen(picture)
-
-
-def _notes(picture: Image.Image) -> dict[str, Any]:
-    """Profile, EXIF with orientation 1 and without thumbnail, XMP, PNG text, resolution."""
-    exif = picture.getexif()
-    exif[ORIENTATION] = 1
-    has_exif = len(exif) > 1 or "exif" in picture.info
-    text = tuple((key, value) for key, value in getattr(picture, "text", {}).items() if isinstance(value, str) and not key.startswith("XML:"))
-    dpi = picture.info.get("dpi")
-    return {
-        "profile": picture.info.get("icc_profile") or None,
-        "exif": exif.tobytes() if has_exif else None,
-        "xmp": _as_bytes(picture.info.get("xmp")),
-        "text": text,
-        "dpi": (float(dpi[0]), float(dpi[1])) if dpi else None,
-    }
-
-
-def _as_bytes(value: Any) -> bytes | None:
-    return value.encode() if isinstance(value, str) else value if isinstance(value, bytes) else None
-
-
-def _alpha(picture: Image.Image) -> Unit | None:
-    if picture.mode in ("LA", "RGBA", "PA", "La", "RGBa") or "transparency" in picture.info:
-        return to_unit(np.asarray(picture.convert("RGBA").getchannel("A")))
-    return None
-
-
-def _into_srgb(picture: Image.Image, pixels: Unit, profile: bytes) -> tuple[Unit, bytes | None]:
-    """Pixels in sRGB, and the profile to go back to.  One that is broken or of another colour space is left out."""
-    mode = "L" if pixels.shape[2] == 1 else "RGB"
-    try:
-        source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-        if source.profile.xcolor_space.strip() != ("GRAY" if mode == "L" else "RGB"):
-            return pixels, None
-        if mode == "L":
-            return pixels, profile  # grey stays as it is encoded, and takes its profile along
-        converted = ImageCms.profileToProfile(picture.convert(mode), source, ImageCms.createProfile("sRGB"), outputMode=mode)
-    except (ImageCms.PyCMSError, OSError, ValueError):
-        return pixels, None
-    return to_unit(np.asarray(converted)), profile
-
-
-def _out_of_srgb(picture: Image.Image, profile: bytes) -> Image.Image:
-    if picture.mode not in ("RGB", "RGBA"):
-        return picture
-    alpha = picture.getchannel("A") if picture.mode == "RGBA" else None
-    back = ImageCms.profileToProfile(
-        picture.convert("RGB"), ImageCms.createProfile("sRGB"), ImageCms.ImageCmsProfile(io.BytesIO(profile)), outputMode="RGB"
+    found = decoding.decode(decoding.bytes_of(path), path, most_megapixels=most_megapixels)
+    _refuse_several(found.opened, path)
+    pixels = found.pixels if found.alpha is None else decoding.bleed(found.pixels, found.alpha)
+    space: Literal["sRGB", "own"] = "sRGB"
+    if found.profile:
+        pixels, space = _into_srgb(pixels, found.profile)
+    return Photograph(
+        pixels=to_unit(pixels),
+        alpha=None if found.alpha is None else to_unit(found.alpha),
+        bits=16 if found.pixels.dtype == np.uint16 else 8,
+        profile=found.profile,
+        space=space,
+        notes=notes_of(found.opened),
+        format=found.opened.format or "",
     )
-    if alpha is not None:
-        back.putalpha(alpha)
-    return back
 
 
-def _from_sixteen(raw: bytes, path: Path, notes: dict[str, Any]) -> Photograph:
-    """16 bits a channel, through OpenCV; a profile is carried along, its colours are left as they are encoded."""
-    pixels = cv2.imdecode(np.frombuffer(raw, np.uint8), cv2.IMREAD_UNCHANGED)
-    if pixels is None:
-        raise Refusal(f"{path} is damaged or incomplete: its 16-bit pixels cannot be decoded.")
-    pixels = pixels[..., None] if pixels.ndim == 2 else pixels
-    alpha = to_unit(pixels[..., 3]) if pixels.shape[2] == 4 else None
-    colours = to_unit(np.ascontiguousarray(pixels[..., :3][..., ::-1] if pixels.shape[2] > 1 else pixels))
-    if alpha is not None:
-        colours = bleed(colours, alpha)
-    return Photograph(pixels=colours, alpha=alpha, bits=16, **notes)
+def write(photograph: Photograph, path: Path, *, quality: int = QUALITY) -> None:
+    """Write in the format of `path`'s suffix, at once or not at all, with profile and metadata.
+
+    quality : of JPEG (colours at full resolution) and WebP.  16 bits stay in PNG and TIFF, and become 8 elsewhere.
+    Refuses a suffix it cannot write, transparency where the format holds none, and sizes the format has no room for.
+    """
+    path = Path(path)
+    kind = FORMATS.get(path.suffix.lower())
+    if kind is None:
+        raise Refusal(f"{path.name} cannot be written: pictures are written as {', '.join(FORMATS)}. Take another suffix, such as .png.")
+    if photograph.alpha is not None and kind not in KEEPS_ALPHA and not (photograph.alpha == 1).all():
+        raise Refusal(f"{path.name} cannot be written: {kind} holds no transparency, which the picture has. Take .png, .tif or .webp.")
+    try:
+        data = _encoded(photograph, kind, quality)
+    except (OSError, ValueError, OverflowError, MemoryError) as error:
+        raise Refusal(f"{path} cannot be written as {kind}: {str(error).rstrip('.') or type(error).__name__}.") from error
+    files.write_bytes(path, data)
 
 
-def _write_sixteen(photograph: Photograph, aside: Path, kind: str) -> None:
-    pixels = to_levels16(photograph.pixels)
-    if photograph.alpha is not None:
-        colours = np.repeat(pixels, 3, axis=2) if pixels.shape[2] == 1 else pixels
-        pixels = np.concatenate([colours, to_levels16(photograph.alpha)[..., None]], axis=2)
-    ordered = pixels if pixels.shape[2] == 1 else pixels[..., [2, 1, 0, 3][: pixels.shape[2]]]
-    done, data = cv2.imencode(".png" if kind == "PNG" else ".tiff", ordered)
-    if not done:
-        raise Refusal("The 16-bit picture could not be encoded.")
-    raw = data.tobytes()
-    aside.write_bytes(_with_chunks(raw, photograph) if kind == "PNG" else raw)
+def _refuse_several(picture: Any, path: Path) -> None:
+    """Of a film or a document one picture would be left, and nobody told.  (Phones' JPEGs carry more beside the picture: depth, gain.)"""
+    pages = int(getattr(picture, "n_frames", 1))
+    if pages > 1 and picture.format in ("GIF", "WEBP", "PNG", "TIFF") and not _are_small_copies(picture, pages):
+        raise Refusal(f"{path} holds {pages} pictures, of which only one could be kept. Take it apart first.")
 
 
-def _with_chunks(raw: bytes, photograph: Photograph) -> bytes:
-    """A PNG with profile, EXIF, XMP and text put in before its pixels: Pillow cannot write 16-bit colour, OpenCV no metadata."""
-    import struct
-    import zlib
-
-    def chunk(name: bytes, data: bytes) -> bytes:
-        return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
-
-    added = b""
-    if photograph.profile:
-        added += chunk(b"iCCP", b"ICC Profile\0\0" + zlib.compress(photograph.profile))
-    if photograph.dpi:
-        added += chunk(b"pHYs", struct.pack(">IIB", *(round(value / 0.0254) for value in photograph.dpi), 1))
-    if photograph.exif:
-        added += chunk(b"eXIf", photograph.exif.removeprefix(b"Exif\0\0"))
-    if photograph.xmp:
-        added += chunk(b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + photograph.xmp)
-    for key, value in photograph.text:
-        added += chunk(b"iTXt", key.encode("latin-1", "replace") + b"\0\0\0\0\0" + value.encode())
-    after_header = 8 + 12 + 13  # signature, and the chunk IHDR
-    return raw[:after_header] + added + raw[after_header:]
+def _are_small_copies(picture: Any, pages: int) -> bool:
+    """Whether all further pages of a TIFF are marked as reduced copies of the first."""
+    if picture.format != "TIFF":
+        return False
+    marks = []
+    for page in range(1, pages):
+        picture.seek(page)
+        marks.append(int(picture.tag_v2.get(254, 0)) & 1)
+    picture.seek(0)
+    return all(marks)
 
 
-def _to_pillow(photograph: Photograph, *, with_alpha: bool) -> Image.Image:
-    levels = narrow(to_levels16(photograph.pixels)) if photograph.bits == 16 else to_levels(photograph.pixels)
-    picture = Image.fromarray(levels[..., 0] if levels.shape[2] == 1 else levels)
-    if photograph.alpha is not None and with_alpha:
-        picture.putalpha(Image.fromarray(to_levels(photograph.alpha)))
-    return _out_of_srgb(picture, photograph.profile) if photograph.profile else picture
+def _into_srgb(pixels: decoding.Pixels, profile: bytes) -> tuple[decoding.Pixels, Literal["sRGB", "own"]]:
+    if pixels.dtype != np.uint8 or pixels.shape[2] != 3:
+        return pixels, "own"
+    own: Levels = pixels.astype(np.uint8, copy=False)
+    converted = profiles.to_srgb(own, profile)
+    if converted is own:
+        return own, "own"  # nothing to convert
+    back = profiles.from_srgb(converted, profile)
+    same = np.abs(back.astype(np.int16) - own) <= 1
+    return (converted, "sRGB") if same.mean() >= COMES_BACK else (own, "own")
 
 
-def _options(photograph: Photograph, kind: str, quality: int) -> dict[str, Any]:
-    options: dict[str, Any] = {"icc_profile": photograph.profile} if photograph.profile else {}
-    if photograph.exif:
-        options["exif"] = photograph.exif
-    if photograph.dpi and kind != "WEBP":
-        options["dpi"] = photograph.dpi
-    if photograph.xmp and kind in ("JPEG", "WEBP"):
-        options["xmp"] = photograph.xmp
-    if kind == "JPEG":
-        options |= {"quality": quality, "subsampling": 0, "optimize": True}
-    if kind == "WEBP":
-        options |= {"quality": quality}
-    if kind == "PNG":
-        info = PngImagePlugin.PngInfo()
-        for key, value in photograph.text:
-            info.add_itxt(key, value)
-        if photograph.xmp:
-            info.add_itxt("XML:com.adobe.xmp", photograph.xmp.decode("utf-8", "replace"))
-        options["pnginfo"] = info
+def _encoded(photograph: Photograph, kind: str, quality: int) -> bytes:
+    height, width = photograph.pixels.shape[:2]
+    notes = photograph.notes
+    if notes.exif:
+        notes = Notes(exif=with_size(notes.exif, width, height), xmp=notes.xmp, text=notes.text, dpi=notes.dpi)
+    pixels = _levels(photograph, deep=photograph.bits == 16 and kind in KEEPS_16, with_alpha=kind in KEEPS_ALPHA)
     if kind == "TIFF":
-        options["compression"] = "tiff_deflate"
-    return options
+        return encode.tiff(pixels, photograph.profile, notes)
+    if kind == "PNG":
+        return encode.png(pixels, photograph.profile, notes)
+    file = io.BytesIO()
+    picture = Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels)
+    picture.save(file, format=kind, **_options(photograph.profile, notes, kind, quality))
+    return file.getvalue()
+
+
+def _levels(photograph: Photograph, *, deep: bool, with_alpha: bool) -> decoding.Pixels:
+    """uint8 or uint16 (H, W, 1..4) in the file's own numbers."""
+    rounded = to_levels16 if deep else to_levels
+    pixels: decoding.Pixels = rounded(photograph.pixels)
+    if photograph.profile and photograph.space == "sRGB" and not deep:
+        pixels = profiles.from_srgb(pixels.astype(np.uint8, copy=False), photograph.profile)
+    if photograph.alpha is None or not with_alpha:
+        return pixels
+    return np.concatenate([pixels, rounded(photograph.alpha)[..., None]], axis=2)
+
+
+def _options(profile: bytes | None, notes: Notes, kind: str, quality: int) -> dict[str, Any]:
+    """What Pillow is told beside the pixels."""
+    options: dict[str, Any] = {"icc_profile": profile} if profile else {}
+    if kind == "JPEG":
+        room = {name: value for name, value in (("exif", notes.exif), ("xmp", notes.xmp)) if value and len(value) < _MOST_IN_JPEG}
+        comment = {"comment": "\n".join(words for _, words in notes.text)} if notes.text else {}
+        dpi = {"dpi": tuple(max(1, round(one)) for one in notes.dpi)} if notes.dpi else {}
+        return options | room | comment | dpi | {"quality": quality, "subsampling": 0, "optimize": True}
+    if kind == "WEBP":
+        known = {name: value for name, value in (("exif", notes.exif), ("xmp", notes.xmp)) if value}
+        return options | known | {"quality": quality, "method": 4, "exact": True}
+    return {"dpi": notes.dpi} if kind == "BMP" and notes.dpi else {}

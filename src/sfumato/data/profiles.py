@@ -1,0 +1,72 @@
+"""Colour profiles: from what a file's numbers mean to sRGB and back, by LittleCMS.
+
+Only what has eight bits is converted, for that is what the library in Pillow converts; grey keeps the numbers it has.
+"""
+
+from __future__ import annotations
+
+import io
+from functools import lru_cache
+from typing import Literal
+
+import numpy as np
+from PIL import Image, ImageCms
+
+from sfumato.core.levels import TOP, Levels
+
+Space = Literal["RGB", "CMYK"]
+_INTENT = ImageCms.Intent.RELATIVE_COLORIMETRIC
+_FLAGS = ImageCms.Flags.BLACKPOINTCOMPENSATION
+
+
+def to_srgb(pixels: Levels, profile: bytes | None) -> Levels:
+    """uint8 (H, W, 1 or 3) as a file has them -> the same colours in sRGB.
+
+    The very same pixels where there is nothing to convert: no profile, one that is damaged, sRGB by another name, grey.
+    """
+    way = _way_in(profile, "RGB") if profile and pixels.shape[2] == 3 else None
+    return pixels if way is None else np.asarray(ImageCms.applyTransform(Image.fromarray(pixels), way))
+
+
+def from_srgb(pixels: Levels, profile: bytes | None) -> Levels:
+    """sRGB uint8 (H, W, 1 or 3) -> what a file with this profile holds; the way back of `to_srgb`."""
+    if not profile or pixels.shape[2] != 3 or _way_in(profile, "RGB") is None:
+        return pixels
+    return np.asarray(ImageCms.applyTransform(Image.fromarray(pixels), _way_out(profile)))
+
+
+def cmyk_to_srgb(picture: Image.Image, profile: bytes | None) -> Image.Image:
+    """A picture of four inks -> RGB, by its profile where it has one."""
+    way = _way_in(profile, "CMYK") if profile else None
+    converted = None if way is None else ImageCms.applyTransform(picture, way)
+    return picture.convert("RGB") if converted is None else converted
+
+
+@lru_cache(maxsize=16)
+def _way_in(profile: bytes, space: Space) -> ImageCms.ImageCmsTransform | None:
+    """None where nothing is to be done: the profile is damaged, of another kind of colours, or is sRGB."""
+    try:
+        opened = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+        if opened.profile.xcolor_space.strip() != space:
+            return None
+        way = ImageCms.buildTransform(opened, _srgb(), space, "RGB", _INTENT, _FLAGS)
+    except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
+        return None
+    return None if space == "RGB" and _does_nothing(way) else way
+
+
+@lru_cache(maxsize=16)
+def _way_out(profile: bytes) -> ImageCms.ImageCmsTransform:
+    return ImageCms.buildTransform(_srgb(), ImageCms.ImageCmsProfile(io.BytesIO(profile)), "RGB", "RGB", _INTENT, _FLAGS)
+
+
+def _srgb() -> ImageCms.ImageCmsProfile:
+    return ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))
+
+
+def _does_nothing(way: ImageCms.ImageCmsTransform) -> bool:
+    """Whether colours from all over the cube stay within one level: the many makes of sRGB differ by their rounding alone."""
+    steps = np.linspace(0, TOP, 9).astype(np.uint8)
+    cube = np.stack(np.meshgrid(steps, steps, steps), axis=-1).reshape(-1, 27, 3)
+    moved = np.asarray(ImageCms.applyTransform(Image.fromarray(cube), way))
+    return int(np.abs(moved.astype(int) - cube).max()) <= 1

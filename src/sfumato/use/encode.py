@@ -1,0 +1,121 @@
+"""PNG and TIFF of 8 or 16 bits with everything a photograph carries: Pillow cannot write 16-bit colour, and OpenCV no metadata."""
+
+from __future__ import annotations
+
+import io
+import struct
+import zlib
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, TiffImagePlugin
+
+from sfumato.use.metadata import EXIF_HEADER, Notes
+
+Pixels = NDArray[np.uint8] | NDArray[np.uint16]  # (H, W, 1..4): grey, grey + alpha, RGB, RGB + alpha
+
+INCH = 0.0254  # m
+_LEVEL = 6  # of compression; zlib's own default, stated because files should not change with it
+_COLOUR_TYPES = {1: 0, 2: 4, 3: 2, 4: 6}  # PNG's number for so many channels
+_ADOBE_DEFLATE, _DIFFERENCES, _UNASSOCIATED, _PER_INCH = 8, 2, 2, 2
+_XMP_TAG, _PROFILE_TAG = 700, 34675
+_SUB_IFDS = (0x8769, 0x8825)
+
+
+def png(pixels: Pixels, profile: bytes | None, notes: Notes) -> bytes:
+    """A whole PNG file."""
+    height, width, channels = pixels.shape
+    header = struct.pack(">IIBBBBB", width, height, 8 * pixels.itemsize, _COLOUR_TYPES[channels], 0, 0, 0)
+    chunks = [_chunk(b"IHDR", header), *_png_notes(profile, notes), _chunk(b"IDAT", zlib.compress(_filtered(pixels), _LEVEL))]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(chunks) + _chunk(b"IEND", b"")
+
+
+def tiff(pixels: Pixels, profile: bytes | None, notes: Notes) -> bytes:
+    """A whole TIFF file of one strip.  Grey with 16-bit transparency becomes RGB with it: few programs open the former."""
+    if pixels.shape[2] == 2 and pixels.itemsize == 2:
+        pixels = pixels[..., [0, 0, 0, 1]]
+    data = zlib.compress(_differences(pixels).tobytes(), _LEVEL)
+    directory = TiffImagePlugin.ImageFileDirectory_v2()
+    for tag, value in _tiff_tags(pixels, len(data)).items():
+        directory[tag] = value
+    if notes.dpi:
+        directory[282], directory[283], directory[296] = *notes.dpi, _PER_INCH
+    if profile:
+        _as_bytes(directory, _PROFILE_TAG, profile)
+    if notes.xmp:
+        _as_bytes(directory, _XMP_TAG, notes.xmp)
+    if notes.exif:
+        _take_over(directory, notes.exif)
+    file = io.BytesIO()
+    directory.save(file)
+    return file.getvalue() + data
+
+
+def _chunk(name: bytes, data: bytes) -> bytes:
+    return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+
+
+def _png_notes(profile: bytes | None, notes: Notes) -> list[bytes]:
+    chunks = [_chunk(b"iCCP", b"ICC Profile\0\0" + zlib.compress(profile))] if profile else []
+    if notes.dpi:
+        across, down = (round(one / INCH) for one in notes.dpi)
+        chunks.append(_chunk(b"pHYs", struct.pack(">IIB", across, down, 1)))
+    if notes.exif:
+        chunks.append(_chunk(b"eXIf", notes.exif.removeprefix(EXIF_HEADER)))
+    if notes.xmp:
+        chunks.append(_chunk(b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + notes.xmp))
+    for key, words in notes.text:
+        chunks.append(_chunk(b"iTXt", key.encode("latin-1", "replace")[:79] + b"\0\0\0\0\0" + words.encode()))
+    return chunks
+
+
+def _filtered(pixels: Pixels) -> bytes:
+    """PNG's scanlines, big-endian, each byte less the one a pixel before (filter 1)."""
+    height, width, channels = pixels.shape
+    step = channels * pixels.itemsize
+    lines = pixels.astype(pixels.dtype.newbyteorder(">")).reshape(height, -1).view(np.uint8)
+    filtered = np.ones((height, 1 + width * step), np.uint8)
+    filtered[:, 1:] = lines
+    filtered[:, 1 + step :] -= lines[:, :-step]
+    return filtered.tobytes()
+
+
+def _differences(pixels: Pixels) -> NDArray[np.generic]:
+    """Each pixel less the one before, little-endian: TIFF's predictor 2."""
+    less = pixels.copy()
+    less[:, 1:] -= pixels[:, :-1]
+    return less.astype(pixels.dtype.newbyteorder("<"))
+
+
+def _tiff_tags(pixels: Pixels, length: int) -> dict[int, int | tuple[int, ...]]:
+    height, width, channels = pixels.shape
+    tags: dict[int, int | tuple[int, ...]] = {
+        256: width,
+        257: height,
+        258: (8 * pixels.itemsize,) * channels,
+        259: _ADOBE_DEFLATE,
+        262: 2 if channels > 2 else 1,  # RGB, or grey of which 0 is black
+        273: 0,  # the strip: behind the directory, as Pillow completes it
+        277: channels,
+        278: height,
+        279: length,
+        284: 1,  # channels side by side
+        317: _DIFFERENCES,
+    }
+    return tags | ({338: _UNASSOCIATED} if channels in (2, 4) else {})
+
+
+def _as_bytes(directory: TiffImagePlugin.ImageFileDirectory_v2, tag: int, value: bytes) -> None:
+    directory.tagtype[tag] = 7
+    directory[tag] = value
+
+
+def _take_over(directory: TiffImagePlugin.ImageFileDirectory_v2, exif: bytes) -> None:
+    """EXIF's tags become the file's own; those that lay out its pixels are ours already."""
+    table = Image.Exif()
+    table.load(exif)
+    for tag, value in table.items():
+        if tag in _SUB_IFDS:
+            directory[tag] = {key: one for key, one in table.get_ifd(tag).items() if not isinstance(one, dict) and key != 0xA005}
+        elif tag not in directory:
+            directory[tag] = value

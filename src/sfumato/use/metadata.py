@@ -1,0 +1,144 @@
+"""What a file says of its picture beside the pixels: EXIF, XMP, text and resolution, made true again for a picture that was repaired."""
+
+from __future__ import annotations
+
+import math
+import re
+import struct
+from dataclasses import dataclass
+from typing import Any
+
+from PIL import Image
+
+from sfumato.data.read import ORIENTATION
+
+EXIF_HEADER = b"Exif\0\0"
+_SUB_IFDS = (0x8769, 0x8825)  # Exif's own directory, and that of GPS
+_SIZE_TAGS = {0xA002: 0, 0xA003: 1}  # in Exif's own directory: width, height
+_THUMBNAIL_AT, _THUMBNAIL_LENGTH = 0x0201, 0x0202
+# Of a TIFF's own tags, those that speak of the picture; the rest say how its pixels lie in the file.
+_SPEAKING = {269, 270, 271, 272, 285, 305, 306, 315, 316, 33432, 36867, *_SUB_IFDS}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Notes:
+    """exif : with its header, orientation 1, no thumbnail.  xmp : the packet.  text : (key, words).  dpi : across and down."""
+
+    exif: bytes | None = None
+    xmp: bytes | None = None
+    text: tuple[tuple[str, str], ...] = ()
+    dpi: tuple[float, float] | None = None
+
+
+def notes_of(picture: Image.Image) -> Notes:
+    """The notes of a file that Pillow has decoded; damaged ones are left out, for the pixels do not need them."""
+    return Notes(exif=_exif(picture), xmp=_xmp(picture.info.get("xmp")), text=_text(picture), dpi=_dpi(picture.info.get("dpi")))
+
+
+def with_size(exif: bytes, width: int, height: int) -> bytes:
+    """EXIF that states this size where it states any."""
+    try:
+        return _amended(exif, (width, height))
+    except (struct.error, IndexError):
+        return exif
+
+
+def _exif(picture: Image.Image) -> bytes | None:
+    raw = picture.info.get("exif")
+    try:
+        if isinstance(raw, bytes) and raw:
+            return _amended(raw if raw.startswith(EXIF_HEADER) else EXIF_HEADER + raw, None)
+        table = picture.getexif()
+        for tag in list(table):
+            if tag not in _SPEAKING:
+                del table[tag]
+        return table.tobytes() if len(table) else None
+    except Exception:  # Pillow's reader of directories raises whatever it falls over
+        return None
+
+
+class _Directories:
+    """EXIF's bytes, changed in place: a maker's own notes hold addresses, which moving anything would make wrong."""
+
+    def __init__(self, exif: bytes):
+        self.data = bytearray(exif.removeprefix(EXIF_HEADER))
+        self.order = {b"II": "<", b"MM": ">"}.get(bytes(self.data[:2]), "")
+        if not self.order:
+            raise struct.error("neither of the two orders of bytes")
+        (self.first,) = self.get("I", 4)
+
+    def get(self, kind: str, at: int) -> tuple[Any, ...]:
+        return struct.unpack_from(self.order + kind, self.data, at)
+
+    def put(self, kind: str, at: int, *values: int) -> None:
+        struct.pack_into(self.order + kind, self.data, at, *values)
+
+    def entries(self, at: int) -> dict[int, int]:
+        """Where each tag's entry stands in a directory."""
+        (count,) = self.get("H", at)
+        return {self.get("H", place)[0]: place for place in range(at + 2, at + 2 + 12 * count, 12)}
+
+    def number(self, entry: int) -> int:
+        """The value of an entry that holds one whole number."""
+        (kind,) = self.get("H", entry + 2)
+        return int(self.get("H" if kind == 3 else "I", entry + 8)[0])
+
+    def set_number(self, entry: int, value: int) -> None:
+        """Change it; one of 16 bits becomes one of 32, which has room where it stands."""
+        self.put("HII", entry + 2, 4, 1, value) if value > 0xFFFF else self.put("HIHH", entry + 2, 3, 1, value, 0)
+
+
+def _amended(exif: bytes, size: tuple[int, int] | None) -> bytes:
+    """Orientation 1, no thumbnail; and the size, where one is given."""
+    directories = _Directories(exif)
+    main = directories.entries(directories.first)
+    if ORIENTATION in main:
+        directories.set_number(main[ORIENTATION], 1)
+    link = directories.first + 2 + 12 * len(main)
+    (second,) = directories.get("I", link)
+    if second:
+        _blank_thumbnail(directories, second)
+        directories.put("I", link, 0)
+    if size and _SUB_IFDS[0] in main:
+        own = directories.entries(directories.number(main[_SUB_IFDS[0]]))
+        for tag, axis in _SIZE_TAGS.items():
+            if tag in own:
+                directories.set_number(own[tag], size[axis])
+    return EXIF_HEADER + bytes(directories.data)
+
+
+def _blank_thumbnail(directories: _Directories, second: int) -> None:
+    """The small picture shows what is no longer so; its bytes are cut off at the end, or made zero."""
+    try:
+        entries = directories.entries(second)
+        start = directories.number(entries[_THUMBNAIL_AT])
+        stop = start + directories.number(entries[_THUMBNAIL_LENGTH])
+    except (struct.error, KeyError):
+        return
+    if stop >= len(directories.data) and start > second:
+        del directories.data[start:]
+    elif stop <= len(directories.data):
+        directories.data[start:stop] = bytes(stop - start)
+
+
+def _xmp(packet: Any) -> bytes | None:
+    if isinstance(packet, str):
+        packet = packet.encode()
+    return re.sub(rb"(tiff:Orientation(?:=[\"']|>))[2-8]", rb"\g<1>1", packet) if isinstance(packet, bytes) and packet else None
+
+
+def _text(picture: Image.Image) -> tuple[tuple[str, str], ...]:
+    """PNG's text, or JPEG's comment; not what programs hide in either (XMP, and whole profiles in hexadecimal)."""
+    if comment := picture.info.get("comment"):
+        return (("Comment", comment.decode("utf-8", "replace") if isinstance(comment, bytes) else str(comment)),)
+    entries = getattr(picture, "text", {}) if picture.format == "PNG" else {}
+    hidden = ("XML:com.adobe.xmp", "Raw profile type")
+    return tuple((str(key), str(words)) for key, words in entries.items() if not key.startswith(hidden))
+
+
+def _dpi(value: Any) -> tuple[float, float] | None:
+    try:
+        across, down = (float(one) for one in value)
+    except (TypeError, ValueError, ZeroDivisionError):
+        return None
+    return (across, down) if all(math.isfinite(one) and one > 0 for one in (across, down)) else None
