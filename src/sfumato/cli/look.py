@@ -1,12 +1,18 @@
 """Verbs that look: recipes, models, runs, report, doctor."""
 
+from __future__ import annotations
+
+import json
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from sfumato.cli.verb import Json, existing, show, show_json, show_table
+
+if TYPE_CHECKING:
+    from sfumato.train.run import Run
 
 
 def recipes(
@@ -90,8 +96,9 @@ def runs(
     if as_json:
         show_json(facts)
         return
-    titles = ["run", "status", "task", "steps", "minutes", "best"]
-    show_table(titles, [[fact["run"], _status(fact), *(_cell(fact.get(name)) for name in titles[2:])] for fact in facts])
+    titles = ["run", "status", "task", "steps", "minutes", "gain on held-out pictures"]
+    rows = [[fact["run"], _status(fact), *(_cell(fact.get(name)) for name in titles[2:5]), _gain(run)] for fact, run in zip(facts, found)]
+    show_table(titles, rows)
 
 
 def _status(facts: dict[str, Any]) -> str:
@@ -100,6 +107,14 @@ def _status(facts: dict[str, Any]) -> str:
     if facts["running"]:
         return "running"
     return "killed (sfumato resume goes on)" if status == "running" else status
+
+
+def _gain(run: Run) -> str:
+    """What the run's own scores say."""
+    if not run.scores.is_file():
+        return ""
+    gain = json.loads(run.scores.read_text(encoding="utf-8"))["gains"]["psnr_rgb"]["mean"]
+    return f"{gain:+.2f} dB"
 
 
 def _cell(value: Any) -> str:

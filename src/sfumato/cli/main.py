@@ -1,11 +1,13 @@
 """The command `sfumato`: one verb after the other is hung up here, and nothing slow is imported before one is called."""
 
+import inspect
 from typing import Annotated
 
 import typer
 
 from sfumato import __version__
 from sfumato.cli import learn, look, repair
+from sfumato.cli.steps import WithSteps
 from sfumato.cli.verb import Quiet, Verbose, listen, verb
 
 LEARN, USE, LOOK = "Learn", "Use", "Look"
@@ -34,7 +36,8 @@ for name, action, panel in (
     ("report", look.report, LOOK),
     ("doctor", look.doctor, LOOK),
 ):
-    app.command(name, rich_help_panel=panel)(verb(action))
+    takes_chain = "spoil" in inspect.signature(action).parameters
+    app.command(name, cls=WithSteps if takes_chain else None, rich_help_panel=panel)(verb(action))
 
 new = typer.Typer(help="Write a commented recipe to start from.", no_args_is_help=True)
 new.command("restore")(verb(learn.new_restore))

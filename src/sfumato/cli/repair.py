@@ -64,8 +64,9 @@ def evaluate(
     from sfumato.data import items
     from sfumato.spoil import catalogue, grammar
     from sfumato.tasks import restore as task
+    from sfumato.tasks.parts import restorer
 
-    tested = task.load(model, device=device)
+    tested = restorer.load(model, device=device)
     own = tested.header.recipe.get("spoil", {})
     ways = catalogue.with_file(steps_file or own.get("steps_file", ""))
     chain = grammar.parse(spoil or own.get("chain", ""), ways)

@@ -60,15 +60,14 @@ def verb(action: Callable[..., None]) -> Callable[..., None]:
         if code:
             raise typer.Exit(code)
 
-    signature = inspect.signature(action)
-    common = [_common("quiet", Quiet), _common("verbose", Verbose)]
-    spoken.__signature__ = signature.replace(parameters=[*signature.parameters.values(), *common])  # type: ignore[attr-defined]
-    spoken.__annotations__ = {**get_type_hints(action, include_extras=True), "quiet": Quiet, "verbose": Verbose}
+    hints = {**get_type_hints(action, include_extras=True), "quiet": Quiet, "verbose": Verbose}
+    own = [parameter.replace(annotation=hints[name]) for name, parameter in inspect.signature(action).parameters.items()]
+    common = [
+        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=False, annotation=hints[name]) for name in ("quiet", "verbose")
+    ]
+    spoken.__signature__ = inspect.Signature([*own, *common])  # type: ignore[attr-defined]
+    spoken.__annotations__ = hints
     return spoken
-
-
-def _common(name: str, annotation: Any) -> inspect.Parameter:
-    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=False, annotation=annotation)
 
 
 def guarded(action: Callable[[], None]) -> int:
