@@ -19,14 +19,14 @@ from sfumato.core.levels import Levels, to_levels
 from sfumato.core.seed import Seed
 from sfumato.data import leaf_shapes, leaf_textures
 from sfumato.data.items import Item, Items
-from sfumato.data.leaf_textures import CLOUD, NATURAL
+from sfumato.data.leaf_textures import CLOUD, FUR, NATURAL, STONE
 
 Field = NDArray[np.float32]
 Numbers = NDArray[np.float64]
 FINER = 2  # a scene is painted so many times larger and then shrunk: edges come out smooth
 SHIFT = 4  # bits below the pixel for corners of outlines
 SMALLEST, LARGEST = 8, 4096  # px, sides of a scene
-BLACK = 0.04  # what the darkest tones are taken as
+BLACK, SHOULDER, WHITE = 0.05, 0.75, 1.03  # tones: below it is black, above it they bend, by so much white is missed
 _ORANGE_BLUE = np.array([0.75, 0.10, -0.85])  # the two ways in which natural colours leave grey, the first far more often:
 _GREEN_PINK = np.array([0.41, -0.82, 0.41])  # daylight and its shade, and what grows (Ruderman, Cronin, Chiao 1998)
 
@@ -78,9 +78,9 @@ class _Leaves:
 
 def _scatter(rng: np.random.Generator, height: int, width: int) -> _Leaves:
     """Places and sizes of a Poisson process of leaves, of which those are drawn that can touch the picture."""
-    smallest, largest = np.exp(rng.uniform(np.log(1.2), np.log(8))), np.exp(rng.uniform(np.log(40), np.log(200)))
+    smallest, largest = np.exp(rng.uniform(np.log(0.8), np.log(6))), np.exp(rng.uniform(np.log(40), np.log(200)))
     radii = np.geomspace(smallest, largest, 200)
-    share = radii ** (1 - rng.uniform(2.4, 3.2))  # of a density in radius, over steps in its logarithm
+    share = radii ** (1 - rng.uniform(2.3, 3.2))  # of a density in radius, over steps in its logarithm
     share /= share.sum()
     cover = rng.uniform(1.0, 3.0)  # how often a point is covered on average
     density = cover / (np.pi * (share * radii**2).sum())  # leaves a px
@@ -108,7 +108,25 @@ def _paint(leaves: _Leaves, height: int, width: int) -> NDArray[np.int32]:
 
 # -- What leaves look like -------------------------------------------------------------------------------------------
 
-_LOOK = ("red", "green", "blue", "slope_x", "slope_y", "round", "tile", "uu", "uv", "vu", "vv", "u0", "v0", "deep_r", "deep_g", "deep_b")
+_LOOK = (
+    "red",
+    "green",
+    "blue",
+    "slope_x",
+    "slope_y",
+    "round",
+    "tile",
+    "uu",
+    "uv",
+    "vu",
+    "vv",
+    "u0",
+    "v0",
+    "deep_r",
+    "deep_g",
+    "deep_b",
+    "grain",
+)
 
 
 def _looks(rng: np.random.Generator, x: Numbers, y: Numbers, radius: Numbers) -> tuple[Field, NDArray[np.int64], Numbers]:
@@ -140,28 +158,30 @@ def _material(rng: np.random.Generator, x: Numbers, y: Numbers, materials: int) 
 
 def _colours(rng: np.random.Generator, count: int) -> Numbers:
     """Logarithms of encoded red, green and blue: (count, 3).  Chroma has long tails, and a scene has a cast of its own."""
-    light = np.log(rng.uniform(0.25, 0.6)) + rng.normal(0, rng.uniform(0.25, 0.6), count)
+    light = np.log(rng.uniform(0.2, 0.55)) + rng.normal(0, rng.uniform(0.3, 0.65), count)
     vivid = rng.gamma(2, 0.09)
     orange = rng.laplace(0, vivid, count) + rng.normal(0.04, 0.1)
     green = rng.laplace(0, 0.4 * vivid, count) + rng.normal(0, 0.03)
     chroma: Numbers = orange[:, None] * _ORANGE_BLUE + green[:, None] * _GREEN_PINK
-    return np.add(light[:, None], chroma)
+    colours: Numbers = light[:, None] + chroma
+    return colours
 
 
 def _textures(rng: np.random.Generator, made: NDArray[np.int64], materials: int, turns: Numbers) -> Numbers:
-    """Tile, affine map into it, and depth of the texture in each colour: (N, 10)."""
+    """Tile, affine map into it, and depth of the texture in each colour and of its fine grain: (N, 11)."""
     count = len(made)
     grown = rng.random(materials) < 0.75
     tiles = np.where(grown, rng.integers(0, NATURAL, materials), rng.integers(NATURAL, leaf_textures.count(), materials))
-    scale = np.exp(rng.uniform(np.log(0.15), np.log(1.3), materials))[made] * np.exp(rng.normal(0, 0.25, count))  # tile px a px
+    scale = np.exp(rng.uniform(np.log(0.25), np.log(2), materials))[made] * np.exp(rng.normal(0, 0.25, count))  # tile px a px
     stretch = np.exp(rng.normal(0, 0.35, materials))[made]
     angle = turns + (rng.random(materials) * np.pi)[made]
     cosine, sine = np.cos(angle) * scale / FINER * 2, np.sin(angle) * scale / FINER * 2
     affine = np.stack([cosine * stretch, sine * stretch, -sine / stretch, cosine / stretch], axis=-1)
     offset = rng.uniform(0, leaf_textures.SIDE, (count, 2))
-    strength = np.minimum(rng.gamma(0.8, 0.11, materials), 0.45)[made] * rng.uniform(0.5, 1.3, count)  # many are nearly smooth
+    strength = np.minimum(rng.gamma(1.0, 0.15, materials), 0.55)[made] * rng.uniform(0.5, 1.3, count)  # many are nearly smooth
     hue = 1 + rng.normal(0, 0.25, (materials, 1)) * _ORANGE_BLUE + rng.normal(0, 0.1, (materials, 1)) * _GREEN_PINK
-    return np.concatenate([tiles[made, None], affine, offset, strength[:, None] * hue[made]], axis=1)
+    grain = rng.gamma(0.8, 0.08, materials)[made] * rng.uniform(0.3, 1.5, count)
+    return np.concatenate([tiles[made, None], affine, offset, strength[:, None] * hue[made], grain[:, None]], axis=1)
 
 
 # -- Light -----------------------------------------------------------------------------------------------------------
@@ -177,15 +197,22 @@ def _light(rng: np.random.Generator, leaves: _Leaves, labels: NDArray[np.int32],
     v = look["vu"][labels] * x + look["vv"][labels] * y + look["v0"][labels]
     texture = leaf_textures.sample(look["tile"][labels], u, v)
     shade = look["slope_x"][labels] * x + look["slope_y"][labels] * y + look["round"][labels] * (x * x + y * y)
-    shade += _daylight(rng, height, width) - _shadow(rng, depth)
+    shade += _daylight(rng, height, width) - _shadow(rng, depth) + look["grain"][labels] * _grain(rng, u, v)
     picture = np.empty((height, width, 3), np.float32)
     for channel, (base, deep) in enumerate((("red", "deep_r"), ("green", "deep_g"), ("blue", "deep_b"))):
         picture[..., channel] = shade + look[base][labels] + look[deep][labels] * texture
     cv2.exp(picture, picture)
-    picture -= BLACK
-    np.clip(picture, 0, 1, out=picture)
-    sharpness = rng.uniform(0.0, 1.3)  # px of the finer canvas: no lens is perfect
-    return _field(cv2.GaussianBlur(picture, (0, 0), sharpness)) if sharpness > 0.3 else picture
+    bright = picture > SHOULDER  # as on film, highlights bend towards white instead of breaking off
+    picture[bright] = 1 - (1 - SHOULDER) ** 2 / (picture[bright] + (1 - 2 * SHOULDER))
+    picture = np.clip((picture - BLACK) * (WHITE / (1 - BLACK)), 0, 1)
+    sharpness = rng.uniform(0.3, 0.8)  # px of the finer canvas: no lens is perfect
+    return _field(cv2.GaussianBlur(picture, (0, 0), sharpness))
+
+
+def _grain(rng: np.random.Generator, u: Field, v: Field) -> Field:
+    """Detail within the detail, at the size of pixels, along the fibres of what it lies on."""
+    finer = np.float32(np.exp(rng.uniform(0, 1.2)))
+    return leaf_textures.sample(np.full(u.shape, rng.integers(STONE, FUR + 1), np.float32), u * finer, v * finer)
 
 
 def _daylight(rng: np.random.Generator, height: int, width: int) -> Field:
@@ -205,14 +232,15 @@ def _shadow(rng: np.random.Generator, depth: Field) -> Field:
     move = np.array([[1, 0, reach / 2 * np.cos(angle)], [0, 1, reach / 2 * np.sin(angle)]])
     moved = cv2.warpAffine(depth, move, (depth.shape[1], depth.shape[0]), flags=cv2.INTER_NEAREST, borderMode=cv2.BORDER_REFLECT_101)
     around = _field(cv2.blur(cv2.blur(moved, (size, size)), (size, size)))
-    return np.multiply(np.maximum(depth - around, 0), np.float32(strength))
+    shadow: Field = np.maximum(depth - around, 0) * np.float32(strength)
+    return shadow
 
 
 def _focus(rng: np.random.Generator, picture: Field, depth: Field) -> Field:
-    """What lies before or behind the plane of focus is blurred, in every other scene."""
-    if rng.random() < 0.5:
+    """What lies before or behind the plane of focus is blurred, in one scene of three."""
+    if rng.random() < 0.67:
         return picture
-    far, aperture = rng.random(), rng.gamma(2, 1.2)  # px of blur over the whole depth
+    far, aperture = rng.random(), rng.gamma(1.5, 1.2)  # px of blur over the whole depth
     wanted = _field(cv2.GaussianBlur(np.abs(depth - np.float32(far)) * np.float32(aperture), (0, 0), 1.5))
     for sigma, before in ((0.8, 0.0), (1.8, 0.8), (4.0, 1.8)):
         if wanted.max() > before:

@@ -41,7 +41,8 @@ def _atlas() -> Tile:
 
 
 def _standard(tile: Tile) -> Tile:
-    return np.divide(tile - tile.mean(), tile.std())
+    standard: Tile = np.divide(tile - tile.mean(), tile.std())
+    return standard
 
 
 # -- Noise -----------------------------------------------------------------------------------------------------------
@@ -189,5 +190,5 @@ _DRAWERS: tuple[Drawer, ...] = (
     _cloud, _stone, _sand, _fibre, _fur, _spots, _veins, _pebbles, _mosaic, _blades,
     _waves, _bars, _stripes, _checks, _bricks, _writing,
 )  # fmt: skip
-CLOUD = 0
+CLOUD, STONE, FUR = 0, 1, 4
 NATURAL = 10  # so many tiles, the first ones, look grown; the others look made
