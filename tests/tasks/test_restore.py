@@ -38,8 +38,8 @@ def recipe(folder, *changes):
 def trained(tmp_path_factory):
     """A few seconds of learning to take noise out of the built-in photographs."""
     run = tmp_path_factory.mktemp("runs") / "noise"
-    changes = ["spoil.chain=noise 25", "train.steps=250", "train.batch=8", "optimiser.rate=0.01", "data.crops_per_picture=32"]
-    restore.build(recipe("builtin:photographs", *changes)).train(run)
+    changes = ["spoil.chain=noise 25", "train.steps=500", "train.batch=8", "optimiser.rate=0.01", "data.crops_per_picture=32"]
+    restore.train(recipe("builtin:photographs", *changes), run)
     return run
 
 
@@ -95,7 +95,7 @@ def test_a_second_run_skips_what_is_done(trained, photograph_folder, tmp_path):
 
 def test_training_may_start_from_a_model_and_keeps_it_when_it_only_hurts(trained, tmp_path):
     changes = ["spoil.chain=noise 25", "train.steps=2", f"start_from={trained / 'last.safetensors'}", "optimiser.rate=0.5", "train.average=off"]
-    best = restore.build(recipe("builtin:photographs", *changes)).train(tmp_path / "run")
+    best = restore.train(recipe("builtin:photographs", *changes), tmp_path / "run")
     kept, start = sfumato.load(best).network.state_dict(), sfumato.load(trained / "last.safetensors").network.state_dict()
     assert all(torch.equal(kept[name], start[name]) for name in kept)
 
@@ -104,7 +104,7 @@ def test_a_chain_that_shrinks_makes_a_network_that_enlarges(photograph_folder, t
     changes = ["spoil.chain=shrink 2", "network.kind=residual", "network.width=8", "network.blocks=1", "train.steps=2", "data.valid=0.3"]
     changes = [*SMALL[3:], *changes]
     spec = recipes.read(Restore, {}, [f"data.folders={json.dumps([str(photograph_folder)])}", *changes])
-    best = restore.build(spec).train(tmp_path / "run")
+    best = restore.train(spec, tmp_path / "run")
     assert sfumato.load(best).restore(portrait).shape == (256, 256, 3)
 
 
@@ -136,7 +136,7 @@ def test_pairs_follow_from_epoch_and_index_alone(photograph_folder):
 def test_a_diverging_rate_is_said_by_the_run(tmp_path):
     changes = ["spoil.chain=noise 25", "train.steps=200", "optimiser.kind=adamw", "optimiser.rate=50", "optimiser.clip=off"]
     with pytest.raises(Refusal, match="learning rate"):
-        restore.build(recipe("builtin:photographs", *changes)).train(tmp_path / "run")
+        restore.train(recipe("builtin:photographs", *changes), tmp_path / "run")
 
 
 def test_two_budgets_at_once_are_refused(photograph_folder):
@@ -147,11 +147,11 @@ def test_two_budgets_at_once_are_refused(photograph_folder):
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGTERM to catch")
 def test_a_terminated_run_resumes_bit_for_bit(tmp_path):
     changes = ["spoil.chain=noise 25", "train.steps=60", "train.state_steps=10"]
-    restore.build(recipe("builtin:photographs", *changes)).train(tmp_path / "whole")
+    restore.train(recipe("builtin:photographs", *changes), tmp_path / "whole")
     script = (
         "import sys; from pathlib import Path; from sfumato.core import recipe as r; from sfumato.tasks import restore;"
         "from sfumato.tasks.restore_recipe import Restore;"
-        "restore.build(r.read(Restore, Path(sys.argv[1]))).train(Path(sys.argv[2]))"
+        "restore.train(r.read(Restore, Path(sys.argv[1])), Path(sys.argv[2]))"
     )
     run = tmp_path / "parts"
     process = subprocess.Popen([sys.executable, "-c", script, str(tmp_path / "whole" / "recipe.toml"), str(run)], stderr=subprocess.DEVNULL)
@@ -160,6 +160,6 @@ def test_a_terminated_run_resumes_bit_for_bit(tmp_path):
     process.send_signal(signal.SIGTERM)
     process.wait(60)
     assert json.loads((run / "run.json").read_text())["status"].startswith("stopped")
-    restore.build(recipes.read(Restore, run / "recipe.toml")).resume(run)
+    restore.resume(run)
     whole, parts = (sfumato.load(folder / "last.safetensors").network.state_dict() for folder in (tmp_path / "whole", run))
     assert all(torch.equal(whole[name], parts[name]) for name in whole)

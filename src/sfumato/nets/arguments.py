@@ -15,7 +15,7 @@ class UNet:
     """The U-Net of the lectures made right: added skips, nearest-up + conv, exact identity at the start."""
 
     kind: Literal["unet"] = "unet"
-    widths: tuple[int, ...] = (48, 96, 160)  # channels a level, finest first
+    widths: tuple[int, ...] = (32, 64, 96)  # channels a level, finest first
     blocks: tuple[int, ...] = (2, 2, 2)  # residual blocks a level on the way down; the last level is the bottom
     blocks_up: tuple[int, ...] = (2, 2)  # residual blocks a level on the way up, finest first
     stem: Literal["full", "half"] = "half"  # half: pixel-unshuffle, all work at half resolution

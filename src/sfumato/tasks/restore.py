@@ -27,7 +27,6 @@ from sfumato.nets import catalogue as networks
 from sfumato.nets import load as model_files
 from sfumato.nets.load import Contract, Header
 from sfumato.nets.reach import reach
-from sfumato.show import plots
 from sfumato.spoil import catalogue as steps
 from sfumato.spoil import grammar
 from sfumato.spoil.chain import Chain
@@ -37,6 +36,7 @@ from sfumato.tasks.parts.restorer import TASK, Restorer, load  # noqa: F401  # `
 from sfumato.tasks.parts.watch import Previews, SaveModels, Scores
 from sfumato.tasks.restore_recipe import Loss, Restore
 from sfumato.train import find_rate as rates
+from sfumato.train import run as runs
 from sfumato.train import schedules, state, tune
 from sfumato.train.averages import WeightAverage
 from sfumato.train.budget import Budget
@@ -307,14 +307,6 @@ class RestoreTask:
             ]
         )
 
-    def train(self, folder: Path) -> Path:
-        """Train from the start in a new run folder; returns the path of its best model."""
-        return fitting.train(self, folder)
-
-    def resume(self, folder: Path) -> Path:
-        """Go on with a run that was stopped; returns the path of its best model."""
-        return fitting.resume(self, folder)
-
     def judge(self, run: Run) -> None:
         """Score the last averaged weights, which no held-out picture chose, on whole held-out pictures; kept in scores.json."""
         if not len(self.items[1]):
@@ -325,20 +317,17 @@ class RestoreTask:
         files.write_json(run.scores, scores)
         _warn(scores["gains"]["psnr_rgb"]["mean"])
 
-    def find_rate(self, plot: Path) -> float:
-        """The learning-rate finder, on a copy; draws what it saw and returns the rate it suggests."""
-        precision = Precision(self.tuned().precision, self.device)
-        found = rates.find_rate(
+    def find_rate(self) -> rates.Found:
+        """The learning-rate finder, on a copy of the network."""
+        return rates.find_rate(
             self.network,
             self.batches.stream(0, 0),
             self.objective,
             optimiser=lambda network: _optimiser(self.recipe, network),
             seed=self.seed,
             device=self.device,
-            precision=precision,
+            precision=Precision(self.tuned().precision, self.device),
         )
-        files.write_bytes(plot, plots.rate_finder(found.rates, found.losses, found.suggested))
-        return found.suggested
 
 
 def _workers(wanted: int | str, device: torch.device) -> int:
@@ -375,6 +364,16 @@ def _due(every: int | str) -> Any:
 def build(recipe: Restore) -> RestoreTask:
     """The task a recipe describes; what is wrong with it is said when the part is made."""
     return RestoreTask(recipe)
+
+
+def train(recipe: Restore, folder: Path) -> Path:
+    """Train from the start in a new run folder; returns the path of its best model."""
+    return fitting.train(build(recipe), folder)
+
+
+def resume(folder: Path) -> Path:
+    """Go on with a run that was stopped, to the end of its budget; returns the path of its best model."""
+    return fitting.resume(build(recipes.read(Restore, runs.existing(folder).recipe)), folder)
 
 
 def evaluate(

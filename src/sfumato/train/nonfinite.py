@@ -47,9 +47,9 @@ class SkipNonFinite(Callback):
 class WatchDivergence(Callback):
     """Say it, and stop, when the loss climbs far above where it began: the rate is too high, though all is still finite."""
 
-    def __init__(self, *, factor: float = 4.0, window: int = 30) -> None:
-        self.factor, self.window = factor, window
-        self.first: float = math.nan  # mean of the first losses
+    def __init__(self, *, factor: float = 4.0, start: int = 3, window: int = 30) -> None:
+        self.factor, self.start, self.window = factor, start, window
+        self.first: float = math.nan  # mean of the very first losses, before a rate that is too high shows
         self.recent: float = math.nan  # moving average
         self.seen = 0
 
@@ -57,7 +57,7 @@ class WatchDivergence(Callback):
         """Compare a moving average of the loss with the start's."""
         loss = learner.outcome.loss.item()
         self.seen += 1
-        self.first = loss if self.seen == 1 else self.first + (loss - self.first) / self.seen if self.seen <= self.window else self.first
+        self.first = loss if self.seen == 1 else self.first + (loss - self.first) / self.seen if self.seen <= self.start else self.first
         self.recent = loss if self.seen == 1 else self.recent + (loss - self.recent) / min(self.seen, self.window)
         if self.seen > self.window and self.recent > self.factor * self.first:
             rate = learner.optimiser.param_groups[0]["lr"]

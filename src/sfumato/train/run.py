@@ -101,11 +101,3 @@ def existing(folder: Path) -> Run:
     if not run.recipe.is_file():
         raise Refusal(f"{folder} is not a run folder: it has no recipe.toml. See: sfumato runs {Path(folder).parent}")
     return run
-
-
-def next_free(folder: Path, name: str) -> Path:
-    """The first of NAME-1, NAME-2, ... inside `folder` that does not exist yet."""
-    number = 1
-    while (folder / f"{name}-{number}").exists():
-        number += 1
-    return folder / f"{name}-{number}"

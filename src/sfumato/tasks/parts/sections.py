@@ -12,7 +12,7 @@ STRICT = ConfigDict(extra="forbid", strict=True)
 class Data:
     """Which pictures, how they are split, and what a training picture is."""
 
-    folders: tuple[str, ...] = ("builtin:photographs",)  # folders, or builtin:photographs, builtin:dead-leaves
+    folders: tuple[str, ...] = ("builtin:photographs",)  # or builtin:dead-leaves; named twice: seen twice as often
     split: Literal["hash", "folder", "list", "none"] = "hash"  # how held-out pictures are chosen
     valid: float = Field(default=0.1, ge=0, lt=1)  # share held out by split = "hash"
     valid_folder: str = "valid"  # the folder held out by split = "folder"
@@ -78,7 +78,7 @@ class Train:
     minutes: Literal["off"] | float = "off"  # a time budget: the schedule ends on time
     steps: Literal["off"] | int = "off"
     epochs: Literal["off"] | int = "off"  # without any of the three: 20 epochs
-    batch: int = Field(default=16, ge=1)
+    batch: int = Field(default=8, ge=1)
     accumulate: int = Field(default=1, ge=1)  # batches a step
     average: Literal["auto", "off"] | float = "auto"  # half-life of the weights' average in steps; auto: a 60th of the budget, or 100
     seed: int = 42

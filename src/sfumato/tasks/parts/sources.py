@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 
 from sfumato.core.errors import Refusal, unknown
@@ -16,12 +17,15 @@ LEAF_SIDE = 256  # px, sides of a generated scene
 
 
 def gather(data: Data, seed: Seed) -> tuple[Items, Items]:
-    """Training and held-out pictures of all folders together.  Built-in photographs bring their own held-out ones."""
+    """Training and held-out pictures of all folders together; a folder that is named twice is seen twice as often.
+
+    Built-in photographs bring their own held-out ones.
+    """
     train: list[Items] = []
     valid: list[Items] = []
-    for folder in data.folders:
+    for folder, times in Counter(data.folders).items():
         mine, held = _builtin(folder, data, seed) if folder.startswith(BUILTIN) else _folder(Path(folder), data)
-        train.append(mine)
+        train += [mine] * times
         valid.append(held)
     return _together(train), _together(valid)
 
@@ -38,7 +42,7 @@ def _builtin(name: str, data: Data, seed: Seed) -> tuple[Items, Items]:
     if kind == "photographs":
         return photographs.items(), photographs.held_out()
     if kind == "dead-leaves":
-        return dead_leaves.items(data.leaves, LEAF_SIDE, seed), Items(())
+        return dead_leaves.items(data.leaves, LEAF_SIDE, seed.number("dead-leaves")), Items(())
     raise unknown("built-in source", kind, ("photographs", "dead-leaves"))
 
 
