@@ -49,7 +49,7 @@ class WatchDivergence(Callback):
 
     def __init__(self, *, factor: float = 4.0, start: int = 3, window: int = 30) -> None:
         self.factor, self.start, self.window = factor, start, window
-        self.first: float = math.nan  # mean of the very first losses, before a rate that is too high shows
+        self.first: float = math.inf  # the least of the very first losses: a rate that is much too high shows after one step
         self.recent: float = math.nan  # moving average
         self.seen = 0
 
@@ -57,7 +57,7 @@ class WatchDivergence(Callback):
         """Compare a moving average of the loss with the start's."""
         loss = learner.outcome.loss.item()
         self.seen += 1
-        self.first = loss if self.seen == 1 else self.first + (loss - self.first) / self.seen if self.seen <= self.start else self.first
+        self.first = min(self.first, loss) if self.seen <= self.start else self.first
         self.recent = loss if self.seen == 1 else self.recent + (loss - self.recent) / min(self.seen, self.window)
         if self.seen > self.window and self.recent > self.factor * self.first:
             rate = learner.optimiser.param_groups[0]["lr"]
