@@ -71,6 +71,10 @@ def test_quiet_says_nothing(plain: io.StringIO, monkeypatch: pytest.MonkeyPatch)
     assert plain.getvalue() == ""
 
 
+def test_nothing_to_do_needs_no_line(plain: io.StringIO) -> None:
+    assert list(progress.track([], "reading")) == [] and plain.getvalue() == ""
+
+
 def test_no_color_is_honoured(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NO_COLOR", "1")
     assert progress.console.__wrapped__().no_color

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from sfumato.cli.verb import Device, Json, Overwrite, OwnSpoil, Seed, Spoil, StepsFile, existing, option, show, show_json, show_table
+from sfumato.cli.verb import Device, Json, Overwrite, OwnSpoil, Seed, StepsFile, existing, option, show, show_json, show_table, switch
 from sfumato.core import progress
 from sfumato.core.errors import DONE, INTERRUPTED, PARTLY, REFUSED, Refusal
 
@@ -89,25 +89,38 @@ def _score(score: dict[str, Any]) -> str:
 
 
 def crappify(
-    folder: Annotated[Path, typer.Argument(help="Folder of good pictures.")],
-    out: Annotated[Path, typer.Argument(help="Folder for the spoilt ones; its tree mirrors the input's.")],
-    spoil: Spoil,
+    folder: Annotated[Path, typer.Argument(help="Folder of good pictures, or one picture.")],
+    out: Annotated[Path | None, typer.Argument(help="Folder for the spoilt ones; its tree mirrors the input's.")] = None,
+    spoil: Annotated[str, option("--spoil", shape="CHAIN", says="How pictures get spoilt, such as 'blur 0..2 | jpeg 20..60'.")] = "",
     steps_file: StepsFile = None,
     seed: Seed = 42,
     jobs: Annotated[int | None, typer.Option("--jobs", "-j", min=1, help="Processes.", show_default="all cores")] = None,
-    preview: Annotated[Path | None, option("--preview", says="Draw a contact sheet of every step into this file.")] = None,
+    preview: Annotated[Path | None, option("--preview", says="Draw a contact sheet of every step into this picture file.")] = None,
+    keep_format: Annotated[bool, switch("--keep-format", says="Write each picture in its own format, not as PNG.")] = False,
+    overwrite: Overwrite = False,
     as_json: Json = False,
 ) -> None:
-    """Spoil a folder of pictures for good, as the training does on the fly.
+    """Spoil a folder of pictures for good, as the training does on the fly; or only draw what the steps do.
 
     \b
     Examples:
       sfumato crappify photos/ spoilt/ --spoil "scale 2 | jpeg 20..60 | text"
-      sfumato crappify photos/ spoilt/ --spoil "scratches | dust | fade" --preview steps.png
+      sfumato crappify photos/ --preview steps.png
+      sfumato crappify photos/ spoilt/ --spoil "frost 0.3 | jpeg 60" --steps-file mine.py
     """
     from sfumato.tasks import crappify as task
 
-    raise NotImplementedError
+    if out is None and preview is None:
+        raise Refusal("There is nothing to do: give a folder for the spoilt pictures, or --preview steps.png.")
+    if out is not None and not spoil:
+        raise Refusal("How shall the pictures be spoilt? Give --spoil 'blur 0..2 | jpeg 20..60', for example.")
+    steps = steps_file or ""
+    if preview is not None:
+        progress.say(f"sheet: {task.preview(folder, preview, chain=spoil, steps_file=steps, seed=seed)}")
+    if out is not None:
+        kept: Literal["keep", "replace"] = "replace" if overwrite else "keep"
+        suffix = None if keep_format else ".png"
+        _tell([task.crappify(folder, out, spoil, seed=seed, steps_file=steps, jobs=jobs or "auto", suffix=suffix, existing=kept)], as_json)
 
 
 def _targets(pictures: list[Path], out: Path | None) -> list[tuple[Path, Path]]:

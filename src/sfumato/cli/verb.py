@@ -31,7 +31,6 @@ Json = Annotated[bool, switch("--json", says="Print JSON for programs instead of
 Overwrite = Annotated[bool, switch("--overwrite", says="Do again what is done already.")]
 Device = Annotated[str, option("--device", shape="NAME", says="auto, cuda, mps or cpu.")]
 Set = Annotated[list[str] | None, option("--set", shape="KEY=VALUE", says="Change a key of the recipe (train.epochs=3); repeat for more.")]
-Spoil = Annotated[str, option("--spoil", shape="CHAIN", says="How pictures get spoilt, such as 'blur 0..2 | jpeg 20..60'.")]
 OwnSpoil = Annotated[
     str | None, option("--spoil", shape="CHAIN", says="How they get spoilt instead.", default="the recipe's or model's own")
 ]

@@ -62,7 +62,7 @@ class Progress:
     def __enter__(self) -> Self:
         self._began = time.monotonic()
         self._next = self._began
-        if not self._silent:
+        if not self._silent and self.total != 0:  # nothing to do needs no bar
             self._view = _Bar(self) if console().is_terminal else _Lines()
             self._next += self._view.every
         return self
