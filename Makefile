@@ -43,8 +43,11 @@ data: $(DATA)  ## check the archives of SFUMATO_DATA against their sums, and unp
 $(DATA): $(wildcard $(SFUMATO_DATA)/SHA256SUMS)
 	@test -f '$(SFUMATO_DATA)/SHA256SUMS' || { echo 'No data under $(SFUMATO_DATA): set SFUMATO_DATA to the folder that holds SHA256SUMS.'; exit 1; }
 	cd '$(SFUMATO_DATA)' && sha256sum --quiet -c SHA256SUMS
-	mkdir -p build/data
-	for archive in '$(SFUMATO_DATA)'/*.tar '$(SFUMATO_DATA)'/*.tar.xz; do tar -xf "$$archive" -C build/data --no-same-owner || exit 1; done
+	mkdir -p build/data/camvid-small
+	@for archive in '$(SFUMATO_DATA)'/*.tar '$(SFUMATO_DATA)'/*.tar.xz; do \
+		case "$$archive" in */camvid-small.tar) into=build/data/camvid-small;; *) into=build/data;; esac; \
+		tar -xf "$$archive" -C "$$into" --no-same-owner || exit 1; \
+	done
 	@touch $@
 
 peers: setup  ## the second environment, with the libraries that ratios and comparisons are measured against
