@@ -78,6 +78,19 @@ def test_muon_moves_a_matrix_by_its_rate_whatever_the_gradient():
         assert 0.7 * 0.02 < moved < 1.3 * 0.02
 
 
+def test_muon_takes_the_same_step_whatever_the_memory_layout():
+    steps = []
+    for layout in (torch.contiguous_format, torch.channels_last):
+        layer = nn.Conv2d(4, 6, 3, bias=False)
+        with torch.no_grad():
+            layer.weight.copy_(torch.linspace(-1, 1, layer.weight.numel()).view(layer.weight.shape))
+        layer = layer.to(memory_format=layout)
+        layer.weight.grad = torch.randn(6, 4, 3, 3, generator=torch.Generator().manual_seed(4))
+        Muon(layer, rate=0.1, rest_rate=0.1).step()
+        steps.append(layer.weight.detach().contiguous())
+    assert torch.allclose(*steps, atol=1e-6)
+
+
 def test_muon_gives_vectors_the_steps_of_adam():
     generator = torch.Generator().manual_seed(2)
     mine, theirs = nn.Parameter(torch.ones(5)), nn.Parameter(torch.ones(5))

@@ -49,17 +49,17 @@ class Muon(torch.optim.Optimizer):
         gradients = [cast(Tensor, p.grad) for p in parameters]
         momenta = [self._slot(p, "momentum") for p in parameters]
         torch._foreach_lerp_(momenta, gradients, 1 - group["momentum"])
-        ahead = torch._foreach_lerp(gradients, momenta, group["momentum"])  # Nesterov
+        ahead = torch._foreach_lerp(momenta, gradients, 1 - group["momentum"])  # Nesterov; in the layout of the weights
         alike: dict[torch.Size, list[int]] = defaultdict(list)
         for index, parameter in enumerate(parameters):
-            alike[parameter.flatten(1).shape].append(index)
+            alike[_as_matrix(parameter).shape].append(index)
         if group["weight_decay"]:
             torch._foreach_mul_(parameters, 1 - group["lr"] * group["weight_decay"])
         for shape, indices in alike.items():
-            stack = orthogonal(torch.stack([ahead[index].flatten(1) for index in indices]))
+            stack = orthogonal(torch.stack([_as_matrix(ahead[index]) for index in indices]))
             size = group["lr"] * max(1.0, shape[0] / shape[1]) ** 0.5
             for index, update in zip(indices, stack, strict=True):
-                parameters[index].add_(update.view(parameters[index].shape), alpha=-size)
+                _as_matrix(parameters[index]).add_(update, alpha=-size)
 
     def _rest(self, parameters: list[Tensor], group: dict[str, Any]) -> None:
         gradients = [cast(Tensor, p.grad) for p in parameters]
@@ -81,16 +81,30 @@ class Muon(torch.optim.Optimizer):
         return cast(Tensor, slots[name])
 
 
-def orthogonal(matrices: Tensor) -> Tensor:
-    """Singular values of each matrix brought near 1, its directions kept.  (N, rows, columns) -> the same, float32.
+def _as_matrix(weight: Tensor) -> Tensor:
+    """(out, in, h, w) -> (out, h * w * in), as a view where the weight is laid out channels-last; the order of columns is all one."""
+    if weight.ndim == 4 and not weight.is_contiguous():
+        weight = weight.permute(0, 2, 3, 1)
+    return weight.view(weight.shape[0], -1)
 
-    Newton-Schulz in bfloat16, as the paper does: what it rounds is smaller than what the iteration leaves open.
+
+def orthogonal(matrices: Tensor) -> Tensor:
+    """Singular values of each matrix brought near 1, its directions kept.  (N, rows, columns) -> the same.
+
+    Newton-Schulz, whose every round is a polynomial of X X^T times X: the polynomials are multiplied up on the small
+    square side, and X itself is touched twice, not ten times.
     """
-    a, b, c = NEWTON_SCHULZ
     tall = matrices.shape[1] > matrices.shape[2]
-    x = (matrices.mT if tall else matrices).bfloat16()
+    x = (matrices.mT if tall else matrices).float()
     x = x / (x.norm(dim=(1, 2), keepdim=True) + 1e-7)
-    for _ in range(ROUNDS):
-        square = x @ x.mT
-        x = a * x + (b * square + c * square @ square) @ x
-    return (x.mT if tall else x).float()
+    a, b, c = NEWTON_SCHULZ
+    square = x @ x.mT
+    whole: Tensor | None = None
+    for index in range(ROUNDS):
+        turn = b * square + c * (square @ square)
+        turn.diagonal(dim1=1, dim2=2).add_(a)
+        whole = turn if whole is None else turn @ whole
+        if index < ROUNDS - 1:
+            square = turn @ square @ turn
+    y = cast(Tensor, whole) @ x
+    return y.mT if tall else y

@@ -59,7 +59,7 @@ class WatchDivergence(Callback):
         self.seen += 1
         self.first = min(self.first, loss) if self.seen <= self.start else self.first
         self.recent = loss if self.seen == 1 else self.recent + (loss - self.recent) / min(self.seen, self.window)
-        if self.seen > self.window and self.recent > self.factor * self.first:
+        if self.seen > self.window and not self.recent <= self.factor * self.first:  # so put, an average that overflowed counts as well
             rate = learner.optimiser.param_groups[0]["lr"]
             raise Refusal(
                 f"Training diverges: at step {learner.step} the loss stands at {self.recent:.3g}, {self.recent / self.first:.1f} times where it began. "
