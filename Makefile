@@ -36,7 +36,7 @@ gpu: setup  ## what needs a CUDA device
 	$(BIN)/pytest -q -m gpu
 
 bench: setup data  ## one script a bar; each writes bench/results/NAME.json
-	for script in bench/bar_*.py; do $(BIN)/python $$script || exit 1; done
+	for script in $(filter-out bench/results.py bench/tables.py,$(wildcard bench/*.py)); do $(BIN)/python $$script || exit 1; done
 
 data: $(DATA)  ## check the archives of SFUMATO_DATA against their sums, and unpack them into build/data
 

@@ -1,0 +1,72 @@
+"""The tables of the documentation: docs/results.md from bench/results, docs/steps.md from the catalogue.
+
+python bench/tables.py
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from sfumato.core import files
+from sfumato.spoil import catalogue
+
+ROOT = Path(__file__).resolve().parent.parent
+MADE = "<!-- made by `make docs`; do not write here -->"
+
+
+def results(folder: Path) -> str:
+    """Every bar of every result, as Markdown."""
+    lines = ["# What was measured", "", MADE]
+    for path in sorted(folder.glob("*.json")):
+        found = json.loads(path.read_text(encoding="utf-8"))
+        lines += ["", f"## {found['name']}", "", f"`{found['command']}`, {found['date']}, {_machine(found['machine'])}", ""]
+        lines += ["| what | needed | measured | spread | holds |", "|---|---|---|---|---|"]
+        lines += [_row([bar["what"], bar["needed"], bar["measured"], bar["spread"], _holds(bar["holds"])]) for bar in found["bars"]]
+    return "\n".join(lines) + "\n"
+
+
+def steps() -> str:
+    """Every way to spoil, with its arguments, as Markdown."""
+    lines = ["# Ways to spoil a picture", "", MADE, ""]
+    lines += [
+        "A chain names steps with `|` between them; `a..b` is drawn anew for every picture. Numbers may stand without a name, in this order."
+    ]
+    for row in catalogue.table(catalogue.STEPS):
+        lines += [
+            "",
+            f"## {row.name}",
+            "",
+            f"{row.says[0].upper()}{row.says[1:]}.",
+            "",
+            "| argument | unless told | meaning |",
+            "|---|---|---|",
+        ]
+        lines += [_row([f"`{name}`", f"`{default}`" if default else "", meaning]) for name, default, meaning in row.arguments]
+    return "\n".join(lines) + "\n"
+
+
+def _row(cells: list[Any]) -> str:
+    return f"| {' | '.join(_cell(cell) for cell in cells)} |"
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    if isinstance(value, list):
+        return "..".join(_cell(part) for part in value)
+    return str(value).replace("|", "\\|").replace("\n", " ")
+
+
+def _holds(value: Any) -> str:
+    return {True: "yes", False: "**no**"}[value] if isinstance(value, bool) else str(value)
+
+
+def _machine(machine: Any) -> str:
+    return ", ".join(f"{name} {value}" for name, value in machine.items()) if isinstance(machine, dict) else str(machine)
+
+
+if __name__ == "__main__":
+    files.write_text(ROOT / "docs" / "results.md", results(ROOT / "bench" / "results"))
+    files.write_text(ROOT / "docs" / "steps.md", steps())
