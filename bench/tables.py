@@ -30,9 +30,7 @@ def results(folder: Path) -> str:
 def steps() -> str:
     """Every way to spoil, with its arguments, as Markdown."""
     lines = ["# Ways to spoil a picture", "", MADE, ""]
-    lines += [
-        "A chain names steps with `|` between them; `a..b` is drawn anew for every picture. Numbers may stand without a name, in this order."
-    ]
+    lines += ["A chain names steps with `|` between them; `a..b` is drawn anew for every picture. Numbers need no name."]
     for row in catalogue.table(catalogue.STEPS):
         lines += [
             "",
