@@ -1,8 +1,8 @@
 """From a file to pixels: orientation, palettes, transparency, CMYK, profiles and 16 bits brought to the one contract.
 
 A file is read once, as bytes, and decoded from memory; what its header promises is checked before anything is decoded.  There is one
-decoder, so the same file gives the same pixels in training and in use: Pillow, and OpenCV for 16 bits, of which Pillow drops half.
-(For plain JPEG OpenCV would be a fifth faster, with equal pixels; but it hands out a file cut short as if it were whole.)
+decoder, so the same file gives the same pixels in training and in use: Pillow; OpenCV for 16 bits, of which Pillow drops half, and for
+plain JPEG, which it decodes to equal pixels in less time (a fifth to a half) but, when the file is cut short, without a word.
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ def decode(raw: bytes, path: Path, *, most_megapixels: float = MOST_MEGAPIXELS) 
         warnings.simplefilter("ignore")  # of damaged metadata, which pixels do not need
         picture = _open(io.BytesIO(raw), path, most_megapixels)
         try:
-            return _sixteen_bit(raw, picture) if _is_sixteen(picture) else _eight_bit(picture)
+            return _sixteen_bit(raw, picture) if _is_sixteen(picture) else _eight_bit(raw, picture)
         except Exception as error:  # what Pillow raises for damaged files has no common type
             raise _undecodable(path, error) from error
 
@@ -154,24 +154,38 @@ def _is_sixteen(picture: Any) -> bool:
 
 
 def _raw_mode(picture: Any) -> str:
-    """How a PNG's pixels lie in the file."""
+    """How a PNG's pixels lie in the file; empty once they are decoded."""
     return str(picture.tile[0][3]) if picture.tile else ""
 
 
 def _sixteen_bit(raw: bytes, picture: Image.Image) -> Decoded:
+    grey = picture.format == "PNG" and _raw_mode(picture).startswith("LA")  # of which OpenCV makes three equal channels
+    picture.load()  # for Pillow says when a file is cut short; OpenCV does not
     stored: Any = cv2.imdecode(np.frombuffer(raw, np.uint8), cv2.IMREAD_UNCHANGED)
     if stored is None or stored.dtype != np.uint16:
-        raise ValueError("its 16-bit pixels are incomplete, or stored in a way that OpenCV does not know")
+        raise ValueError("its 16-bit pixels are stored in a way that is not known here")
     if picture.format != "TIFF":  # OpenCV turns a TIFF, and with this flag nothing else
         stored = turned(stored, picture.getexif().get(ORIENTATION, 1))
     colours = stored[..., None] if stored.ndim == 2 else stored[..., :3][..., ::-1]
-    if picture.format == "PNG" and _raw_mode(picture).startswith("LA"):  # of which OpenCV makes three equal channels
-        colours = colours[..., :1]
+    colours = colours[..., :1] if grey else colours
     alpha = stored[..., 3] if stored.ndim == 3 and stored.shape[2] == 4 else None
     return Decoded(np.ascontiguousarray(colours), alpha, picture.info.get("icc_profile"), picture)
 
 
-def _eight_bit(picture: Image.Image) -> Decoded:
+def _plain_jpeg(raw: bytes, picture: Image.Image) -> Levels | None:
+    """Grey or YCbCr, and whole: the mark of the end is there.  uint8 (H, W, 1 or 3) as it lies, or None for Pillow to look at."""
+    if picture.format != "JPEG" or picture.mode not in ("L", "RGB") or not raw[-64:].rstrip(b"\0").endswith(b"\xff\xd9"):
+        return None
+    kind = cv2.IMREAD_COLOR if picture.mode == "RGB" else cv2.IMREAD_GRAYSCALE
+    stored: Any = cv2.imdecode(np.frombuffer(raw, np.uint8), kind | cv2.IMREAD_IGNORE_ORIENTATION)
+    if stored is None or stored.shape[1::-1] != picture.size:
+        return None
+    return cv2.cvtColor(stored, cv2.COLOR_BGR2RGB, dst=stored) if stored.ndim == 3 else stored[..., None]  # type: ignore[no-any-return]
+
+
+def _eight_bit(raw: bytes, picture: Image.Image) -> Decoded:
+    if (plain := _plain_jpeg(raw, picture)) is not None:
+        return Decoded(turned(plain, picture.getexif().get(ORIENTATION, 1)), None, picture.info.get("icc_profile") or None, picture)
     picture.load()  # now, for it turns a TIFF and finds metadata that stand behind the pixels
     orientation = picture.getexif().get(ORIENTATION, 1)
     profile = picture.info.get("icc_profile") or None

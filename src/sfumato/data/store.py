@@ -1,54 +1,55 @@
-"""Decoded pictures, kept as uint8 where they fit: in memory, or in one memory-mapped file that later runs use again."""
+"""Decoded pictures, kept as uint8 where they fit: in memory, or in one memory-mapped file that later runs use again.
+
+Pictures are decoded when they are first asked for, once for all processes; a first epoch waits for nothing.
+"""
 
 from __future__ import annotations
 
-import json
 import shutil
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
-import numpy as np
 import psutil
 
 from sfumato.core import files
 from sfumato.core.errors import Refusal
 from sfumato.core.levels import Levels
-from sfumato.core.progress import track
+from sfumato.data import arena
+from sfumato.data.arena import CHANNELS, Room
 from sfumato.data.find import cache_folder
 from sfumato.data.geometry import read_window
-from sfumato.data.items import Items
+from sfumato.data.items import Item, Items
 
 Cache = Literal["auto", "ram", "disk", "none"]
-VERSION = 1  # of the file's layout
 RAM_SHARE, DISK_SHARE = 0.4, 0.5  # of what is free, that "auto" takes
-CHANNELS = 3
+RAM_MOST = 0.9  # of what is free, that "ram" takes; what does not fit is decoded again each time
+SLACK, FLOOR = 1.25, 1 << 20  # room beyond the estimate; it costs nothing until it is filled
+MANY = 4096  # files whose headers are all looked at (0.04 ms each); of more, as many of them
+FEW = 3  # of the pictures that are made, not read, to look at: each must be made for it
 
 
 @dataclass(frozen=True)
 class Store:
-    """Pictures by number.  kind: where they are kept.  A process keeps its own memory; the file is shared by all."""
+    """Pictures by number.  kind: where they are kept.  ram: shared with forked processes, own of spawned ones; disk: shared by all."""
 
     items: Items
     kind: Literal["ram", "disk", "none"]
     folder: Path
-    _kept: dict[int, Levels] = field(default_factory=dict, repr=False, compare=False)
+    capacity: float  # bytes that may be kept
+    _sizes: dict[int, tuple[int, int]] = field(default_factory=dict, repr=False, compare=False)
 
     def __len__(self) -> int:
         return len(self.items)
 
     def __getitem__(self, index: int) -> Levels:
         """uint8 (H, W, 3); a view where it is kept: never written to."""
-        if self.kind == "disk":
-            return self._mapped[index]
-        if (found := self._kept.get(index)) is not None:
+        if (found := self._room.get(index)) is not None:
             return found
         picture = self.items[index].levels(CHANNELS)
         picture.flags.writeable = False
-        if self.kind == "ram":
-            self._kept[index] = picture
+        self._room.put(index, picture)
         return picture
 
     def window(self, index: int, top: int, left: int, height: int, width: int) -> Levels:
@@ -57,99 +58,116 @@ class Store:
 
     @cached_property
     def sizes(self) -> Sizes:
-        """(height, width) by number, each looked up in the file's header when it is first asked for."""
+        """(height, width) by number, each looked up when it is first asked for."""
         return Sizes(self)
 
     def __getstate__(self) -> dict[str, object]:
-        """To a worker go the items and where the file is, never pixels."""
-        return {"items": self.items, "kind": self.kind, "folder": self.folder, "_kept": {}}
+        """To a spawned worker go the items and where the file is, never pixels."""
+        return {"items": self.items, "kind": self.kind, "folder": self.folder, "capacity": self.capacity, "_sizes": dict(self._sizes)}
 
     def __setstate__(self, state: dict[str, object]) -> None:
         self.__dict__.update(state)
 
     @cached_property
-    def _mapped(self) -> Sequence[Levels]:
-        return _open_file(self.items, self.folder)
+    def _room(self) -> Room:
+        if self.kind == "ram":
+            return arena.in_memory(len(self.items), self.capacity)
+        if self.kind == "disk":
+            return arena.in_file(self._file(), len(self.items), self.capacity)
+        return arena.Own(1)  # for who asks for a size and then for a window of the same picture
+
+    def _file(self) -> Path:
+        """Its name follows from the pictures and their state; files of other states of the same pictures are removed."""
+        names = files.digest("\n".join(str(item.path or item.name) for item in self.items).encode())[:16]
+        name = f"{names}-{files.digest(' '.join(map(_state, self.items)).encode())[:16]}.pictures"
+        for stale in self.folder.glob(f"{names}-*"):
+            if not stale.name.startswith(name):
+                try:
+                    stale.unlink(missing_ok=True)
+                except OSError:  # in use, on Windows
+                    continue
+        return self.folder / name
 
 
 class Sizes:
-    """Heights and widths, from what is kept already or from headers."""
+    """Heights and widths, from what is kept already, from headers, or (of what is made, not read) from the picture."""
 
     def __init__(self, store: Store):
         self.store = store
-        self.known: dict[int, tuple[int, int]] = {}
+        self.known = store._sizes
 
     def __len__(self) -> int:
         return len(self.store)
 
     def __getitem__(self, index: int) -> tuple[int, int]:
-        if index not in self.known:
-            height, width = self.store[index].shape[:2]  # it is decoded next anyway
-            self.known[index] = (height, width)
-        return self.known[index]
+        if (size := self.known.get(index)) is None:
+            kept = self.store._room.get(index)
+            if kept is None and self.store.items[index].path is None:
+                kept = self.store[index]
+            size = self.store.items[index].size() if kept is None else (kept.shape[0], kept.shape[1])
+            self.known[index] = size
+        return size
 
 
 def open_store(items: Items, *, cache: Cache = "auto", folder: Path | None = None) -> Store:
     """A store of `items`.  auto: memory if they take less than 0.4 of what is free, else a file if the disk has room, else none."""
     place = folder or cache_folder() / "stores"
-    if cache != "auto":
-        return Store(items, cache, place)
-    needed = estimate(items)
-    if needed < RAM_SHARE * psutil.virtual_memory().available:
-        return Store(items, "ram", place)
+    needed = 0.0 if cache == "none" else estimate(items)
+    kind = choose(needed, place) if cache == "auto" else cache
+    capacity = FLOOR + SLACK * needed
+    store = Store(items, kind, place, min(capacity, RAM_MOST * free_memory()) if kind == "ram" else capacity)
+    if kind == "ram":
+        _ = store._room  # made now, so that processes forked later share it
+    return store
+
+
+def choose(needed: float, folder: Path) -> Literal["ram", "disk", "none"]:
+    """Where `needed` bytes are kept, given what is free."""
+    if needed < RAM_SHARE * free_memory():
+        return "ram"
     try:
-        place.mkdir(parents=True, exist_ok=True)
-        room = shutil.disk_usage(place).free
+        folder.mkdir(parents=True, exist_ok=True)
+        room = shutil.disk_usage(folder).free
     except OSError:
-        room = 0
-    return Store(items, "disk" if needed < DISK_SHARE * room else "none", place)
+        return "none"
+    return "disk" if needed < DISK_SHARE * room else "none"
 
 
-def estimate(items: Items, looked_at: int = 64) -> float:
-    """Bytes that all decoded pictures take, from the headers of some of them."""
-    step = max(1, len(items) // looked_at)
+def estimate(items: Items) -> float:
+    """Bytes that all decoded pictures take, from the headers of all or many of them."""
+    from_files = [item for item in items if item.path is not None]
+    made = [item for item in items if item.path is None]
+    return _mean_bytes(from_files, MANY) * len(from_files) + _mean_bytes(made, FEW) * len(made)
+
+
+def _mean_bytes(items: list[Item], looked_at: int) -> float:
     sizes = []
-    for item in items.items[::step]:
+    for item in items[:: -(-len(items) // looked_at) or 1]:
         try:
             height, width = item.size()
         except Refusal:  # named when it is read
             continue
         sizes.append(height * width * CHANNELS)
-    return len(items) * float(np.mean(sizes)) if sizes else 0.0
+    return sum(sizes) / len(sizes) if sizes else 0.0
 
 
-def _fingerprint(items: Items) -> str:
-    """Changes when a picture does."""
-    parts = [f"{VERSION}"]
-    for item in items:
-        status = item.path.stat() if item.path is not None else None
-        parts.append(f"{item.path or item.name}|{status.st_size if status else 0}|{status.st_mtime_ns if status else 0}")
-    return files.digest("\n".join(parts).encode())[:24]
-
-
-def _open_file(items: Items, folder: Path) -> Sequence[Levels]:
-    name = _fingerprint(items)
-    data, index = folder / f"{name}.u8", folder / f"{name}.json"
+def free_memory() -> float:
+    """Bytes that can still be had, by the machine and by the limit of the container this runs in."""
+    free = float(psutil.virtual_memory().available)
     try:
-        table = json.loads(index.read_text(encoding="utf-8"))
-        if table["version"] != VERSION or table["bytes"] != data.stat().st_size:
-            raise ValueError("of another version or cut short")
-        shapes = [tuple(shape) for shape in table["shapes"]]
-    except (OSError, ValueError, KeyError, TypeError):
-        shapes = _write_file(items, data, index)
-    flat: np.ndarray[tuple[int], np.dtype[np.uint8]] = np.memmap(data, np.uint8, "r")
-    offsets = np.cumsum([0, *(int(np.prod(shape)) for shape in shapes)])
-    return [flat[start : start + int(np.prod(shape))].reshape(shape) for start, shape in zip(offsets[:-1], shapes, strict=True)]
+        group = Path("/sys/fs/cgroup")
+        most, now = ((group / name).read_text().strip() for name in ("memory.max", "memory.current"))
+        return free if most == "max" else max(0.0, min(free, float(most) - float(now)))
+    except (OSError, ValueError):
+        return free
 
 
-def _write_file(items: Items, data: Path, index: Path) -> list[tuple[int, ...]]:
-    """All pictures one after the other; the table is written last, so a file without one is unfinished and made anew."""
-    shapes: list[tuple[int, ...]] = []
-    with files.replacing(data) as aside, aside.open("wb") as file:
-        for item in track(items, "decoding once", total=len(items)):
-            picture = item.levels(CHANNELS)
-            shapes.append(picture.shape)
-            file.write(np.ascontiguousarray(picture).tobytes())
-    total = sum(int(np.prod(shape)) for shape in shapes)
-    files.write_json(index, {"version": VERSION, "bytes": total, "shapes": [list(shape) for shape in shapes]})
-    return shapes
+def _state(item: Item) -> str:
+    """Changes when the picture does."""
+    if item.path is None:
+        return repr(item.make)
+    try:
+        status = item.path.stat()
+    except OSError:  # named when it is read
+        return "missing"
+    return f"{status.st_size}:{status.st_mtime_ns}"

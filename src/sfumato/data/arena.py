@@ -1,0 +1,185 @@
+"""Room for decoded pictures that processes share: a table of where each lies, then the pictures, one after the other as they come.
+
+In memory (processes made by fork see the same pages) or in a file (any process, and later runs).  A picture is entered into the table
+after its pixels are there, so nobody sees half of one; a file's entries carry a checksum, so nor does anybody after a power cut.
+"""
+
+from __future__ import annotations
+
+import mmap
+import multiprocessing
+import os
+import zlib
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any, Final, Protocol
+
+import numpy as np
+from filelock import FileLock, Timeout
+from numpy.typing import NDArray
+
+from sfumato.core import files
+from sfumato.core.levels import Levels
+
+CHANNELS: Final = 3
+VERSION = 2  # of the layout
+_WAIT = 20  # s; who holds the lock longer was killed with it
+_WORD = 8  # bytes
+_HEAD = 2  # words before the table: version, end of what is used
+_ROW = 4  # words of an entry: where, height, width, checksum
+
+
+class Room(Protocol):
+    """Where a store keeps pictures."""
+
+    def get(self, index: int) -> Levels | None:
+        """What was put there: a view that cannot be written to, or None."""
+        ...
+
+    def put(self, index: int, picture: Levels) -> None:
+        """Keep uint8 (H, W, 3), if there is room."""
+        ...
+
+
+class Own:
+    """Room of one process alone; `most`: how many pictures it keeps."""
+
+    def __init__(self, most: int):
+        self.most = most
+        self.kept: dict[int, Levels] = {}
+
+    def get(self, index: int) -> Levels | None:
+        """See `Room`."""
+        return self.kept.get(index)
+
+    def put(self, index: int, picture: Levels) -> None:
+        """The oldest makes room for the newest."""
+        while len(self.kept) >= self.most:
+            del self.kept[next(iter(self.kept))]
+        self.kept[index] = picture
+
+
+class Arena:
+    """Shared room for `count` pictures in a buffer: words of head and table, then pixels."""
+
+    def __init__(
+        self,
+        buffer: NDArray[np.uint8],
+        count: int,
+        *,
+        write: Callable[[int, NDArray[np.uint8]], None],
+        lock: Callable[[], AbstractContextManager[Any]],
+        checked: bool,
+    ):
+        self.buffer, self.write, self.lock, self.checked = buffer, write, lock, checked
+        self.words = buffer[: head_bytes(count)].view(np.int64)
+        self.table = self.words[_HEAD:].reshape(count, _ROW)
+        self.views: dict[int, Levels] = {}
+        self.full = False
+
+    def get(self, index: int) -> Levels | None:
+        """See `Room`."""
+        if (view := self.views.get(index)) is not None:
+            return view
+        where, height, width, checksum = (int(word) for word in self.table[index])
+        size = height * width * CHANNELS
+        if where <= 0 or size <= 0 or where + size > len(self.buffer):
+            return None
+        flat = self.buffer[where : where + size]
+        if self.checked and zlib.crc32(flat.data) != checksum:
+            return None
+        view = flat.reshape(height, width, CHANNELS)
+        view.flags.writeable = False
+        self.views[index] = view
+        return view
+
+    def put(self, index: int, picture: Levels) -> None:
+        """See `Room`.  What cannot be kept (no room, disk full, lock lost) is not: it will be decoded again."""
+        if self.full:
+            return
+        flat = np.ascontiguousarray(picture).reshape(-1)
+        try:
+            with self.lock():
+                if self.get(index) is not None:  # another process was faster
+                    return
+                where = max(int(self.words[1]), self.words.nbytes)
+                self.full = where + flat.size > len(self.buffer)
+                if self.full:
+                    return
+                self.write(where, flat)
+                checksum = zlib.crc32(flat.data) if self.checked else 0
+                self._enter(_WORD, where + flat.size + -flat.size % _WORD)
+                self._enter((_HEAD + index * _ROW + 1) * _WORD, *picture.shape[:2], checksum)
+                self._enter((_HEAD + index * _ROW) * _WORD, where)  # last: from now on it can be seen
+        except (OSError, Timeout):
+            self.full = True
+
+    def _enter(self, at: int, *words: int) -> None:
+        self.write(at, np.array(words, np.int64).view(np.uint8))
+
+
+def head_bytes(count: int) -> int:
+    """What stands before the pixels."""
+    return _WORD * (_HEAD + _ROW * count)
+
+
+def in_memory(count: int, capacity: float) -> Room:
+    """Room for about `capacity` bytes, shared with processes that are forked from now on; pages are taken as they are filled."""
+    try:
+        if not hasattr(os, "fork"):
+            raise OSError
+        pages = mmap.mmap(-1, head_bytes(count) + int(capacity))
+        lock = multiprocessing.get_context("fork").Lock()
+    except (OSError, ValueError, ImportError, OverflowError):  # no fork, no semaphores, or no such room: each process has its own
+        return Own(count)
+    buffer = np.frombuffer(pages, np.uint8)
+
+    def write(at: int, data: NDArray[np.uint8]) -> None:
+        buffer[at : at + data.size] = data
+
+    return Arena(buffer, count, write=write, lock=lambda: _held(lock), checked=False)
+
+
+def in_file(path: Path, count: int, capacity: float) -> Room:
+    """Room in a file that is made where it is not there, or is of another layout; it takes space on the disk as it is filled."""
+    lock = FileLock(f"{path}.lock", timeout=_WAIT)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with lock:
+        if not _fits(path, count):
+            head = np.zeros(_HEAD, np.int64)
+            head[:] = VERSION, head_bytes(count)
+            with files.replacing(path) as aside, aside.open("wb") as file:
+                file.write(head.tobytes())
+                file.truncate(head_bytes(count) + int(capacity))
+    buffer: NDArray[np.uint8] = np.memmap(path, np.uint8, "r")
+
+    def write(at: int, data: NDArray[np.uint8]) -> None:
+        with path.open("rb+") as file:  # not through the map: a full disk would kill the process instead of raising
+            file.seek(at)
+            file.write(data.data)
+
+    return Arena(buffer, count, write=write, lock=lambda: lock, checked=True)
+
+
+def _fits(path: Path, count: int) -> bool:
+    try:
+        with path.open("rb") as file:
+            version = np.frombuffer(file.read(_WORD), np.int64)
+        return path.stat().st_size > head_bytes(count) and list(version) == [VERSION]
+    except (OSError, ValueError):
+        return False
+
+
+class _held(AbstractContextManager[None]):
+    """A lock between processes, waited for no longer than its holder can be alive."""
+
+    def __init__(self, lock: Any):
+        self.lock = lock
+
+    def __enter__(self) -> None:
+        if not self.lock.acquire(timeout=_WAIT):
+            raise OSError("the lock was lost")
+
+    def __exit__(self, *_: object) -> None:
+        self.lock.release()
