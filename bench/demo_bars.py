@@ -15,13 +15,12 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-import reference  # noqa: E402  # bench is a folder of scripts, not a package
-import results  # noqa: E402
-from reference import Gains, Pair  # noqa: E402
-from results import Bar  # noqa: E402
-
-from sfumato.core.levels import Levels  # noqa: E402
-from sfumato.tasks import catalogue, restore  # noqa: E402
+import reference  # bench is a folder of scripts, not a package
+import results
+from reference import Gains, Pair
+from results import Bar
+from sfumato.core.levels import Levels
+from sfumato.tasks import catalogue, restore
 
 NEEDED = {"all": 5.8, "inside": 12.0, "outside": 0.3}  # dB
 

@@ -1,6 +1,6 @@
-"""The restorer that comes along, on pictures nobody showed it: gain per damage on the BSDS photographs of `valid`, and a clean one left alone.
+"""The restorer that comes along, on pictures nobody showed it (bsds/valid): gain per damage, and a clean picture left alone.
 
-    python bench/general_weights.py [--model FILE] [--count 100]
+python bench/general_weights.py [--model FILE] [--count 100]
 """
 
 from __future__ import annotations
@@ -11,13 +11,12 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-import results  # noqa: E402  # bench is a folder of scripts, not a package
-from results import Bar  # noqa: E402
-
-from sfumato.core.seed import Seed  # noqa: E402
-from sfumato.data import items  # noqa: E402
-from sfumato.spoil import grammar  # noqa: E402
-from sfumato.tasks import restore  # noqa: E402
+import results  # bench is a folder of scripts, not a package
+from results import Bar
+from sfumato.core.seed import Seed
+from sfumato.data import items
+from sfumato.spoil import grammar
+from sfumato.tasks import restore
 
 SEED = 2026
 GAINS = {"jpeg 30": 0.5, "blur 1 | noise 3": 0.7, "scale 2 | jpeg 50": 0.3, "noise 15": 3.0}  # dB needed, PSNR over RGB

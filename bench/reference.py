@@ -1,9 +1,9 @@
-"""The spoilt test pictures that both sides of a comparison are handed: made once, every argument written out, kept by hash; and their scores.
+"""The spoilt test pictures that both sides of a comparison are handed: made once and kept by hash; and their scores.
 
     python bench/reference.py            make them under build/reference, and check those that are there
 
 demo   astronaut and chelsea: white digits burned in, then blurred, then saved as JPEG (in the order in which a picture meets them)
-bsds, set14, set5   the photographs of bsds/valid, set14 and set5: scaled down by two and up again, saved as JPEG, digits of any colour on top
+bsds, set14, set5   photographs of bsds/valid, set14 and set5: scaled down by two and up again, saved as JPEG, digits of any colour on it
 Each picture has its good one, its spoilt one and the mask of its text, grown by 2 px.
 """
 
@@ -24,17 +24,16 @@ from PIL import Image
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-import results  # noqa: E402  # bench is a folder of scripts, not a package
-
-from sfumato.core import files  # noqa: E402
-from sfumato.core.levels import Levels, to_unit  # noqa: E402
-from sfumato.core.seed import Seed  # noqa: E402
-from sfumato.data import items, photographs  # noqa: E402
-from sfumato.data.items import Items  # noqa: E402
-from sfumato.metrics import pictures as metrics  # noqa: E402
-from sfumato.metrics import score  # noqa: E402
-from sfumato.spoil import grammar  # noqa: E402
-from sfumato.spoil.marks import Text  # noqa: E402
+import results  # bench is a folder of scripts, not a package
+from sfumato.core import files
+from sfumato.core.levels import Levels, to_unit
+from sfumato.core.seed import Seed
+from sfumato.data import items, photographs
+from sfumato.data.items import Items
+from sfumato.metrics import pictures as metrics
+from sfumato.metrics import score
+from sfumato.spoil import grammar
+from sfumato.spoil.marks import Text
 
 SEED = 1907
 GROWN = 2  # px
@@ -90,7 +89,11 @@ def make(kind: str) -> Path:
     sums = {}
     for item in pictures(kind):
         pair = spoil(kind, item.name, item.levels(3))
-        for part, picture in (("spoilt", pair.spoilt), ("good", pair.good), ("mask", pair.mask.astype(np.uint8) * np.uint8(np.iinfo(np.uint8).max))):
+        for part, picture in (
+            ("spoilt", pair.spoilt),
+            ("good", pair.good),
+            ("mask", pair.mask.astype(np.uint8) * np.uint8(np.iinfo(np.uint8).max)),
+        ):
             path = folder / part / f"{Path(item.name).stem}.png"
             path.parent.mkdir(parents=True, exist_ok=True)
             Image.fromarray(picture).save(path)

@@ -1,8 +1,8 @@
-"""Fifteen minutes of `train restore` on bsds/train against fastai's own recipe: gains inside and outside text on bsds/valid, set14 and set5.
+"""Fifteen minutes of `train restore` on bsds/train against fastai's own recipe: gains in and outside text on bsds/valid, set14 and set5.
 
-    python bench/restore_bsds.py train [--minutes 15] [--out build/bench/ours]       ours, by the command line
-    PEERS-PYTHON bench/fastai_restore.py [--minutes 15] [--out build/bench/fastai]    theirs: repaired pictures, see there
-    python bench/restore_bsds.py score [--ours build/bench/ours] [--fastai build/bench/fastai]
+python bench/restore_bsds.py train [--minutes 15] [--out build/bench/ours]       ours, by the command line
+PEERS-PYTHON bench/fastai_restore.py [--minutes 15] [--out build/bench/fastai]    theirs: repaired pictures, see there
+python bench/restore_bsds.py score [--ours build/bench/ours] [--fastai build/bench/fastai]
 """
 
 from __future__ import annotations
@@ -17,13 +17,12 @@ from PIL import Image
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-import reference  # noqa: E402  # bench is a folder of scripts, not a package
-import results  # noqa: E402
-from reference import Gains, Pair  # noqa: E402
-from results import Bar  # noqa: E402
-
-from sfumato.core.levels import Levels  # noqa: E402
-from sfumato.tasks import restore  # noqa: E402
+import reference  # bench is a folder of scripts, not a package
+import results
+from reference import Gains, Pair
+from results import Bar
+from sfumato.core.levels import Levels
+from sfumato.tasks import restore
 
 CHAIN = "scale 2 | jpeg 20..60 | text"
 INSIDE = 3.0  # dB
@@ -35,7 +34,20 @@ WORK = results.ROOT / "build" / "bench"
 def train(minutes: float, out: Path) -> None:
     """As a person would type it."""
     photographs = results.unpacked() / "bsds" / "train"
-    command = [sys.executable, "-m", "sfumato", "train", "restore", str(photographs), "--spoil", CHAIN, "--minutes", str(minutes), "--out", str(out)]
+    command = [
+        sys.executable,
+        "-m",
+        "sfumato",
+        "train",
+        "restore",
+        str(photographs),
+        "--spoil",
+        CHAIN,
+        "--minutes",
+        str(minutes),
+        "--out",
+        str(out),
+    ]
     sys.exit(subprocess.run(command, check=False).returncode)
 
 
@@ -70,7 +82,10 @@ def _against(kind: str, pairs: list[Pair], mine: Gains, folder: Path) -> list[Ba
     names = {"inside": BETTER_INSIDE, "outside": BETTER_OUTSIDE}
     if not folder.is_dir():
         why = "not measured: fastai's repaired pictures are not there (bench/fastai_restore.py)"
-        return [Bar(what=f"{kind}: {name}, better than fastai", needed=f"{needed:g} dB", measured="", spread="", holds=why) for name, needed in names.items()]
+        return [
+            Bar(what=f"{kind}: {name}, better than fastai", needed=f"{needed:g} dB", measured="", spread="", holds=why)
+            for name, needed in names.items()
+        ]
     theirs = reference.gains(pairs, lambda pair: _read(folder / f"{pair.name}.png"))
     bars = []
     for name, needed in names.items():

@@ -50,7 +50,8 @@ def write(name: str, bars: Sequence[Bar], **more: Any) -> Path:
         "machine": machine(),
         "versions": versions(),
         "commit": _commit(),
-        "command": "python " + " ".join([str(Path(sys.argv[0]).name if "bench" not in sys.argv[0] else f"bench/{Path(sys.argv[0]).name}"), *sys.argv[1:]]),
+        "command": "python "
+        + " ".join([str(Path(sys.argv[0]).name if "bench" not in sys.argv[0] else f"bench/{Path(sys.argv[0]).name}"), *sys.argv[1:]]),
         "bars": [asdict(bar) for bar in bars],
     }
     files.write_json(path, {**head, **more})
@@ -80,7 +81,9 @@ def versions() -> dict[str, str]:
     return found
 
 
-def paired(ours: Callable[[], float], theirs: Callable[[], float], pairs: int = PAIRS) -> tuple[float, list[float], list[tuple[float, float]]]:
+def paired(
+    ours: Callable[[], float], theirs: Callable[[], float], pairs: int = PAIRS
+) -> tuple[float, list[float], list[tuple[float, float]]]:
     """Median of ours / theirs over interleaved pairs, all ratios sorted, and the raw values."""
     raw = [(ours(), theirs()) for _ in range(pairs)]
     ratios = sorted(one / other for one, other in raw)

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from sfumato.tasks.restore import Restorer
+    from sfumato.tasks.parts.restorer import Restorer
 
 __version__ = "0.1.0"
 
@@ -16,6 +16,6 @@ def load(path: str | Path | None = None, *, device: str = "auto") -> Restorer:
 
     >>> repaired = sfumato.load("model.safetensors").restore("photo.jpg")
     """
-    from sfumato.tasks import restore  # torch is imported here, not with the package
+    from sfumato.tasks.parts import restorer  # torch is imported here, not with the package
 
-    return restore.load(path, device=device)
+    return restorer.load(path, device=device)

@@ -37,9 +37,13 @@ def test_a_stream_from_a_position_is_the_rest_of_the_stream():
 
 
 def test_an_item_does_not_depend_on_the_batch_it_is_in():
-    by_five = {index: picture for batch in islice(batches().stream(0, 0), 4) for index, picture in zip(batch.items, batch.input, strict=True)}
+    by_five = {
+        index: picture for batch in islice(batches().stream(0, 0), 4) for index, picture in zip(batch.items, batch.input, strict=True)
+    }
     by_three = {
-        index: picture for batch in islice(batches(batch=3).stream(0, 0), 8) for index, picture in zip(batch.items, batch.input, strict=True)
+        index: picture
+        for batch in islice(batches(batch=3).stream(0, 0), 8)
+        for index, picture in zip(batch.items, batch.input, strict=True)
     }
     assert all(torch.equal(by_five[index], by_three[index]) for index in by_five.keys() & by_three.keys())
 

@@ -1,5 +1,7 @@
 """Every network of the catalogue keeps the same promises."""
 
+import itertools
+
 import pytest
 import torch
 from torch import nn
@@ -94,7 +96,7 @@ def test_no_convolution_before_a_norm_has_a_bias(spec):
     network = make(spec)
     for parent in network.modules():
         children = list(parent.children())
-        for first, second in zip(children, children[1:], strict=False):
+        for first, second in itertools.pairwise(children):
             if isinstance(first, nn.Conv2d) and isinstance(second, nn.BatchNorm2d | nn.GroupNorm):
                 assert first.bias is None
 

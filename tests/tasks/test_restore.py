@@ -94,7 +94,13 @@ def test_a_second_run_skips_what_is_done(trained, photograph_folder, tmp_path):
 
 
 def test_training_may_start_from_a_model_and_keeps_it_when_it_only_hurts(trained, tmp_path):
-    changes = ["spoil.chain=noise 25", "train.steps=2", f"start_from={trained / 'last.safetensors'}", "optimiser.rate=0.5", "train.average=off"]
+    changes = [
+        "spoil.chain=noise 25",
+        "train.steps=2",
+        f"start_from={trained / 'last.safetensors'}",
+        "optimiser.rate=0.5",
+        "train.average=off",
+    ]
     best = restore.train(recipe("builtin:photographs", *changes), tmp_path / "run")
     kept, start = sfumato.load(best).network.state_dict(), sfumato.load(trained / "last.safetensors").network.state_dict()
     assert all(torch.equal(kept[name], start[name]) for name in kept)
@@ -141,7 +147,7 @@ def test_a_diverging_rate_is_said_by_the_run(tmp_path):
 
 def test_two_budgets_at_once_are_refused(photograph_folder):
     with pytest.raises(Refusal, match="both given"):
-        restore.build(recipe(photograph_folder, "train.steps=3", "train.minutes=1")).budget()
+        _ = restore.build(recipe(photograph_folder, "train.steps=3", "train.minutes=1")).budget
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGTERM to catch")

@@ -27,9 +27,13 @@ def demo(
       sfumato demo
       sfumato demo --out runs/first --minutes 1
     """
-    from sfumato.tasks import demo as task
+    from sfumato.tasks import catalogue
+    from sfumato.train.run import Run
 
-    task.demo(out, minutes=minutes)
+    recipe = catalogue.read("demo", [f"train.minutes={minutes}"])
+    _finish(out, lambda: catalogue.module(recipe.task).train(recipe, out))
+    progress.say(f"sheet: {Run(out).previews / 'sheet.png'}")
+    progress.say(f"use it: sfumato restore PICTURES --model {Run(out).last}")
 
 
 def new_restore(

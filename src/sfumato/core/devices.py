@@ -29,12 +29,15 @@ def resolve(name: str = "auto") -> Choice:
     if kind not in ("cuda", "mps", "cpu"):
         raise Refusal(f"There is no device called {name!r}. There are: auto, cuda, mps, cpu.")
     if not _there(kind):
-        raise Refusal(f"The device {name!r} was asked for, but this machine or this build of torch {torch.__version__} has none. Use device = 'auto' or 'cpu'.")
+        raise Refusal(
+            f"The device {name!r} was asked for, but this machine, or this build of torch ({torch.__version__}), has none. "
+            "Use device = 'auto' or 'cpu'."
+        )
     return Choice(torch.device(name), f"{name}: it was asked for")
 
 
 def _there(kind: str) -> bool:
-    return {"cuda": torch.cuda.is_available, "mps": torch.backends.mps.is_available, "cpu": lambda: True}[kind]()
+    return kind == "cpu" or (torch.cuda.is_available() if kind == "cuda" else torch.backends.mps.is_available())
 
 
 def free_bytes(device: torch.device) -> int:

@@ -36,7 +36,8 @@ def to_levels(unit: NDArray[np.floating]) -> Levels:
 
 def to_levels16(unit: NDArray[np.floating]) -> NDArray[np.uint16]:
     """Floats in 0..1 (what is outside is clipped) -> uint16 of the same shape, rounded half up."""
-    return (np.clip(unit, 0, 1) * np.float64(TOP16) + 0.5).astype(np.uint16)
+    scaled: NDArray[np.floating] = np.clip(unit, 0, 1) * np.float64(TOP16) + 0.5
+    return scaled.astype(np.uint16)
 
 
 def narrow(levels16: NDArray[np.uint16]) -> Levels:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 import multiprocessing
+import signal
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
+import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -36,7 +39,7 @@ class Batch:
     def pieces(self, count: int) -> list[Batch]:
         """The batch in `count` parts of nearly equal size, for a device with too little memory for the whole."""
         bounds = [round(part * len(self.items) / count) for part in range(count + 1)]
-        cuts = [slice(low, high) for low, high in zip(bounds[:-1], bounds[1:], strict=True) if high > low]
+        cuts = [slice(low, high) for low, high in itertools.pairwise(bounds) if high > low]
         return [Batch(self.input[cut], self.target[cut], self.items[cut]) for cut in cuts]
 
 
@@ -110,28 +113,31 @@ class Batches:
             for places in order:
                 yield collate([dataset[place] for place in places])
         context = self.context if self.context in multiprocessing.get_all_start_methods() else "spawn"
+        cv2.setNumThreads(1)  # before any fork: a child that inherits OpenCV's threads hangs when it changes their number
         loader = DataLoader(
             dataset,
             batch_sampler=order,
             num_workers=self.workers,
             collate_fn=_stack,
             multiprocessing_context=context,
-            worker_init_fn=_quiet_worker,
+            worker_init_fn=_Quiet(context),
             prefetch_factor=4,
         )
         for inputs, targets, items in loader:
             yield Batch(batch_to_unit(inputs), batch_to_unit(targets), items)
 
 
-def _quiet_worker(_: int) -> None:
+@dataclass(frozen=True)
+class _Quiet:
     """A worker spoils on one thread, and leaves Ctrl-C to the process that trains."""
-    import signal
 
-    import cv2
+    context: str
 
-    cv2.setNumThreads(1)
-    torch.set_num_threads(1)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    def __call__(self, _: int) -> None:
+        torch.set_num_threads(1)
+        if self.context == "spawn":
+            cv2.setNumThreads(1)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _stack(items: Sequence[tuple[Levels, Levels, int]]) -> tuple[Tensor, Tensor, tuple[int, ...]]:

@@ -48,7 +48,8 @@ class ResidualBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, H, W) -> the same."""
-        return x + self.second(self.act(self.first(x)))
+        added: Tensor = self.second(self.act(self.first(x)))
+        return x + added
 
 
 class Down(nn.Sequential):

@@ -48,4 +48,6 @@ def specification(kind: str, values: dict[str, Any]) -> Any:
         return TypeAdapter(NETWORKS[kind].arguments).validate_python({**values, "kind": kind}, strict=False)
     except ValidationError as error:
         first = error.errors()[0]
-        raise Refusal(f"The arguments of the network {kind!r} are not understood: {'.'.join(map(str, first['loc']))}: {first['msg']}.") from error
+        raise Refusal(
+            f"The arguments of the network {kind!r} are not understood: {'.'.join(map(str, first['loc']))}: {first['msg']}."
+        ) from error

@@ -70,7 +70,9 @@ def write(path: Path, network_state: dict[str, Tensor], header: Header, *, half:
     note["sha256"] = _digest_of_tensors(save(tensors))
     text = json.dumps(note, sort_keys=True, ensure_ascii=False)
     if len(text.encode()) > _NOTE_LIMIT:
-        raise Refusal(f"The header of {path} would hold {len(text.encode())} bytes, but at most {_NOTE_LIMIT} are kept: shorten the recipe or the card.")
+        raise Refusal(
+            f"The header of {path} would hold {len(text.encode())} bytes, but at most {_NOTE_LIMIT} are kept: shorten the card."
+        )
     files.write_bytes(path, save(tensors, metadata={"sfumato": text}))
 
 
@@ -111,7 +113,10 @@ def read(path: Path, *, task: str | None = None) -> Model:
 def _existing(path: Path) -> Path:
     path = Path(path)
     if not path.is_file():
-        raise Refusal(f"There is no model file {path}. Train one (sfumato train restore PICTURES), or leave the model out to use the one that comes along.")
+        raise Refusal(
+            f"There is no model file {path}. Train one (sfumato train restore PICTURES), "
+            "or leave the model out to use the one that comes along."
+        )
     return path
 
 
@@ -119,7 +124,9 @@ def _parse(path: Path, raw: bytes) -> tuple[dict[str, Any], dict[str, Any]]:
     """Our note and the table of tensors, from the first bytes of a safetensors file."""
     size = struct.unpack("<Q", raw[:8])[0] if len(raw) >= 8 else _HEADER_LIMIT + 1
     if size > _HEADER_LIMIT:
-        raise Refusal(f"{path} is not a model file: it does not begin like a safetensors file, or its header is over {_HEADER_LIMIT >> 20} MB.")
+        raise Refusal(
+            f"{path} is not a model file: it does not begin like a safetensors file, or its header is over {_HEADER_LIMIT >> 20} MB."
+        )
     try:
         table = json.loads(raw[8 : 8 + size])
         note = json.loads(table.pop("__metadata__")["sfumato"])
@@ -137,7 +144,12 @@ def _header(path: Path, note: dict[str, Any]) -> Header:
     try:
         contract = Contract(**note["contract"])
         header = Header(**{name: note[name] for name in Header.__dataclass_fields__ if name != "contract"}, contract=contract)
-        if not isinstance(header.network, dict) or not 1 <= contract.channels <= 64 or not 1 <= contract.enlarges <= 8 or contract.reach < 0:
+        if (
+            not isinstance(header.network, dict)
+            or not 1 <= contract.channels <= 64
+            or not 1 <= contract.enlarges <= 8
+            or contract.reach < 0
+        ):
             raise ValueError("a value is out of range")
     except (KeyError, TypeError, ValueError) as error:
         raise Refusal(f"The header of {path} is damaged: {error}.") from error

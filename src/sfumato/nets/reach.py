@@ -24,7 +24,7 @@ def reach(network: nn.Module, channels: int = 3) -> int:
             if isinstance(part, nn.Conv2d | nn.ConvTranspose2d):
                 part.weight.fill_(1 / part.weight[0].numel())
             if getattr(part, "bias", None) is not None:
-                part.bias.zero_()  # type: ignore[union-attr, operator]
+                part.bias.zero_()  # type: ignore[operator]
             if isinstance(part, nn.BatchNorm2d | nn.GroupNorm):
                 part.weight.fill_(1)
     length = 64 * stride

@@ -72,7 +72,7 @@ class UNet(nn.Module):
         return picture + missing[..., :height, :width].to(picture.dtype)
 
     def _features(self, folded: Tensor) -> Tensor:
-        x = self.stem(folded)
+        x: Tensor = self.stem(folded)
         skips = []
         for down, shrink in zip(self.downs[:-1], self.shrinks, strict=True):
             x = down(x)

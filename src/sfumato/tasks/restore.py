@@ -30,9 +30,10 @@ from sfumato.nets.reach import reach
 from sfumato.spoil import catalogue as steps
 from sfumato.spoil import grammar
 from sfumato.spoil.chain import Chain
-from sfumato.tasks.parts import fitting, pairs, scoring, sources
-from sfumato.tasks.parts.pairs import JITTER, HeldOut, SpoiltPairs
-from sfumato.tasks.parts.restorer import TASK, Restorer, load  # noqa: F401  # `load` is the task's way of using a model
+from sfumato.tasks.parts import fitting, pairs, scoring, sources, training
+from sfumato.tasks.parts.pairs import HeldOut, SpoiltPairs
+from sfumato.tasks.parts.restorer import TASK, Restorer
+from sfumato.tasks.parts.restorer import load as load
 from sfumato.tasks.parts.watch import Previews, SaveModels, Scores
 from sfumato.tasks.restore_recipe import Loss, Restore
 from sfumato.train import find_rate as rates
@@ -42,7 +43,6 @@ from sfumato.train.averages import WeightAverage
 from sfumato.train.budget import Budget
 from sfumato.train.callback import Callback
 from sfumato.train.learner import Learner
-from sfumato.train.muon import Muon
 from sfumato.train.nonfinite import SkipNonFinite, WatchDivergence
 from sfumato.train.objective import Outcome
 from sfumato.train.precision import Precision
@@ -54,7 +54,6 @@ from sfumato.train.tune import Tuned
 HELD_COUNT = 16  # pictures that are scored while training
 JUDGED = 50  # pictures that are scored whole at the end
 JUDGED_SIDE = 768  # px, at most, of each
-AVERAGE_STEPS = 60  # half-life of the weights' average in steps, where the budget is counted in minutes
 
 
 @dataclass(frozen=True)
@@ -146,7 +145,7 @@ class RestoreTask:
     def batches(self) -> Batches:
         """Training batches."""
         train = self.recipe.train
-        workers = _workers(train.workers, self.device)
+        workers = training.workers(train.workers, self.device)
         return Batches(pairs=self.pairs, batch=train.batch, seed=self.seed, workers=workers)
 
     @cached_property
@@ -161,14 +160,16 @@ class RestoreTask:
             model = model_files.read(Path(self.recipe.start_from), task=TASK)
             if model.header.contract.enlarges != self.chain.enlarges:
                 raise Refusal(
-                    f"{self.recipe.start_from} enlarges {model.header.contract.enlarges} times, but the chain asks for {self.chain.enlarges}."
+                    f"{self.recipe.start_from} enlarges {model.header.contract.enlarges} times, "
+                    f"but the chain asks for {self.chain.enlarges}."
                 )
             network = model.network
         else:
             with torch.random.fork_rng(devices=[]):
                 torch.manual_seed(self.seed.number("network"))
                 network = networks.build(self.network_spec)
-        return network.to(self.device, memory_format=torch.channels_last)
+        network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's own stubs do not know it
+        return network.to(self.device)
 
     @cached_property
     def network_spec(self) -> Any:
@@ -180,28 +181,22 @@ class RestoreTask:
         if factor == 1 and getattr(spec, "enlarges", 1) == 1:
             return spec
         if not hasattr(spec, "enlarges"):
-            raise Refusal(f"The chain ends in 'shrink {factor}', but the network {spec.kind!r} does not enlarge: take network.kind = 'residual'.")
+            raise Refusal(
+                f"The chain ends in 'shrink {factor}', but the network {spec.kind!r} does not enlarge: take network.kind = 'residual'."
+            )
         if spec.enlarges not in (1, factor):
             raise Refusal(f"network.enlarges is {spec.enlarges}, but the chain shrinks {factor} times: leave it out.")
-        return dataclasses.replace(spec, enlarges=factor)
+        return dataclasses.replace(spec, enlarges=factor)  # type: ignore[arg-type]  # those that enlarge have it
 
     @cached_property
     def objective(self) -> Difference:
         """The loss."""
         return objective(self.recipe.loss)
 
+    @cached_property
     def budget(self) -> Budget:
-        """Exactly one of steps, epochs and minutes; 20 epochs where none is given."""
-        train = self.recipe.train
-        given = [name for name in ("minutes", "steps", "epochs") if getattr(train, name) != "off"]
-        if len(given) > 1:
-            raise Refusal(f"train.{given[0]} and train.{given[1]} are both given. Leave one of them out.")
-        if train.minutes != "off":
-            return Budget(seconds=60 * float(train.minutes))
-        if train.steps != "off":
-            return Budget(steps=int(train.steps))
-        epochs = 20 if train.epochs == "off" else int(train.epochs)
-        return Budget(steps=epochs * self.batches.per_epoch // train.accumulate)
+        """Steps or minutes."""
+        return training.budget(self.recipe.train, self.batches.per_epoch)
 
     def tuned(self) -> Tuned:
         """The precision, measured where the recipe leaves it open."""
@@ -225,15 +220,15 @@ class RestoreTask:
             self.batches,
             self.objective,
             held_out=self.held,
-            optimiser=_optimiser(recipe, self.network),
+            optimiser=training.optimiser(recipe.optimiser, self.network),
             schedule=schedules.make(recipe.schedule.kind, warm=recipe.schedule.warm, start=recipe.schedule.start, end=recipe.schedule.end),
-            budget=self.budget(),
+            budget=self.budget,
             seed=self.seed,
             device=self.device,
             precision=Precision(tuned.precision, self.device),
             clip=None if recipe.optimiser.clip == "off" else float(recipe.optimiser.clip),
             accumulate=recipe.train.accumulate,
-            valid_due=_due(recipe.train.valid_every),
+            valid_due=training.due(recipe.train.valid_every),
             callbacks=self._callbacks(run),
         )
 
@@ -241,7 +236,7 @@ class RestoreTask:
         train = self.recipe.train
         stats = Stats(run)
         scores = Scores(self.held, stats)
-        average: list[Callback] = [] if train.average == "off" else [WeightAverage(half_life=self._half_life())]
+        average: list[Callback] = [] if train.average == "off" else [WeightAverage(half_life=training.half_life(train, self.budget))]
         return [
             StopGently(),
             SkipNonFinite(),
@@ -254,12 +249,6 @@ class RestoreTask:
             ShowProgress(scores=scores.words),
             state.SaveState(run, steps=None if train.state_steps == "off" else train.state_steps, seconds=train.state_every),
         ]
-
-    def _half_life(self) -> float:
-        if self.recipe.train.average not in ("auto", "off"):
-            return float(self.recipe.train.average)
-        steps = self.budget().steps
-        return AVERAGE_STEPS if steps is None else max(1.0, min(AVERAGE_STEPS, steps / 60))
 
     @cached_property
     def contract(self) -> Contract:
@@ -291,7 +280,7 @@ class RestoreTask:
         """What would be done, in words: pictures, pairs, network, budget, and who acts when."""
         train, held = self.items
         parameters = sum(parameter.numel() for parameter in self.network.parameters())
-        budget = self.budget()
+        budget = self.budget
         length = f"{budget.steps} steps" if budget.steps is not None else f"{(budget.seconds or 0) / 60:g} minutes"
         learner = self.learner(Tuned(precision="float32", why=""), Run(Path("run")))
         choice = devices.resolve(self.recipe.train.device)
@@ -300,8 +289,10 @@ class RestoreTask:
                 f"pictures       {len(train)} to train on, {len(held)} held out",
                 f"spoil          {self.chain}" + (f"   target: {self.target_chain}" if self.target_chain else ""),
                 f"pairs          {len(self.pairs)} an epoch, {self.pairs.crop} px, spoilt with {self.pairs.margin} px around",
-                f"network        {self.network_spec.kind}, {parameters:,} parameters, reach {self.contract.reach} px, stride {self.contract.stride}",
-                f"budget         {length}, batches of {self.batches.batch}, {self.batches.per_epoch} an epoch, {self.batches.workers} workers",
+                f"network        {self.network_spec.kind}, {parameters:,} parameters, "
+                f"reach {self.contract.reach} px, stride {self.contract.stride}",
+                f"budget         {length}, batches of {self.batches.batch}, "
+                f"{self.batches.per_epoch} an epoch, {self.batches.workers} workers",
                 f"device         {choice.why}",
                 learner.plan(),
             ]
@@ -323,42 +314,11 @@ class RestoreTask:
             self.network,
             self.batches.stream(0, 0),
             self.objective,
-            optimiser=lambda network: _optimiser(self.recipe, network),
+            optimiser=lambda network: training.optimiser(self.recipe.optimiser, network),
             seed=self.seed,
             device=self.device,
             precision=Precision(self.tuned().precision, self.device),
         )
-
-
-def _workers(wanted: int | str, device: torch.device) -> int:
-    """A CPU that trains has no core to spare: spoiling there is done between two steps, by the same threads."""
-    if isinstance(wanted, int):
-        return wanted
-    return 0 if device.type == "cpu" else max(1, min(8, devices.cores() - 1))
-
-
-def _optimiser(recipe: Restore, network: nn.Module) -> torch.optim.Optimizer:
-    """The optimiser a recipe asks for; weight decay spares biases and norms (everything of fewer than two dimensions)."""
-    spec = recipe.optimiser
-    if spec.kind == "muon":
-        return Muon(network, rate=spec.rate, rest_rate=spec.rest_rate, momentum=spec.momentum, weight_decay=spec.weight_decay)
-    matrices = [p for p in network.parameters() if p.ndim > 1]
-    vectors = [p for p in network.parameters() if p.ndim <= 1]
-    groups = [{"params": matrices, "weight_decay": spec.weight_decay}, {"params": vectors, "weight_decay": 0.0}]
-    return torch.optim.AdamW([group for group in groups if group["params"]], lr=spec.rate, betas=(spec.beta1, spec.beta2), fused=True)
-
-
-def _due(every: int | str) -> Any:
-    """Validate every so many epochs; auto: at the first epoch's end after each tenth of the budget."""
-    tenths = {"next": 0.1}
-
-    def auto(learner: Learner) -> bool:
-        if learner.progress < tenths["next"]:
-            return False
-        tenths["next"] = (int(learner.progress * 10) + 1) / 10
-        return True
-
-    return auto if every == "auto" else lambda learner: (learner.epoch + 1) % int(every) == 0
 
 
 def build(recipe: Restore) -> RestoreTask:
@@ -402,4 +362,7 @@ def evaluate(
 def _warn(gain: float) -> None:
     """What a person should hear before they look."""
     if gain <= 0:
-        say(f"The model makes held-out pictures worse ({gain:+.2f} dB). Train longer, or lower optimiser.rate (sfumato find-lr suggests one).")
+        say(
+            f"The model makes held-out pictures worse ({gain:+.2f} dB). "
+            "Train longer, or lower optimiser.rate (sfumato find-lr suggests one)."
+        )

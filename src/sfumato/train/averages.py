@@ -17,7 +17,7 @@ class WeightAverage(Callback):
     follows = (SkipNonFinite,)  # an update that was skipped must not count
 
     def __init__(self, *, half_life: float):
-        self.rule = get_ema_multi_avg_fn(0.5 ** (1 / half_life))
+        self.rule = get_ema_multi_avg_fn(0.5 ** (1 / half_life))  # type: ignore[no-untyped-call]
         self.average: AveragedModel
 
     def before_fit(self, learner: Learner) -> None:

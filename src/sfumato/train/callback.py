@@ -13,10 +13,20 @@ from sfumato.core.errors import Refusal
 if TYPE_CHECKING:
     from sfumato.train.learner import Learner
 
-EVENTS = (
-    "before_fit before_epoch before_phase before_batch after_forward after_backward "
-    "after_update after_batch after_phase after_epoch after_fit on_stop"
-).split()
+EVENTS = [
+    "before_fit",
+    "before_epoch",
+    "before_phase",
+    "before_batch",
+    "after_forward",
+    "after_backward",
+    "after_update",
+    "after_batch",
+    "after_phase",
+    "after_epoch",
+    "after_fit",
+    "on_stop",
+]
 SLOTS = ("batch", "forward", "backward", "update")
 
 
@@ -99,7 +109,9 @@ def slot_owners(callbacks: Sequence[Callback]) -> dict[str, Callback]:
             if slot not in SLOTS:
                 raise Refusal(f"{type(callback).__name__} claims {slot!r}, but the slots are: {', '.join(SLOTS)}.")
             if slot in owners:
-                raise Refusal(f"{type(owners[slot]).__name__} and {type(callback).__name__} both claim the slot {slot!r}. Leave one of them out.")
+                raise Refusal(
+                    f"{type(owners[slot]).__name__} and {type(callback).__name__} both claim the slot {slot!r}. Leave one of them out."
+                )
             owners[slot] = callback
     return owners
 

@@ -71,6 +71,8 @@ def find_rate(
         loss.backward()  # type: ignore[no-untyped-call]
         turning.step()
     if len(losses) < 3:
-        raise Refusal("The rate finder saw no finite loss even at the lowest rates. Look at the pictures first: sfumato crappify --preview.")
+        raise Refusal(
+            "The rate finder saw no finite loss even at the lowest rates. Look at the pictures first: sfumato crappify --preview."
+        )
     lowest = min(range(len(losses)), key=losses.__getitem__)
     return Found(tuple(rates), tuple(losses), rates[lowest] / 10)

@@ -12,8 +12,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -31,6 +31,14 @@ from sfumato.train.schedules import Schedule
 OUT_OF_MEMORY = ("out of memory", "not enough memory", "can't allocate memory")
 
 
+class Held(Protocol):
+    """Held-out batches, always the same."""
+
+    def __iter__(self) -> Iterator[Batch]: ...
+
+    def __len__(self) -> int: ...
+
+
 class Learner:
     """Train `network` on `batches` until `budget` is spent.  See the module's text for the order of events."""
 
@@ -40,7 +48,7 @@ class Learner:
         batches: Batches,
         objective: Objective,
         *,
-        held_out: Collection[Batch] = (),
+        held_out: Held = (),
         optimiser: torch.optim.Optimizer,
         schedule: Schedule,
         budget: Budget,

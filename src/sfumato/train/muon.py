@@ -25,7 +25,14 @@ class Muon(torch.optim.Optimizer):
     """
 
     def __init__(
-        self, network: nn.Module, *, rate: float, rest_rate: float, momentum: float = 0.95, betas: tuple[float, float] = (0.9, 0.99), weight_decay: float = 0
+        self,
+        network: nn.Module,
+        *,
+        rate: float,
+        rest_rate: float,
+        momentum: float = 0.95,
+        betas: tuple[float, float] = (0.9, 0.99),
+        weight_decay: float = 0,
     ):
         matrices = [p for p in network.parameters() if p.ndim > 1 and p.requires_grad]
         rest = [p for p in network.parameters() if p.ndim <= 1 and p.requires_grad]
@@ -106,5 +113,5 @@ def orthogonal(matrices: Tensor) -> Tensor:
         whole = turn if whole is None else turn @ whole
         if index < ROUNDS - 1:
             square = turn @ square @ turn
-    y = cast(Tensor, whole) @ x
+    y: Tensor = cast(Tensor, whole) @ x
     return y.mT if tall else y

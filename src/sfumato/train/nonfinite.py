@@ -62,7 +62,8 @@ class WatchDivergence(Callback):
         if self.seen > self.window and not self.recent <= self.factor * self.first:  # so put, an average that overflowed counts as well
             rate = learner.optimiser.param_groups[0]["lr"]
             raise Refusal(
-                f"Training diverges: at step {learner.step} the loss stands at {self.recent:.3g}, {self.recent / self.first:.1f} times where it began. "
+                f"Training diverges: at step {learner.step} the loss stands at {self.recent:.3g}, "
+                f"{self.recent / self.first:.1f} times where it began. "
                 f"The learning rate (now {rate:.2g}) is too high: lower optimiser.rate (sfumato find-lr suggests one)."
             )
 

@@ -4,6 +4,7 @@ import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable, Generator, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -66,7 +67,8 @@ def _until_death(action: Action, jobs: Iterator[Job], count: int) -> Generator[t
     suspects: list[Job] = []
     with _pool(action, count) as pool:
         try:
-            pool.submit(_arrive).result()
+            for arrival in [pool.submit(_arrive) for _ in range(count)]:  # all start now: one started while the pool breaks would never end
+                arrival.result()
         except BrokenProcessPool as error:
             raise Refusal("The processes that should do the work cannot start; what they said stands above. Try it with one.") from error
         try:
@@ -130,7 +132,8 @@ def _start(action: Action) -> None:
 
 
 def _arrive() -> None:
-    """Nothing, but in a process that has started."""
+    """Nothing much, but in a process that has started: long enough that the next one is given to another process."""
+    time.sleep(0.05)
 
 
 def _die_with_parent() -> None:

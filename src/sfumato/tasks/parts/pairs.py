@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from sfumato.core.errors import Refusal
 from sfumato.core.levels import Levels
+from sfumato.core.progress import say
 from sfumato.core.seed import Seed
 from sfumato.data.batches import Batch, collate
 from sfumato.data.geometry import Erase, Geometry
@@ -36,6 +37,7 @@ class SpoiltPairs:
     margin: int
     crops_per_picture: int
     seed: Seed
+    replaced: dict[int, int] = field(default_factory=dict, compare=False, repr=False)  # bad picture -> the one shown instead
 
     def __len__(self) -> int:
         return len(self.store) * self.crops_per_picture
@@ -43,11 +45,27 @@ class SpoiltPairs:
     def pair(self, epoch: int, index: int) -> tuple[Levels, Levels]:
         """Input and target, uint8 (crop / enlarges, crop / enlarges, 3) and (crop, crop, 3)."""
         rng = self.seed.at("pair", epoch, index)
-        number = index // self.crops_per_picture
+        number = self._sound(index // self.crops_per_picture)
         height, width = self.store.sizes[number]
         plan = self.geometry.draw(rng, height, width, self.crop + 2 * self.margin + JITTER)
         clean = plan.apply(self.store.window(number, *plan.window))
         return self._cut(clean, rng)
+
+    def _sound(self, number: int) -> int:
+        """The picture itself, or the next one that can be decoded: a bad file found late is replaced by a fixed rule, and named once."""
+        if number in self.replaced:
+            return self.replaced[number]
+        for further in range(len(self.store)):
+            candidate = (number + further) % len(self.store)
+            try:
+                self.store[candidate]
+            except Refusal as bad:
+                say(f"{bad} The next picture is taken in its place.")
+                continue
+            if candidate != number:
+                self.replaced[number] = candidate
+            return candidate
+        raise Refusal("None of the pictures to train on can be decoded.")
 
     def _cut(self, clean: Levels, rng: np.random.Generator) -> tuple[Levels, Levels]:
         factor = self.chain.enlarges
@@ -76,7 +94,8 @@ class HeldOut:
     inputs: tuple[Levels, ...]
     targets: tuple[Levels, ...]
 
-    def __iter__(self) -> Iterable[Batch]:  # type: ignore[misc]  # one picture a batch: their sizes differ
+    def __iter__(self) -> Iterator[Batch]:
+        """One picture a batch, for their sizes differ."""
         for index, (spoilt, good) in enumerate(zip(self.inputs, self.targets, strict=True)):
             yield collate([(spoilt, good, index)])
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import torch
@@ -51,7 +52,9 @@ class Restorer:
         if isinstance(picture, np.ndarray):
             if picture.ndim != 3 or picture.shape[2] not in (1, 3) or picture.dtype not in (np.uint8, np.float32):
                 raise Refusal(f"restore takes uint8 or float32 (H, W, 3) or (H, W, 1), not {picture.dtype} {picture.shape}.")
-            return to_levels(self._pixels(to_unit(picture))) if picture.dtype == np.uint8 else self._pixels(picture)
+            if picture.dtype == np.uint8:
+                return to_levels(self._pixels(to_unit(cast(Levels, picture))))
+            return self._pixels(cast(Unit, picture))
         photo = picture if isinstance(picture, Photograph) else photograph.read(Path(picture))
         return replace(photo, pixels=self._pixels(photo.pixels), alpha=self._alpha(photo.alpha))
 
@@ -122,4 +125,5 @@ def load(path: str | Path | None = None, *, device: str = "auto") -> Restorer:
     """A model file, or the restorer that comes with the package, on a device."""
     place = devices.resolve(device).device
     model = model_files.read(Path(path) if path is not None else shipped(), task=TASK)
-    return Restorer(model.header, model.network.to(place, memory_format=torch.channels_last), place)
+    model.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's own stubs do not know it
+    return Restorer(model.header, model.network.to(place), place)

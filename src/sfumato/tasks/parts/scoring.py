@@ -17,25 +17,31 @@ from sfumato.metrics import score
 Repair = Callable[[Levels], Levels]
 
 FILTERS: dict[str, Repair] = {
-    "median": lambda picture: _as_stack(cv2.medianBlur(picture, 3), picture),
-    "bilateral": lambda picture: _as_stack(cv2.bilateralFilter(picture, 5, 25, 2), picture),
+    "median": lambda picture: _as_stack(cv2.medianBlur(picture, 3), picture.shape),
+    "bilateral": lambda picture: _as_stack(cv2.bilateralFilter(picture, 5, 25, 2), picture.shape),
 }
 
 
-def _as_stack(filtered: Any, like: Levels) -> Levels:
-    return np.asarray(filtered, np.uint8).reshape(like.shape)  # OpenCV drops the axis of a single channel
+def _as_stack(filtered: Any, shape: tuple[int, ...]) -> Levels:
+    return np.asarray(filtered, np.uint8).reshape(shape)  # OpenCV drops the axis of a single channel
 
 
 def bicubic(factor: int) -> Repair:
     """Plain enlargement, what a network that enlarges is compared with."""
     return lambda picture: _as_stack(
         cv2.resize(picture, None, fx=factor, fy=factor, interpolation=cv2.INTER_CUBIC),
-        np.empty((picture.shape[0] * factor, picture.shape[1] * factor, picture.shape[2])),
+        (picture.shape[0] * factor, picture.shape[1] * factor, picture.shape[2]),
     )
 
 
 def judge(
-    pairs: Sequence[tuple[str, Levels, Levels]], repair: Repair, *, names: Sequence[str], seed: int, enlarges: int = 1, what: str = "scoring"
+    pairs: Sequence[tuple[str, Levels, Levels]],
+    repair: Repair,
+    *,
+    names: Sequence[str],
+    seed: int,
+    enlarges: int = 1,
+    what: str = "scoring",
 ) -> dict[str, Any]:
     """Scores of input, filters and `repair` over (name, input, target): `protocols`, `rows` with intervals, `pictures`."""
     if not pairs:
@@ -55,7 +61,8 @@ def judge(
         "rows": [{"name": way, **_summary(values[way], seed)} for way in ways],
         "gains": _gains(values[base], values["restored"], seed),
         "pictures": [
-            {"name": pair[0], base: _one(values[base], index), "restored": _one(values["restored"], index)} for index, pair in enumerate(pairs)
+            {"name": pair[0], base: _one(values[base], index), "restored": _one(values["restored"], index)}
+            for index, pair in enumerate(pairs)
         ],
     }
 

@@ -9,7 +9,7 @@ from sfumato.core.errors import Refusal, unknown
 from sfumato.core.files import digest
 from sfumato.core.seed import Seed
 from sfumato.data import dead_leaves, items, photographs, split
-from sfumato.data.items import Items
+from sfumato.data.items import Item, Items
 from sfumato.tasks.parts.sections import Data
 
 BUILTIN = "builtin:"
@@ -48,6 +48,15 @@ def _builtin(name: str, data: Data, seed: Seed) -> tuple[Items, Items]:
 
 def _folder(folder: Path, data: Data) -> tuple[Items, Items]:
     found = items.from_folder(folder)
+    if len(found) == 1:
+        raise Refusal(
+            f"{folder} holds only one picture, {found[0].name!r}: one to learn from and one to be scored on are the least. Give more."
+        )
+    if not any(_reaches(item, data.crop) for item in found):
+        raise Refusal(
+            f"None of the {len(found)} pictures in {folder} can be read and is as large as the crop ({data.crop} px). "
+            "Give larger pictures, or lower data.crop."
+        )
     match data.split:
         case "hash":
             train, valid = split.by_hash(found, data.valid)
@@ -63,6 +72,14 @@ def _folder(folder: Path, data: Data) -> tuple[Items, Items]:
             "Give more pictures, or data.split = 'none'."
         )
     return train, valid
+
+
+def _reaches(item: Item, crop: int) -> bool:
+    """Whether the header promises a picture of at least `crop` px in both directions.  Smaller ones are mirrored at their borders."""
+    try:
+        return min(item.size()) >= crop
+    except Refusal:
+        return False
 
 
 def _lines(path: Path) -> list[str]:

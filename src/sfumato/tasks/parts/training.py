@@ -1,0 +1,68 @@
+"""What the recipe sections of a training say, made: budget, optimiser, workers, validations."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import nn
+
+from sfumato.core import devices
+from sfumato.core.errors import Refusal
+from sfumato.tasks.parts.sections import AdamW, Muon, Train
+from sfumato.train import muon
+from sfumato.train.budget import Budget
+from sfumato.train.learner import Learner
+
+EPOCHS = 20  # where no budget is given
+AVERAGE_STEPS = 60  # half-life of the weights' average, at most
+
+
+def budget(train: Train, per_epoch: int) -> Budget:
+    """Exactly one of steps, epochs and minutes; 20 epochs where none is given."""
+    given = [name for name in ("minutes", "steps", "epochs") if getattr(train, name) != "off"]
+    if len(given) > 1:
+        raise Refusal(f"train.{given[0]} and train.{given[1]} are both given. Leave one of them out.")
+    if train.minutes != "off":
+        return Budget(seconds=60 * float(train.minutes))
+    if train.steps != "off":
+        return Budget(steps=int(train.steps))
+    epochs = EPOCHS if train.epochs == "off" else int(train.epochs)
+    return Budget(steps=epochs * per_epoch // train.accumulate)
+
+
+def half_life(train: Train, length: Budget) -> float:
+    """Of the weights' average, in steps; auto: a 60th of the budget, and at most 60."""
+    if isinstance(train.average, float | int):
+        return float(train.average)
+    return AVERAGE_STEPS if length.steps is None else max(1.0, min(AVERAGE_STEPS, length.steps / AVERAGE_STEPS))
+
+
+def workers(wanted: int | str, device: torch.device) -> int:
+    """A CPU that trains has no core to spare: spoiling there is done between two steps, by the same threads."""
+    if isinstance(wanted, int):
+        return wanted
+    return 0 if device.type == "cpu" else max(1, min(8, devices.cores() - 1))
+
+
+def optimiser(spec: Muon | AdamW, network: nn.Module) -> torch.optim.Optimizer:
+    """The optimiser a recipe asks for; weight decay spares biases and norms (everything of fewer than two dimensions)."""
+    if isinstance(spec, Muon):
+        return muon.Muon(network, rate=spec.rate, rest_rate=spec.rest_rate, momentum=spec.momentum, weight_decay=spec.weight_decay)
+    matrices = [p for p in network.parameters() if p.ndim > 1]
+    vectors = [p for p in network.parameters() if p.ndim <= 1]
+    groups = [{"params": matrices, "weight_decay": spec.weight_decay}, {"params": vectors, "weight_decay": 0.0}]
+    return torch.optim.AdamW([group for group in groups if group["params"]], lr=spec.rate, betas=(spec.beta1, spec.beta2), fused=True)
+
+
+def due(every: int | str) -> Callable[[Learner], bool]:
+    """Whether to validate at an epoch's end: every so many epochs; auto: at the first one after each tenth of the budget."""
+    tenths = {"next": 0.1}
+
+    def auto(learner: Learner) -> bool:
+        if learner.progress < tenths["next"]:
+            return False
+        tenths["next"] = (int(learner.progress * 10) + 1) / 10
+        return True
+
+    return auto if every == "auto" else lambda learner: (learner.epoch + 1) % int(every) == 0
