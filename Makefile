@@ -35,8 +35,14 @@ slow: setup data  ## kills, fuzzing and long trainings
 gpu: setup  ## what needs a CUDA device
 	$(BIN)/pytest -q -m gpu
 
-bench: setup data  ## one script a bar; each writes bench/results/NAME.json
-	for script in $(filter-out bench/results.py bench/tables.py,$(wildcard bench/*.py)); do $(BIN)/python $$script || exit 1; done
+bench: setup data  ## one script a bar; each writes bench/results/NAME.json (about 50 minutes; comparisons need `make peers`)
+	$(BIN)/python bench/demo_bars.py
+	$(BIN)/python bench/general_weights.py
+	$(BIN)/python bench/restore_bsds.py train
+	test ! -x $(PEERS)/bin/python || $(PEERS)/bin/python bench/fastai_restore.py
+	$(BIN)/python bench/restore_bsds.py score
+	test ! -x $(PEERS)/bin/python || $(PEERS)/bin/python bench/pairs_per_second.py
+	test ! -x $(PEERS)/bin/python || $(PEERS)/bin/python bench/learner_overhead.py
 
 data: $(DATA)  ## check the archives of SFUMATO_DATA against their sums, and unpack them into build/data
 

@@ -1,0 +1,44 @@
+"""The picture at the top of README: held-out photographs spoilt, repaired by a finished run of the demo, and as they were.
+
+    python bench/before_after.py [RUN]        default: build/bench/demo/seed-1, which bench/demo_bars.py makes
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+import reference  # noqa: E402  # bench is a folder of scripts, not a package
+import results  # noqa: E402
+
+from sfumato.core import files  # noqa: E402
+from sfumato.core.levels import Levels  # noqa: E402
+from sfumato.show.sheets import sheet  # noqa: E402
+from sfumato.tasks import restore  # noqa: E402
+from sfumato.tasks.parts.pairs import centre  # noqa: E402
+
+SIDE = 288  # px
+
+
+def main() -> None:
+    """Write docs/before-after.png."""
+    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options.add_argument("run", type=Path, nargs="?", default=results.ROOT / "build" / "bench" / "demo" / "seed-1")
+    model = restore.load(options.parse_args().run / "last.safetensors")
+    rows: list[list[Levels | None]] = []
+    for pair in reference.load("demo"):
+        repaired = np.asarray(model.restore(pair.spoilt))
+        rows.append([centre(picture, SIDE) for picture in (pair.spoilt, repaired, pair.good)])
+    picture = sheet(rows, columns=("spoilt", "repaired", "as it was"))
+    with files.replacing(results.ROOT / "docs" / "before-after.png") as aside:
+        Image.fromarray(picture).save(aside, format="PNG", optimize=True)
+
+
+if __name__ == "__main__":
+    main()
