@@ -14,14 +14,13 @@ from PIL import Image
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-import reference  # noqa: E402  # bench is a folder of scripts, not a package
-import results  # noqa: E402
-
-from sfumato.core import files  # noqa: E402
-from sfumato.core.levels import Levels  # noqa: E402
-from sfumato.show.sheets import sheet  # noqa: E402
-from sfumato.tasks import restore  # noqa: E402
-from sfumato.tasks.parts.pairs import centre  # noqa: E402
+import reference  # bench is a folder of scripts, not a package
+import results
+from sfumato.core import files
+from sfumato.core.levels import Levels
+from sfumato.show.sheets import sheet
+from sfumato.tasks import restore
+from sfumato.tasks.parts.pairs import centre
 
 SIDE = 288  # px
 

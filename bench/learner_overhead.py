@@ -22,24 +22,23 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-import results  # noqa: E402  # bench is a folder of scripts, not a package
-from results import Bar  # noqa: E402
-
-from sfumato.core import progress  # noqa: E402
-from sfumato.core.seed import Seed  # noqa: E402
-from sfumato.data.batches import Batch  # noqa: E402
-from sfumato.losses.pixel import l1  # noqa: E402
-from sfumato.tasks.restore import Difference  # noqa: E402
-from sfumato.train import run as runs  # noqa: E402
-from sfumato.train import schedules  # noqa: E402
-from sfumato.train.averages import WeightAverage  # noqa: E402
-from sfumato.train.budget import Budget  # noqa: E402
-from sfumato.train.learner import Learner  # noqa: E402
-from sfumato.train.nonfinite import SkipNonFinite, WatchDivergence  # noqa: E402
-from sfumato.train.precision import Precision  # noqa: E402
-from sfumato.train.state import SaveState  # noqa: E402
-from sfumato.train.stats import ShowProgress, Stats  # noqa: E402
-from sfumato.train.stop import StopGently  # noqa: E402
+import results  # bench is a folder of scripts, not a package
+from results import Bar
+from sfumato.core import progress
+from sfumato.core.seed import Seed
+from sfumato.data.batches import Batch
+from sfumato.losses.pixel import l1
+from sfumato.tasks.restore import Difference
+from sfumato.train import run as runs
+from sfumato.train import schedules
+from sfumato.train.averages import WeightAverage
+from sfumato.train.budget import Budget
+from sfumato.train.learner import Learner
+from sfumato.train.nonfinite import SkipNonFinite, WatchDivergence
+from sfumato.train.precision import Precision
+from sfumato.train.state import SaveState
+from sfumato.train.stats import ShowProgress, Stats
+from sfumato.train.stop import StopGently
 
 STEPS = 400
 CPU = torch.device("cpu")
@@ -124,7 +123,7 @@ def ours() -> float:
 
 
 def fastai_pair() -> tuple[float, float] | None:
-    """fastai's learner with an EMA-less default set of callbacks, and the bare loop with its optimiser's arithmetic; None without fastai."""
+    """fastai's learner with its default callbacks (no average), and a bare loop; None where fastai is not installed."""
     try:
         from fastai.data.core import DataLoaders
         from fastai.learner import Learner as TheirLearner
@@ -173,7 +172,7 @@ def main() -> None:
     over = sorted(row["ours"] - row["bare"] - row["average"] for row in rows)
     bars = [
         Bar(
-            what=f"Learner over a bare loop, every default callback on, less the average's arithmetic, median of {len(rows)} interleaved pairs",
+            what=f"Learner over a bare loop, default callbacks on, less the average's arithmetic, median of {len(rows)} interleaved pairs",
             needed="at most 0.25 ms a step",
             measured=round(statistics.median(over), 4),
             spread=[round(over[0], 4), round(over[-1], 4)],

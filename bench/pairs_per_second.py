@@ -19,8 +19,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-import results  # noqa: E402  # bench is a folder of scripts, not a package
-from results import Bar  # noqa: E402
+import results  # bench is a folder of scripts, not a package
+from results import Bar
 
 CHAIN = "scale 2 | jpeg 10..70 | text"
 CROP, BATCH, PER_PICTURE = 96, 16, 4
@@ -55,8 +55,8 @@ def theirs(workers: int) -> dict[str, float]:
     from fastai.data.core import TfmdLists
     from fastai.data.transforms import get_image_files
     from fastai.vision.augment import IntToFloatTensor
-    from fastai_restore import Crappify
 
+    from fastai_restore import Crappify
     from sfumato.spoil import grammar
 
     begun = time.perf_counter()
