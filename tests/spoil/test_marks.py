@@ -19,9 +19,9 @@ def covered(text: str, side: int, total: int) -> np.ndarray:
 @pytest.mark.parametrize(
     "text",
     [
-        "text colour=white",
+        "text colour=white density=200",
         "text colour=white kind=words length=1..3 size=8..14 density=200",
-        "text colour=white kind=medical size=8..12 length=1..3",
+        "text colour=white density=200 kind=medical size=8..12 length=1..3",
         "watermark opacity=1 colour=white size=16 density=100 says=PROOF",
         "logo colour=white density=200 size=10..30",
         "scratches colour=white opacity=1 density=200 length=20..120",
@@ -34,7 +34,7 @@ def covered(text: str, side: int, total: int) -> np.ndarray:
     ],
 )
 def test_a_crop_is_struck_as_much_as_a_whole_picture(text):
-    crops, wholes = covered(text, 64, 64 * 64 * 1500), covered(text, 384, 64 * 64 * 1500)
+    crops, wholes = covered(text, 64, 64 * 64 * 1000), covered(text, 384, 64 * 64 * 1000)
     doubt = np.hypot(crops.std() / np.sqrt(len(crops)), wholes.std() / np.sqrt(len(wholes)))
     assert abs(crops.mean() - wholes.mean()) < 4 * doubt and 4 * doubt < 0.3 * wholes.mean()
 
@@ -75,8 +75,8 @@ def test_opaque_white_text_is_white_inside_and_nothing_else_outside(portrait):
 
 
 def test_text_says_what_it_is_told():
-    dark = np.zeros((120, 400, 1), np.uint8)
-    written = Text(says=("A7",), size=(20, 20), density=(200, 200), colour=("white",), font=("DejaVuSans.ttf",))(
+    dark = np.zeros((80, 300, 1), np.uint8)
+    written = Text(says=("A7",), size=(20, 20), density=(150, 150), colour=("white",), font=("DejaVuSans.ttf",))(
         dark, np.random.default_rng(0)
     )
     word = lettering.line("DejaVuSans.ttf", 20, "A7")

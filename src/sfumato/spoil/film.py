@@ -101,7 +101,7 @@ class Folds:
     colour : of the line, as in `scratches`.
     """
 
-    density: Range = (2, 2)
+    density: Range = (4, 4)
     width: Range = (1.5, 3.0)
     opacity: Range = (0.4, 0.9)
     colour: tuple[str, ...] = ("white", "ivory")

@@ -24,7 +24,7 @@ class Text:
     """Lines of text burned in at random places, each with its own size, font, colour and words.
 
     size : height of a digit in px, a whole number drawn for each line, 3..400.
-    density : lines per megapixel.
+    density : lines per megapixel; a medical block counts as one.
     colour : names as in CSS, "#rrggbb", or any (drawn from all colours); one of those given for each line.
     opacity : 0..1, drawn for each line.
     kind : digits, words, or medical (blocks of lines as scanners burn them in), one of those given for each line.
@@ -79,7 +79,7 @@ class Text:
 
     def _lines(self, rng: np.random.Generator) -> list[str]:
         if self.says:
-            return [pick(rng, self.says)]
+            return pick(rng, self.says).splitlines() or [""]
         kind, length = pick(rng, self.kind), round(draw(rng, self.length))
         if kind == "medical":
             return lettering.burned_in(rng, length)
@@ -90,7 +90,7 @@ class Text:
         """Height and width in px that no mark exceeds."""
         longest, lines = 1, 1
         if self.says:
-            longest = max(map(len, self.says))
+            longest, lines = max(map(len, self.says)), max(len(text.splitlines()) for text in self.says)
         else:
             count = ceil(self.length[1])
             if "digits" in self.kind:
@@ -130,7 +130,8 @@ class Watermark:
     def __call__(self, picture: Levels, rng: np.random.Generator) -> Levels:
         """uint8 (H, W, C) -> the same shape."""
         size, kind = round(draw(rng, self.size, "size")), pick(rng, self.kind, "kind")
-        word = lettering.line(pick(rng, lettering.FONTS), size, pick(rng, self.says, "says"))
+        lines = pick(rng, self.says, "says").splitlines() or [""]
+        word = lettering.block(pick(rng, lettering.FONTS), size, lines)
         tile = brick(word, draw(rng, self.density, "density"), size)
         angle = 0.0 if kind == "tiled" else pick(rng, (-1, 1)) * (25 + 20 * rng.random())
         phase = (rng.random() * tile.shape[1], rng.random() * tile.shape[0])
