@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Union
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -28,6 +28,11 @@ NETWORKS = {
     "unet": Entry(arguments.UNet, "unet:build", "U-Net with added skips that starts as the identity: marks, holes, every damage at once"),
     "residual": Entry(arguments.Residual, "residual:build", "small residual restorer of one resolution: super-resolution, denoising"),
 }
+
+if TYPE_CHECKING:
+    Network = Any
+else:  # what a recipe may name: whatever stands in the table above
+    Network = Union[tuple(entry.arguments for entry in NETWORKS.values())]  # noqa: UP007  # built, not written
 
 
 def build(spec: Any, channels: int = 3) -> nn.Module:

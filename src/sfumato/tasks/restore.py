@@ -186,7 +186,7 @@ class RestoreTask:
             )
         if spec.enlarges not in (1, factor):
             raise Refusal(f"network.enlarges is {spec.enlarges}, but the chain shrinks {factor} times: leave it out.")
-        return dataclasses.replace(spec, enlarges=factor)  # type: ignore[arg-type]  # those that enlarge have it
+        return dataclasses.replace(spec, enlarges=factor)
 
     @cached_property
     def objective(self) -> Difference:

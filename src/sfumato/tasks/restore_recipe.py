@@ -5,7 +5,8 @@ from typing import Literal
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from sfumato.nets.arguments import Residual, UNet
+from sfumato.nets.arguments import UNet
+from sfumato.nets.catalogue import Network
 from sfumato.tasks.parts.sections import STRICT, AdamW, Augment, Data, Muon, Previews, Schedule, Train
 
 
@@ -35,7 +36,7 @@ class Restore:
     data: Data = Data()
     spoil: Spoil = Spoil()
     augment: Augment = Augment()
-    network: UNet | Residual = Field(default=UNet(), discriminator="kind")
+    network: Network = Field(default=UNet(), discriminator="kind")
     loss: Loss = Loss()
     optimiser: Muon | AdamW = Field(default=Muon(), discriminator="kind")
     schedule: Schedule = Schedule()
