@@ -7,12 +7,14 @@ import os
 import re
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 from sfumato.core import files
 from sfumato.core.errors import Refusal
 
+SETTLED = 2.0  # s; a folder that was changed so shortly ago may change again without its time stamp telling
 PICTURE_SUFFIXES = frozenset((".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp", ".gif", ".ppm", ".pgm"))
 
 
@@ -29,7 +31,7 @@ def find_pictures(folder: Path, *, cache: bool = True) -> list[Path]:
     kept = _kept(folder) if cache else None
     if kept is None:
         folders: dict[str, int] = {}
-        names = sorted((path.relative_to(folder).as_posix() for path in _walk(folder, folders)), key=natural)
+        names = sorted((path.relative_to(folder).as_posix() for path in _walk(folder, folders)), key=lambda name: (natural(name), name))
         if cache:
             _keep(folder, folders, names)
     else:
@@ -87,7 +89,7 @@ def cache_folder() -> Path:
 
 
 def _list_of(folder: Path) -> Path:
-    return cache_folder() / "lists" / f"{files.digest(str(folder.resolve()).encode())[:24]}.json"
+    return cache_folder() / "lists" / f"{files.digest(os.fsencode(folder.resolve()))[:24]}.json"
 
 
 def _kept(folder: Path) -> list[str] | None:
@@ -95,7 +97,9 @@ def _kept(folder: Path) -> list[str] | None:
     try:
         kept = json.loads(_list_of(folder).read_text(encoding="utf-8"))
         folders: dict[str, int] = kept["folders"]
-        if str(folder) not in folders or any(Path(path).stat().st_mtime_ns != then for path, then in folders.items()):
+        if kept["suffixes"] != sorted(PICTURE_SUFFIXES) or str(folder) not in folders:
+            return None
+        if any(Path(path).stat().st_mtime_ns != then for path, then in folders.items()):
             return None
         return [str(name) for name in kept["names"]]
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
@@ -103,12 +107,17 @@ def _kept(folder: Path) -> list[str] | None:
 
 
 def _keep(folder: Path, folders: dict[str, int], names: list[str]) -> None:
+    if max(folders.values(), default=0) / 1e9 > time.time() - SETTLED:
+        return
     try:
-        files.write_json(_list_of(folder), {"folders": folders, "names": names})
-    except Refusal:  # a list that cannot be kept is only found again
+        files.write_json(_list_of(folder), {"suffixes": sorted(PICTURE_SUFFIXES), "folders": folders, "names": names})
+    except (Refusal, UnicodeError):  # a list that cannot be kept (names that are no text, too) is only found again
         return
 
 
 def _what_it_holds(folder: Path) -> str:
-    found = [entry.name for entry in folder.iterdir()]
-    return f"it holds {len(found)} other entries, such as {sorted(found)[0]!r}" if found else "it is empty"
+    try:
+        found = sorted(entry.name for entry in folder.iterdir())
+    except OSError as error:
+        return f"it cannot be looked into: {error.strerror or error}"
+    return f"it holds {len(found)} other {'entry' if len(found) == 1 else 'entries'}, such as {found[0]!r}" if found else "it is empty"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Iterable
 from pathlib import PurePosixPath
 
@@ -27,7 +28,7 @@ def by_hash(items: Items, valid: float) -> Two:
 
 def place(name: str) -> float:
     """Where a name falls in 0..1: the same on every machine, whatever the folder above."""
-    return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big") / 2**64
+    return int.from_bytes(hashlib.sha256(os.fsencode(name)).digest()[:8], "big") / 2**64
 
 
 def by_folder(items: Items, valid_name: str = "valid") -> Two:

@@ -5,6 +5,7 @@ Pictures are decoded when they are first asked for, once for all processes; a fi
 
 from __future__ import annotations
 
+import os
 import shutil
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -78,7 +79,7 @@ class Store:
 
     def _file(self) -> Path:
         """Its name follows from the pictures and their state; files of other states of the same pictures are removed."""
-        names = files.digest("\n".join(str(item.path or item.name) for item in self.items).encode())[:16]
+        names = files.digest(os.fsencode("\n".join(str(item.path or item.name) for item in self.items)))[:16]
         name = f"{names}-{files.digest(' '.join(map(_state, self.items)).encode())[:16]}.pictures"
         for stale in self.folder.glob(f"{names}-*"):
             if not stale.name.startswith(name):
