@@ -60,7 +60,7 @@ def read_size(path: Path) -> tuple[int, int]:
         with path.open("rb") as file, warnings.catch_warnings():
             warnings.simplefilter("ignore")
             picture = _open(file, path, MOST_MEGAPIXELS)
-            turned = picture.getexif().get(ORIENTATION, 1) in (5, 6, 7, 8)
+            turned = _orientation(picture) in (5, 6, 7, 8)
             # of a TIFF, some versions of Pillow give the size upright already, and others do not
             width, height = _tiff_size(picture) if picture.format == "TIFF" else picture.size
     except Refusal:
@@ -165,7 +165,7 @@ def _sixteen_bit(raw: bytes, picture: Image.Image) -> Decoded:
     if stored is None or stored.dtype != np.uint16:
         raise ValueError("its 16-bit pixels are stored in a way that is not known here")
     if picture.format != "TIFF":  # OpenCV turns a TIFF, and with this flag nothing else
-        stored = turned(stored, picture.getexif().get(ORIENTATION, 1))
+        stored = turned(stored, _orientation(picture))
     colours = stored[..., None] if stored.ndim == 2 else stored[..., :3][..., ::-1]
     colours = colours[..., :1] if grey else colours
     alpha = stored[..., 3] if stored.ndim == 3 and stored.shape[2] == 4 else None
@@ -185,9 +185,9 @@ def _plain_jpeg(raw: bytes, picture: Image.Image) -> Levels | None:
 
 def _eight_bit(raw: bytes, picture: Image.Image) -> Decoded:
     if (plain := _plain_jpeg(raw, picture)) is not None:
-        return Decoded(turned(plain, picture.getexif().get(ORIENTATION, 1)), None, picture.info.get("icc_profile") or None, picture)
+        return Decoded(turned(plain, _orientation(picture)), None, picture.info.get("icc_profile") or None, picture)
     picture.load()  # now, for it turns a TIFF and finds metadata that stand behind the pixels
-    orientation = picture.getexif().get(ORIENTATION, 1)
+    orientation = _orientation(picture)
     profile = picture.info.get("icc_profile") or None
     if picture.mode in ("I", "F"):
         return Decoded(turned(_scaled(picture), orientation), None, profile, picture)
@@ -223,6 +223,14 @@ def _scaled(picture: Image.Image) -> NDArray[np.uint16]:
     if picture.format != "PPM" or picture.mode != "I":
         raise ValueError(f"its pixels are {'32-bit whole' if picture.mode == 'I' else 'floating-point'} numbers without a known white")
     return np.asarray(picture).clip(0, TOP16).astype(np.uint16)[..., None]
+
+
+def _orientation(picture: Image.Image) -> int:
+    """1..8; upright where EXIF is damaged, for the pixels are not."""
+    try:
+        return int(picture.getexif().get(ORIENTATION, 1))
+    except Exception:  # Pillow's reader of directories raises whatever it falls over
+        return 1
 
 
 def turned(pixels: Any, orientation: int) -> Any:

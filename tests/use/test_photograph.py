@@ -1,0 +1,343 @@
+"""Photographs go out as they came in: depth, transparency, profile, metadata, name and size."""
+
+import io
+from dataclasses import replace
+
+import cv2
+import numpy as np
+import pytest
+import tifffile
+from PIL import ExifTags, Image, ImageOps, PngImagePlugin
+
+from sfumato.core.errors import Refusal
+from sfumato.core.levels import to_unit
+from sfumato.use import photograph
+from sfumato.use.metadata import Notes
+from sfumato.use.photograph import Photograph
+from tests.data import icc
+
+TOP, TOP16 = 255, 65535
+LOSSLESS = (".png", ".tif", ".tiff")
+XMP = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF><rdf:Description tiff:Orientation="6" xmp:Rating="5"/></rdf:RDF></x:xmpmeta>'
+
+
+@pytest.fixture
+def small(portrait):
+    """uint8 (40, 57, 3)"""
+    return np.ascontiguousarray(portrait[30:70, 40:97])
+
+
+def around(path, target=None):
+    """Read and written again, as a network that changes nothing would."""
+    target = target or path.with_name("out" + path.suffix)
+    photograph.write(photograph.read(path), target)
+    return target
+
+
+def camera_exif(orientation=6):
+    """As a phone writes it: make, orientation, size, a place, a maker's own notes and a thumbnail."""
+    exif = Image.Exif()
+    exif[0x010F], exif[0x0112] = "Maker", orientation
+    own = exif.get_ifd(0x8769)
+    own[0x829A], own[0xA002], own[0xA003], own[0x927C] = 0.008, 57, 40, b"maker's own notes"
+    exif.get_ifd(0x8825)[1] = "N"
+    bare = exif.tobytes()
+    thumbnail = io.BytesIO()
+    Image.new("RGB", (16, 12), (200, 0, 0)).save(thumbnail, "JPEG")
+    return with_thumbnail(bare, thumbnail.getvalue())
+
+
+def with_thumbnail(exif, thumbnail):
+    """EXIF with a second directory that holds a small picture: Pillow writes none."""
+    data = bytearray(exif.removeprefix(b"Exif\0\0"))
+    order = "little" if data[:2] == b"II" else "big"
+    first = int.from_bytes(data[4:8], order)
+    link = first + 2 + 12 * int.from_bytes(data[first : first + 2], order)
+    second = len(data)
+    data[link : link + 4] = second.to_bytes(4, order)
+    data += (2).to_bytes(2, order)
+    for tag, value in ((0x0201, second + 30), (0x0202, len(thumbnail))):
+        data += tag.to_bytes(2, order) + (4).to_bytes(2, order) + (1).to_bytes(4, order) + value.to_bytes(4, order)
+    return b"Exif\0\0" + bytes(data) + bytes(4) + thumbnail
+
+
+PICTURES = {  # (H, W) or (H, W, C) from a colour picture of 8 bits and a generator
+    "colour": lambda picture, rng: picture,
+    "grey": lambda picture, rng: picture[..., 1],
+    "colour, transparent": lambda picture, rng: np.dstack([picture, rng.integers(1, TOP + 1, picture.shape[:2])]).astype(np.uint8),
+    "colour, evenly transparent": lambda picture, rng: np.dstack([picture, np.full(picture.shape[:2], 77)]).astype(np.uint8),
+    "grey, transparent": lambda picture, rng: np.dstack([picture[..., :1], rng.integers(1, TOP + 1, picture.shape[:2])]).astype(np.uint8),
+}
+
+
+@pytest.mark.parametrize("suffix", [*LOSSLESS, ".bmp", ".ppm", ".pgm"])
+@pytest.mark.parametrize("kind", PICTURES)
+def test_eight_bits_come_back_exactly(tmp_path, small, rng, kind, suffix):
+    picture = PICTURES[kind](small, rng)
+    if suffix in (".bmp", ".ppm", ".pgm") and ("transparent" in kind or (suffix == ".pgm" and kind == "colour")):
+        pytest.skip("the format holds no such picture")
+    Image.fromarray(picture).save(tmp_path / f"a{suffix}", compression="tiff_lzw")
+    out = Image.open(around(tmp_path / f"a{suffix}"))
+    np.testing.assert_array_equal(np.asarray(out), picture)
+
+
+@pytest.mark.parametrize("suffix", LOSSLESS)
+@pytest.mark.parametrize("shape", [(9, 14), (9, 14, 3), (9, 14, 4)])
+def test_sixteen_bits_come_back_exactly(tmp_path, rng, suffix, shape):
+    deep = rng.integers(1, TOP16 + 1, shape).astype(np.uint16)
+    path = tmp_path / f"a{suffix}"
+    path.write_bytes(cv2.imencode(suffix, deep)[1].tobytes())
+    np.testing.assert_array_equal(cv2.imread(str(around(path)), cv2.IMREAD_UNCHANGED), deep)
+
+
+@pytest.mark.parametrize("suffix", LOSSLESS)
+def test_a_dark_picture_of_sixteen_bits_keeps_every_level(tmp_path, suffix):
+    dark = np.arange(200, dtype=np.uint16).reshape(10, 20)
+    path = tmp_path / f"dark{suffix}"
+    path.write_bytes(cv2.imencode(suffix, dark)[1].tobytes())
+    assert photograph.read(path).bits == 16
+    np.testing.assert_array_equal(cv2.imread(str(around(path)), cv2.IMREAD_UNCHANGED), dark)
+
+
+def test_grey_of_sixteen_bits_with_transparency_stays_grey(tmp_path, rng):
+    deep = rng.integers(1, TOP16 + 1, (9, 14, 2)).astype(np.uint16)
+    photo = Photograph(pixels=to_unit(deep[..., :1]), alpha=to_unit(deep[..., 1]), bits=16)
+    photograph.write(photo, tmp_path / "a.png")
+    again = photograph.read(tmp_path / "a.png")
+    np.testing.assert_array_equal(again.pixels, photo.pixels)
+    np.testing.assert_array_equal(again.alpha, photo.alpha)
+
+
+@pytest.mark.parametrize("bits", [8, 16])
+@pytest.mark.parametrize("channels", [1, 3, 4])
+def test_another_program_reads_our_tiff(tmp_path, rng, bits, channels):
+    levels = rng.integers(1, 2**bits, (9, 14, channels)).astype(np.uint8 if bits == 8 else np.uint16)
+    alpha = to_unit(levels[..., 3]) if channels == 4 else None
+    photograph.write(Photograph(pixels=to_unit(levels[..., :3]), alpha=alpha, bits=bits), tmp_path / "a.tif")
+    np.testing.assert_array_equal(tifffile.imread(tmp_path / "a.tif"), levels.squeeze())
+
+
+@pytest.mark.parametrize("suffix", LOSSLESS)
+def test_a_palette_with_transparency_comes_back_as_what_it_shows(tmp_path, small, suffix):
+    picture = np.dstack([small, np.full(small.shape[:2], TOP, np.uint8)])
+    picture[5:9, 5:20, 3] = 0
+    few = Image.fromarray(picture).quantize(64)
+    few.save(tmp_path / "a.png")
+    out = np.asarray(Image.open(around(tmp_path / "a.png", tmp_path / f"out{suffix}")))
+    shown = np.asarray(few.convert("RGBA"))
+    np.testing.assert_array_equal(out[..., 3], shown[..., 3])
+    np.testing.assert_array_equal(out[shown[..., 3] > 0], shown[shown[..., 3] > 0])
+
+
+@pytest.mark.parametrize("hidden", [(TOP, 0, 0), (0, 0, TOP)])
+def test_hidden_colours_do_not_reach_the_network(tmp_path, small, hidden):
+    picture = np.dstack([small, np.full(small.shape[:2], TOP, np.uint8)])
+    picture[10:20, 10:20] = (*hidden, 0)
+    Image.fromarray(picture).save(tmp_path / "a.png")
+    picture[10:20, 10:20] = 0
+    Image.fromarray(picture).save(tmp_path / "b.png")
+    np.testing.assert_array_equal(photograph.read(tmp_path / "a.png").pixels, photograph.read(tmp_path / "b.png").pixels)
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".webp"])
+def test_formats_that_lose_lose_little_at_the_default_quality(tmp_path, small, suffix):
+    photograph.write(Photograph(pixels=to_unit(small)), tmp_path / f"a{suffix}")
+    assert np.abs(np.asarray(Image.open(tmp_path / f"a{suffix}")).astype(int) - small).mean() < 4
+
+
+def test_jpeg_keeps_colours_at_full_resolution(tmp_path, small):
+    photograph.write(Photograph(pixels=to_unit(small)), tmp_path / "a.jpg")
+    assert [layer[1:3] for layer in Image.open(tmp_path / "a.jpg").layer] == [(1, 1)] * 3
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".png", ".tif", ".webp"])
+@pytest.mark.parametrize("orientation", [1, 3, 6, 7])
+def test_a_turned_photograph_comes_back_upright_and_says_so(tmp_path, small, suffix, orientation):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    path = tmp_path / f"a{suffix}"
+    Image.fromarray(small).save(path, exif=exif, **({} if suffix in LOSSLESS else {"quality": 95}))
+    upright = ImageOps.exif_transpose(Image.open(path))
+    out = Image.open(around(path))
+    assert out.getexif().get(0x0112, 1) == 1 and out.size == upright.size
+    assert np.abs(np.asarray(out.convert("RGB")).astype(int) - np.asarray(upright.convert("RGB"))).mean() < 4
+
+
+@pytest.mark.parametrize("target", [".jpg", ".png", ".tif", ".webp"])
+@pytest.mark.parametrize("source", [".jpg", ".png", ".webp"])
+def test_exif_is_kept_but_for_orientation_and_thumbnail(tmp_path, small, source, target):
+    Image.fromarray(small).save(tmp_path / f"a{source}", exif=camera_exif())
+    assert Image.open(tmp_path / f"a{source}").getexif().get_ifd(ExifTags.IFD.IFD1)  # the thumbnail was there
+    found = Image.open(around(tmp_path / f"a{source}", tmp_path / f"out{target}")).getexif()
+    own = found.get_ifd(0x8769)
+    assert (found[0x010F], found.get(0x0112, 1), found.get_ifd(0x8825)[1]) == ("Maker", 1, "N")
+    assert (float(own[0x829A]), own[0x927C]) == (pytest.approx(0.008), b"maker's own notes")
+    assert not found.get_ifd(ExifTags.IFD.IFD1)
+
+
+def test_no_byte_of_the_old_thumbnail_is_left(tmp_path, small):
+    Image.fromarray(small).save(tmp_path / "a.jpg", exif=camera_exif())
+    thumbnail = camera_exif()[-200:]
+    assert thumbnail in (tmp_path / "a.jpg").read_bytes() and thumbnail not in around(tmp_path / "a.jpg").read_bytes()
+
+
+def test_a_makers_own_notes_stay_where_they_are(tmp_path, small):
+    Image.fromarray(small).save(tmp_path / "a.jpg", exif=camera_exif())
+    before, after = (Image.open(path).info["exif"] for path in (tmp_path / "a.jpg", around(tmp_path / "a.jpg")))
+    assert after.index(b"maker's own notes") == before.index(b"maker's own notes")
+
+
+def test_exif_states_the_size_of_an_enlarged_picture(tmp_path, small):
+    Image.fromarray(small).save(tmp_path / "a.jpg", exif=camera_exif(orientation=1))
+    photo = photograph.read(tmp_path / "a.jpg")
+    photograph.write(replace(photo, pixels=photo.pixels.repeat(2, axis=0).repeat(2, axis=1)), tmp_path / "out.jpg")
+    own = Image.open(tmp_path / "out.jpg").getexif().get_ifd(0x8769)
+    assert (own[0xA002], own[0xA003]) == (114, 80)
+
+
+@pytest.mark.parametrize("raw", [b"Exif\0\0", b"Exif\0\0II*\0\xff\xff\xff\x7f", b"Exif\0\0MM\0*\0\0\0\x08\xff\xff", b"nonsense"])
+def test_damaged_exif_does_no_harm(tmp_path, small, raw):
+    Image.fromarray(small).save(tmp_path / "a.webp", exif=raw, lossless=True)
+    assert Image.open(around(tmp_path / "a.webp", tmp_path / "out.png")).size == (57, 40)
+
+
+@pytest.mark.parametrize("target", [".jpg", ".png", ".tif", ".webp"])
+@pytest.mark.parametrize("source", [".jpg", ".png", ".tif", ".webp"])
+def test_xmp_is_kept_but_for_its_orientation(tmp_path, small, source, target):
+    info = PngImagePlugin.PngInfo()
+    info.add_itxt("XML:com.adobe.xmp", XMP.decode())
+    options = {".png": {"pnginfo": info}, ".tif": {"tiffinfo": {700: XMP}}}.get(source, {"xmp": XMP})
+    Image.fromarray(small).save(tmp_path / f"a{source}", **options)
+    found = Image.open(around(tmp_path / f"a{source}", tmp_path / f"out{target}")).info["xmp"]
+    words = (found if isinstance(found, bytes) else found.encode()).split()
+    before = XMP.split()
+    assert set(words) - set(before) <= {b'tiff:Orientation="1"'} and set(before) - set(words) == {b'tiff:Orientation="6"'}
+
+
+def test_text_of_a_png_is_kept(tmp_path, small):
+    info = PngImagePlugin.PngInfo()
+    info.add_text("Title", "A face")
+    info.add_itxt("Beschreibung", "Gesicht, 顔", lang="de")
+    Image.fromarray(small).save(tmp_path / "a.png", pnginfo=info)
+    assert Image.open(around(tmp_path / "a.png")).text == {"Title": "A face", "Beschreibung": "Gesicht, 顔"}
+
+
+def test_a_jpegs_comment_is_kept(tmp_path, small):
+    Image.fromarray(small).save(tmp_path / "a.jpg", comment=b"by hand")
+    assert Image.open(around(tmp_path / "a.jpg")).info["comment"] == b"by hand"
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".png", ".tif", ".bmp"])
+def test_the_resolution_is_kept(tmp_path, small, suffix):
+    Image.fromarray(small).save(tmp_path / f"a{suffix}", dpi=(300, 150))
+    assert Image.open(around(tmp_path / f"a{suffix}")).info["dpi"] == pytest.approx((300, 150), abs=0.02)
+
+
+@pytest.mark.parametrize("target", [".jpg", ".png", ".tif", ".webp"])
+@pytest.mark.parametrize("mode", ["RGB", "L", "RGBA"])
+@pytest.mark.parametrize("name", ["sRGB", "Display P3"])
+def test_the_profile_goes_out_as_it_came(tmp_path, small, target, mode, name):
+    if (mode, target) == ("RGBA", ".jpg"):
+        pytest.skip("JPEG holds no transparency")
+    Image.fromarray(small).convert(mode).save(tmp_path / "a.png", icc_profile=icc.profile(name))
+    assert Image.open(around(tmp_path / "a.png", tmp_path / f"out{target}")).info["icc_profile"] == icc.profile(name)
+
+
+def test_colours_that_srgb_has_are_worked_on_in_srgb_and_come_back(tmp_path, small):
+    inside = np.round(icc.converted(small * 0.8 + 25, "sRGB", "Display P3")).astype(np.uint8)
+    Image.fromarray(inside).save(tmp_path / "a.png", icc_profile=icc.profile("Display P3"))
+    photo = photograph.read(tmp_path / "a.png")
+    assert photo.space == "sRGB" and np.abs(photo.pixels * TOP - icc.converted(inside, "Display P3", "sRGB")).max() < 1.5
+    assert np.abs(np.asarray(Image.open(around(tmp_path / "a.png"))).astype(int) - inside).max() <= 1
+
+
+def test_colours_that_srgb_lacks_come_back_exactly(tmp_path, small):
+    small[:20] = (0, 250, 10)  # a green of P3 alone
+    Image.fromarray(small).save(tmp_path / "a.png", icc_profile=icc.profile("Display P3"))
+    assert photograph.read(tmp_path / "a.png").space == "own"
+    np.testing.assert_array_equal(np.asarray(Image.open(around(tmp_path / "a.png"))), small)
+
+
+def test_a_profile_of_sixteen_bits_goes_along_and_changes_nothing(tmp_path, rng):
+    deep = rng.integers(0, TOP16 + 1, (9, 14, 3)).astype(np.uint16)
+    photograph.write(Photograph(pixels=to_unit(deep), bits=16, profile=icc.profile("Display P3"), space="own"), tmp_path / "a.png")
+    out = around(tmp_path / "a.png")
+    np.testing.assert_array_equal(cv2.imread(str(out), cv2.IMREAD_UNCHANGED)[..., ::-1], deep)
+    assert Image.open(out).info["icc_profile"] == icc.profile("Display P3")
+
+
+@pytest.mark.parametrize("suffix", LOSSLESS)
+def test_all_notes_stand_in_files_of_sixteen_bits_too(tmp_path, rng, suffix):
+    notes = Notes(exif=camera_exif(1), xmp=XMP.replace(b'"6"', b'"1"'), dpi=(300.0, 300.0))
+    photograph.write(
+        Photograph(pixels=to_unit(rng.integers(0, TOP16, (9, 14, 3)).astype(np.uint16)), bits=16, notes=notes), tmp_path / f"a{suffix}"
+    )
+    again = photograph.read(tmp_path / f"a{suffix}")
+    assert again.bits == 16 and again.notes.xmp == notes.xmp and again.notes.dpi == pytest.approx((300, 300), abs=0.02)
+    assert Image.open(tmp_path / f"a{suffix}").getexif()[0x010F] == "Maker"
+
+
+def test_sixteen_bits_become_eight_where_the_format_holds_no_more(tmp_path, rng):
+    deep = rng.integers(0, TOP16 + 1, (9, 14, 3)).astype(np.uint16)
+    photograph.write(Photograph(pixels=to_unit(deep), bits=16), tmp_path / "a.bmp")
+    np.testing.assert_array_equal(np.asarray(Image.open(tmp_path / "a.bmp")), np.floor(deep / 257 + 0.5))
+
+
+def test_four_inks_come_back_as_colours_without_the_inks_profile(tmp_path):
+    Image.new("CMYK", (8, 8), (0, TOP, TOP, 0)).save(tmp_path / "a.tif", icc_profile=b"of inks")
+    out = Image.open(around(tmp_path / "a.tif"))
+    assert (out.mode, out.getpixel((0, 0)), out.info.get("icc_profile")) == ("RGB", (TOP, 0, 0), None)
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".bmp", ".ppm"])
+def test_transparency_is_not_dropped_in_silence(tmp_path, small, suffix):
+    photo = Photograph(pixels=to_unit(small), alpha=np.full(small.shape[:2], 0.5, np.float32))
+    with pytest.raises(Refusal, match="transparency"):
+        photograph.write(photo, tmp_path / f"a{suffix}")
+    assert not list(tmp_path.iterdir())
+
+
+def test_transparency_of_nothing_needs_no_room(tmp_path, small):
+    photograph.write(Photograph(pixels=to_unit(small), alpha=np.ones(small.shape[:2], np.float32)), tmp_path / "a.jpg")
+    assert Image.open(tmp_path / "a.jpg").mode == "RGB"
+
+
+@pytest.mark.parametrize("suffix", [".gif", ".xyz", ""])
+def test_a_format_that_cannot_be_written_is_refused_and_others_named(tmp_path, small, suffix):
+    with pytest.raises(Refusal, match=".png"):
+        photograph.write(Photograph(pixels=to_unit(small)), tmp_path / f"a{suffix}")
+
+
+@pytest.mark.parametrize("suffix", [".gif", ".webp", ".png", ".tif"])
+def test_what_moves_or_has_pages_is_refused(tmp_path, small, suffix):
+    Image.fromarray(small).save(tmp_path / f"a{suffix}", save_all=True, append_images=[Image.fromarray(small[::-1])])
+    with pytest.raises(Refusal, match="2 pictures"):
+        photograph.read(tmp_path / f"a{suffix}")
+
+
+def test_a_tiff_with_a_small_copy_beside_it_is_one_picture(tmp_path, small):
+    with tifffile.TiffWriter(tmp_path / "a.tif") as file:
+        file.write(small, photometric="rgb")
+        file.write(small[::4, ::4], photometric="rgb", subfiletype=1)
+    np.testing.assert_array_equal(np.asarray(Image.open(around(tmp_path / "a.tif"))), small)
+
+
+@pytest.mark.parametrize("name", ["été 照片.png", "x" * 190 + ".png", "CON.fig.png", "semi;colon&.png", "Ünïcode.JPG"])
+def test_any_name_can_be_read_and_written(tmp_path, small, name):
+    Image.fromarray(small).save(tmp_path / "a.png")
+    photograph.write(photograph.read(tmp_path / "a.png"), tmp_path / "out" / name)
+    assert photograph.read(tmp_path / "out" / name).pixels.shape == (40, 57, 3)
+
+
+def test_a_side_that_a_format_has_no_room_for_is_refused_and_nothing_left(tmp_path):
+    with pytest.raises(Refusal, match="wide.webp cannot be written as WEBP"):
+        photograph.write(Photograph(pixels=np.zeros((1, 17_000, 3), np.float32)), tmp_path / "wide.webp")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("shape", [(1, 1, 3), (1, 1, 1), (1, 50, 3), (50, 1, 3)])
+@pytest.mark.parametrize("suffix", LOSSLESS)
+def test_the_smallest_pictures_come_back(tmp_path, shape, suffix):
+    photo = Photograph(pixels=np.full(shape, 0.2, np.float32))
+    photograph.write(photo, tmp_path / f"a{suffix}")
+    assert photograph.read(tmp_path / f"a{suffix}").pixels.shape == shape
