@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import results
-
 from sfumato.core import files
 from sfumato.nets import load as model_files
 from sfumato.tasks.parts.restorer import shipped

@@ -1,10 +1,11 @@
 """The tables of the documentation: docs/results.md from bench/results, docs/steps.md from the catalogue.
 
-python bench/tables.py
+    python bench/tables.py
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 from pathlib import Path
 from typing import Any
@@ -66,5 +67,6 @@ def _machine(machine: Any) -> str:
 
 
 if __name__ == "__main__":
+    argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
     files.write_text(ROOT / "docs" / "results.md", results(ROOT / "bench" / "results"))
     files.write_text(ROOT / "docs" / "steps.md", steps())

@@ -4,6 +4,7 @@ import json
 import signal
 import subprocess
 import sys
+import time
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ import torch
 from PIL import Image
 
 import sfumato
+from sfumato.core import files
 from sfumato.core import recipe as recipes
 from sfumato.core.errors import Refusal
 from sfumato.core.levels import to_unit
@@ -152,20 +154,17 @@ def test_two_budgets_at_once_are_refused(photograph_folder):
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGTERM to catch")
 def test_a_terminated_run_resumes_bit_for_bit(tmp_path):
-    changes = ["spoil.chain=noise 25", "train.steps=60", "train.state_steps=10"]
-    restore.train(recipe("builtin:photographs", *changes), tmp_path / "whole")
-    script = (
-        "import sys; from pathlib import Path; from sfumato.core import recipe as r; from sfumato.tasks import restore;"
-        "from sfumato.tasks.restore_recipe import Restore;"
-        "restore.train(r.read(Restore, Path(sys.argv[1])), Path(sys.argv[2]))"
-    )
+    files.write_text(tmp_path / "recipe.toml", recipes.to_toml(recipe("builtin:photographs", "spoil.chain=noise 25", "train.steps=60")))
+    typed = [sys.executable, "-m", "sfumato", "-q"]
+    train = [*typed, "train", str(tmp_path / "recipe.toml"), "--set", "train.state_steps=10", "--out"]
+    subprocess.run([*train, str(tmp_path / "whole")], check=True)
     run = tmp_path / "parts"
-    process = subprocess.Popen([sys.executable, "-c", script, str(tmp_path / "whole" / "recipe.toml"), str(run)], stderr=subprocess.DEVNULL)
-    while process.poll() is None and len(list(run.glob("state/*.safetensors"))) == 0:
-        pass
+    process = subprocess.Popen([*train, str(run)], stderr=subprocess.DEVNULL)
+    while process.poll() is None and not list(run.glob("state/*.safetensors")):
+        time.sleep(0.01)
     process.send_signal(signal.SIGTERM)
-    process.wait(60)
+    assert process.wait(60) == 130
     assert json.loads((run / "run.json").read_text())["status"].startswith("stopped")
-    restore.resume(run)
+    subprocess.run([*typed, "resume", str(run)], check=True)
     whole, parts = (sfumato.load(folder / "last.safetensors").network.state_dict() for folder in (tmp_path / "whole", run))
     assert all(torch.equal(whole[name], parts[name]) for name in whole)

@@ -202,10 +202,10 @@ class RestoreTask:
         """The precision, measured where the recipe leaves it open."""
         train = self.recipe.train
         if train.precision != "auto":
-            return Tuned(precision=train.precision, why=f"{train.precision}: the recipe says so")
+            return tune.chosen(train.precision, "the recipe says so")
         if not train.tune:
             name = tune.default_precision(self.device)
-            return Tuned(precision=name, why=f"{name}: the default on {self.device.type} (train.tune = false)")
+            return tune.chosen(name, f"the default on {self.device.type} (train.tune = false)")
         return tune.tune(self.network, self.objective, self.first_batch().to(self.device), self.device)
 
     def first_batch(self) -> Batch:
@@ -282,7 +282,7 @@ class RestoreTask:
         parameters = sum(parameter.numel() for parameter in self.network.parameters())
         budget = self.budget
         length = f"{budget.steps} steps" if budget.steps is not None else f"{(budget.seconds or 0) / 60:g} minutes"
-        learner = self.learner(Tuned(precision="float32", why=""), Run(Path("run")))
+        learner = self.learner(tune.chosen("float32", ""), Run(Path("run")))
         choice = devices.resolve(self.recipe.train.device)
         return "\n".join(
             [

@@ -24,6 +24,7 @@ class Tuned:
 
     precision: str
     why: str
+    threads: int  # of torch on a CPU; a resumed run takes as many, for sums in another order are rounded otherwise
 
 
 def default_precision(device: torch.device) -> str:
@@ -33,15 +34,20 @@ def default_precision(device: torch.device) -> str:
     return "float32"
 
 
+def chosen(precision: str, why: str) -> Tuned:
+    """A precision that needs no measuring, and as many threads as torch has now."""
+    return Tuned(precision=precision, why=f"{precision}: {why}", threads=torch.get_num_threads())
+
+
 def tune(network: nn.Module, objective: Objective, batch: Batch, device: torch.device) -> Tuned:
     """On a CPU: time a step in float32 and in bfloat16, which some processors multiply twice as fast.  Elsewhere: the default."""
     if device.type != "cpu":
         name = default_precision(device)
-        return Tuned(precision=name, why=f"{name}: the default on {device.type}")
+        return chosen(name, f"the default on {device.type}")
     times = {name: _step_ms(network, objective, batch, device, name) for name in ("float32", "bfloat16")}
     name = "bfloat16" if times["bfloat16"] < WINS * times["float32"] else "float32"
     measured = ", ".join(f"{precision} {ms:.0f} ms" for precision, ms in times.items())
-    return Tuned(precision=name, why=f"{name}: a step took {measured}")
+    return chosen(name, f"a step took {measured}")
 
 
 def _step_ms(network: nn.Module, objective: Objective, batch: Batch, device: torch.device, name: str) -> float:

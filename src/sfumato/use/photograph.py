@@ -101,8 +101,12 @@ def write(photograph: Photograph, path: Path, *, quality: int = QUALITY) -> None
 
 def _refuse_several(picture: Any, path: Path) -> None:
     """Of a film or a document one picture would be left, and nobody told.  (Phones' JPEGs carry more beside the picture: depth, gain.)"""
-    pages = int(getattr(picture, "n_frames", 1))
-    if pages > 1 and picture.format in ("GIF", "WEBP", "PNG", "TIFF") and not _are_small_copies(picture, pages):
+    try:
+        pages = int(getattr(picture, "n_frames", 1))
+        several = pages > 1 and picture.format in ("GIF", "WEBP", "PNG", "TIFF") and not _are_small_copies(picture, pages)
+    except Exception:  # further pages that are damaged; Pillow raises whatever it falls over
+        return
+    if several:
         raise Refusal(f"{path} holds {pages} pictures, of which only one could be kept. Take it apart first.")
 
 

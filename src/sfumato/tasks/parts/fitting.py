@@ -78,6 +78,7 @@ def _fit(task: Trainable, run: Run, saved: dict[str, Any] | None) -> Path:
     begun = time.monotonic()
     run.note(task=task.recipe.task, name=task.recipe.name, status="running", versions=_versions(), device=str(task.device))
     tuned = _tuned_once(task, run)
+    torch.set_num_threads(tuned.threads)
     learner = task.learner(tuned, run)
     learner.resumed = saved
     files.write_text(run.plan, f"{task.plan()}\nprecision      {tuned.why}\n")
