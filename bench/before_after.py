@@ -1,21 +1,18 @@
 """The picture at the top of README: held-out photographs spoilt, repaired by a finished run of the demo, and as they were.
 
-    python bench/before_after.py [RUN]        default: build/bench/demo/seed-1, which bench/demo_bars.py makes
+python bench/before_after.py [RUN]        default: build/bench/demo/seed-1, which bench/demo_bars.py makes
 """
 
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
-sys.path.insert(0, str(Path(__file__).parent))
-
-import reference  # bench is a folder of scripts, not a package
-import results
+import results  # bench is a folder of scripts, not a package
+import spoil_reference
 from sfumato.core import files
 from sfumato.core.levels import Levels
 from sfumato.show.sheets import sheet
@@ -31,7 +28,7 @@ def main() -> None:
     options.add_argument("run", type=Path, nargs="?", default=results.ROOT / "build" / "bench" / "demo" / "seed-1")
     model = restore.load(options.parse_args().run / "last.safetensors")
     rows: list[list[Levels | None]] = []
-    for pair in reference.load("demo"):
+    for pair in spoil_reference.load("demo"):
         repaired = np.asarray(model.restore(pair.spoilt))
         rows.append([centre(picture, SIDE) for picture in (pair.spoilt, repaired, pair.good)])
     picture = sheet(rows, columns=("spoilt", "repaired", "as it was"))

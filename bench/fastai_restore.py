@@ -1,108 +1,122 @@
-"""fastai's own recipe on the same task, run in the peers' environment: its U-Net without pretrained weights, MSE, its loaders, its learner.
+"""fastai's own recipe on the same task, in the peers' environment: its U-Net without pretrained weights, MSE, its loaders, its learner.
 
-    .venv-peers/bin/python bench/fastai_restore.py [--minutes 15] [--out build/bench/fastai]
+    python bench/fastai_restore.py [--minutes 15] [--out build/bench/fastai] [--rate 1e-3 | find]
 
 The same spoiling (our chain, called as a plain function on a 96 px crop), the same pictures, the same minutes and threads.
-The number of steps is measured first, so that its one-cycle schedule ends with the time.  Repaired reference pictures go to --out.
+A step is timed first, with and without worker processes; the better one is taken, and so many steps that its one-cycle schedule ends
+with the time.  What is measured, found and set up before does not count against its minutes.  Repaired reference pictures go to --out.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
-import sys
+import os
+import statistics
 import time
+from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
-import fastai.callback.schedule  # noqa: F401  # it gives Learner its fit_one_cycle
-import numpy as np
-import torch
-from fastai.data.core import TfmdLists
-from fastai.data.transforms import get_image_files
-from fastai.learner import Learner
-from fastai.losses import MSELossFlat
-from fastai.vision.augment import IntToFloatTensor
-from fastai.vision.core import PILImage, TensorImage
-from fastai.vision.learner import create_unet_model
-from fasttransform import Transform
-from PIL import Image
-from torchvision.models import resnet34
-
-sys.path.insert(0, str(Path(__file__).parent))
-
-import reference  # bench is a folder of scripts, not a package
-import results
-from restore_bsds import CHAIN
+import results  # bench is a folder of scripts, not a package
+import spoil_reference
 from sfumato.core import files
-from sfumato.core.levels import batch_to_levels
-from sfumato.spoil import grammar
 
+CHAIN = "scale 2 | jpeg 20..60 | text"
 CROP, BATCH, RATE = 96, 16, 1e-3
 SETS = ("bsds", "set14", "set5")
+WORKERS = (0, 2)
+WARM, TIMED = 4, 16  # steps
 
 
-class Crappify(Transform):
-    """A file -> a spoilt and a good crop, as fastai's users write it: open, crop, flip, spoil."""
+def step_seconds(workers: int) -> float:
+    """Seconds a training step takes, loading included: the median, so that workers' start does not count."""
+    from fastai.callback.core import Callback
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.chain = grammar.parse(CHAIN)
-        self.rng = np.random.default_rng(0)
+    class Clock(Callback):
+        """When each training step ended."""
 
-    def encodes(self, path: Path):  # type: ignore[no-untyped-def]  # a return type would be taken for a cast
-        """uint8 (3, 96, 96) twice"""
-        picture = np.asarray(PILImage.create(path))
-        top, left = (int(self.rng.integers(0, side - CROP + 1)) for side in picture.shape[:2])
-        good = picture[top : top + CROP, left : left + CROP]
-        good = np.ascontiguousarray(good[:, ::-1] if self.rng.random() < 0.5 else good)
-        return _image(self.chain(good, self.rng)), _image(good)
+        def before_fit(self) -> None:
+            self.ends: list[float] = []
 
+        def after_batch(self) -> None:
+            if self.training:
+                self.ends.append(time.perf_counter())
 
-def _image(picture: np.ndarray) -> TensorImage:
-    return TensorImage(torch.from_numpy(picture.copy()).permute(2, 0, 1))
+    clock = Clock()
+    _learner(WARM + TIMED, workers).fit_one_cycle(1, RATE, cbs=clock)
+    return statistics.median(after - before for before, after in pairwise(clock.ends[WARM:]))
 
 
-def learner(steps: int, workers: int = 0) -> Learner:
-    """A learner whose one epoch has `steps` steps."""
-    photographs = sorted(get_image_files(results.unpacked() / "bsds" / "train"))
-    repeated = (photographs * (steps * BATCH // len(photographs) + 1))[: steps * BATCH]
-    lists = TfmdLists(repeated, Crappify(), splits=[range(len(repeated)), range(BATCH)])
-    loaders = lists.dataloaders(bs=BATCH, after_batch=[IntToFloatTensor], num_workers=workers, device=torch.device("cpu"))
-    network = create_unet_model(resnet34, n_out=3, img_size=(CROP, CROP), pretrained=False, blur=True, y_range=(0, 1))
-    return Learner(loaders, network, loss_func=MSELossFlat())
+def found_rate(workers: int) -> float:
+    """What its rate finder suggests."""
+    return float(_learner(100, workers).lr_find(show_plot=False).valley)
+
+
+def _learner(steps: int, workers: int) -> Any:
+    import fastai_side
+
+    made = fastai_side.loaders(chain=CHAIN, crop=CROP, batch=BATCH, pairs=steps * BATCH, workers=workers)
+    return fastai_side.learner(made, crop=CROP)
+
+
+def train(minutes: float, rate: float | None, out: Path) -> None:
+    """Time a step, train for the minutes, repair the reference pictures."""
+    import torch
+
+    torch.set_num_threads(os.cpu_count() or 1)
+    torch.manual_seed(0)
+    times = {workers: step_seconds(workers) for workers in WORKERS}
+    workers = min(times, key=lambda count: times[count])
+    rate = rate or found_rate(workers)
+    steps = max(1, int(minutes * 60 / times[workers]))
+    print(
+        f"{1000 * times[workers]:.0f} ms a step with {workers} workers, so {steps} steps in {minutes:g} minutes, rate {rate:.2g}",
+        flush=True,
+    )
+    fitted = _learner(steps, workers)
+    begun = time.monotonic()
+    fitted.fit_one_cycle(1, rate)
+    spent = (time.monotonic() - begun) / 60
+    for kind in SETS:
+        repair(fitted.model.eval(), kind, out)
+    facts = {
+        "steps": steps,
+        "minutes": spent,
+        "asked_minutes": minutes,
+        "rate": rate,
+        "workers": workers,
+        "parameters": sum(parameter.numel() for parameter in fitted.model.parameters()),
+        "chain": CHAIN,
+        "versions": results.versions(),
+    }
+    files.write_json(out / "run.json", facts)
+    print(f"{steps} steps in {spent:.2f} minutes; repaired pictures are in {out}")
+
+
+def repair(network: Any, kind: str, out: Path) -> None:
+    """Every picture of a reference set, whole, as PNG."""
+    import torch
+    from PIL import Image
+
+    from sfumato.core.levels import batch_to_levels, batch_to_unit
+
+    (out / kind).mkdir(parents=True, exist_ok=True)
+    for pair in spoil_reference.load(kind):
+        x = batch_to_unit(torch.from_numpy(pair.spoilt[None].copy()))
+        with torch.inference_mode():
+            y = network(x).as_subclass(torch.Tensor).clamp(0, 1)
+        Image.fromarray(batch_to_levels(y)[0].numpy()).save(out / kind / f"{pair.name}.png")
 
 
 def main() -> None:
-    """Measure a step, train for the minutes, repair the reference pictures."""
+    """In the peers' environment."""
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--minutes", type=float, default=15)
     options.add_argument("--out", type=Path, default=results.ROOT / "build" / "bench" / "fastai")
+    options.add_argument("--rate", default=str(RATE), help="a number, or find: what its rate finder suggests")
     given = options.parse_args()
-    trial = learner(12)
-    trial.fit_one_cycle(1, RATE)  # warm
-    begun = time.monotonic()
-    trial.fit_one_cycle(1, RATE)
-    per_step = (time.monotonic() - begun) / 13  # twelve of training and one of validation
-    steps = max(1, int(given.minutes * 60 / per_step))
-    print(f"{per_step * 1000:.0f} ms a step, so {steps} steps in {given.minutes} minutes", flush=True)
-    begun = time.monotonic()
-    fitted = learner(steps)
-    fitted.fit_one_cycle(1, RATE)
-    minutes = (time.monotonic() - begun) / 60
-    _repair(fitted.model.eval(), given.out)
-    parameters = sum(parameter.numel() for parameter in fitted.model.parameters())
-    files.write_json(given.out / "run.json", {"steps": steps, "minutes": minutes, "parameters": parameters, "versions": results.versions()})
-    print(json.dumps({"steps": steps, "minutes": round(minutes, 2)}))
-
-
-def _repair(network: torch.nn.Module, out: Path) -> None:
-    for kind in SETS:
-        (out / kind).mkdir(parents=True, exist_ok=True)
-        for pair in reference.load(kind):
-            x = torch.from_numpy(pair.spoilt.copy()).permute(2, 0, 1)[None].float() / torch.iinfo(torch.uint8).max
-            with torch.inference_mode():
-                y = network(x).as_subclass(torch.Tensor)
-            Image.fromarray(batch_to_levels(y)[0].numpy()).save(out / kind / f"{pair.name}.png")
+    results.in_peers()
+    train(given.minutes, None if given.rate == "find" else float(given.rate), given.out)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import platform
 import statistics
@@ -14,11 +15,13 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+import sfumato
 from sfumato.core import files
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "bench" / "results"
 DATA = ROOT / "build" / "data"  # where `make data` unpacks; SFUMATO_UNPACKED overrules it
+PEERS = ROOT / ".venv-peers" / ("Scripts/python.exe" if os.name == "nt" else "bin/python")  # `make peers`; SFUMATO_PEERS overrules it
 PAIRS = 7  # interleaved pairs that a ratio is the median of, at least
 
 
@@ -41,6 +44,24 @@ def unpacked() -> Path:
     return folder
 
 
+def peers_python() -> Path | None:
+    """The python of the peers' environment, where there is one."""
+    python = Path(os.environ.get("SFUMATO_PEERS", PEERS))
+    return python if python.is_file() else None
+
+
+def in_peers() -> None:
+    """Go on in the peers' environment, where both sides of a ratio run: this process, or the same command there, whose end is ours."""
+    if importlib.util.find_spec("fastai") is not None:
+        return
+    python = peers_python()
+    if python is None:
+        sys.exit(f"There is no peers' environment ({PEERS}): run `make peers`, or set SFUMATO_PEERS to its python.")
+    paths = [str(ROOT / "src"), *filter(None, [os.environ.get("PYTHONPATH")])]
+    done = subprocess.run([python, *sys.argv], env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)}, check=False)
+    sys.exit(done.returncode)
+
+
 def write(name: str, bars: Sequence[Bar], **more: Any) -> Path:
     """Write a result file and print its bars."""
     path = RESULTS / f"{name}.json"
@@ -49,16 +70,23 @@ def write(name: str, bars: Sequence[Bar], **more: Any) -> Path:
         "date": time.strftime("%Y-%m-%d"),
         "machine": machine(),
         "versions": versions(),
-        "commit": _commit(),
-        "command": "python "
-        + " ".join([str(Path(sys.argv[0]).name if "bench" not in sys.argv[0] else f"bench/{Path(sys.argv[0]).name}"), *sys.argv[1:]]),
+        "commit": commit(),
+        "command": " ".join(["python", f"bench/{Path(sys.argv[0]).name}", *map(_without_place, sys.argv[1:])]),
         "bars": [asdict(bar) for bar in bars],
     }
     files.write_json(path, {**head, **more})
     for bar in bars:
-        verdict = {True: "holds", False: "DOES NOT HOLD"}.get(bar.holds, bar.holds) if isinstance(bar.holds, bool) else bar.holds
+        verdict = {True: "holds", False: "DOES NOT HOLD"}[bar.holds] if isinstance(bar.holds, bool) else bar.holds
         print(f"{verdict:15}{bar.what}: needed {bar.needed}, measured {bar.measured}, spread {bar.spread}")
     return path
+
+
+def _without_place(argument: str) -> str:
+    """A path of this machine, as seen from the repository; of what lies elsewhere only the name."""
+    path = Path(argument)
+    if not path.is_absolute():
+        return argument
+    return path.relative_to(ROOT).as_posix() if path.is_relative_to(ROOT) else path.name
 
 
 def machine() -> dict[str, Any]:
@@ -72,8 +100,8 @@ def machine() -> dict[str, Any]:
 
 def versions() -> dict[str, str]:
     """Of what the numbers depend on."""
-    found = {"python": platform.python_version()}
-    for name in ("sfumato", "torch", "numpy", "pillow", "opencv-python-headless", "scikit-image", "fastai"):
+    found = {"python": platform.python_version(), "sfumato": sfumato.__version__}
+    for name in ("torch", "numpy", "pillow", "opencv-python-headless", "scikit-image", "fastai"):
         try:
             found[name] = version(name)
         except PackageNotFoundError:
@@ -84,12 +112,30 @@ def versions() -> dict[str, str]:
 def paired(
     ours: Callable[[], float], theirs: Callable[[], float], pairs: int = PAIRS
 ) -> tuple[float, list[float], list[tuple[float, float]]]:
-    """Median of ours / theirs over interleaved pairs, all ratios sorted, and the raw values."""
-    raw = [(ours(), theirs()) for _ in range(pairs)]
+    """Median of ours / theirs over interleaved pairs, all ratios sorted, and the raw values.
+
+    Who goes first changes from pair to pair, so that a machine that warms up or is busier for a while favours nobody.
+    """
+    raw = []
+    for turn in range(pairs):
+        if turn % 2:
+            other, one = theirs(), ours()
+        else:
+            one, other = ours(), theirs()
+        raw.append((one, other))
     ratios = sorted(one / other for one, other in raw)
     return statistics.median(ratios), ratios, raw
 
 
-def _commit() -> str:
-    done = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=False)
-    return done.stdout.strip() or "unknown"
+def commit() -> str:
+    """The commit that was measured; with a plus where code differed from it."""
+    head = _git("rev-parse", "--short", "HEAD")
+    changed = _git("status", "--porcelain", "--untracked-files=no", "--", "src", "bench/*.py")
+    return f"{head}{'+' if changed else ''}" if head else "unknown"
+
+
+def _git(*words: str) -> str:
+    try:
+        return subprocess.run(["git", *words], cwd=ROOT, capture_output=True, text=True, check=False).stdout.strip()
+    except OSError:  # no git here
+        return ""

@@ -22,7 +22,7 @@ def results(folder: Path) -> str:
     lines = ["# What was measured", "", MADE]
     for path in sorted(folder.glob("*.json")):
         found = json.loads(path.read_text(encoding="utf-8"))
-        lines += ["", f"## {found['name']}", "", f"`{found['command']}`, {found['date']}, {_machine(found['machine'])}", ""]
+        lines += ["", f"## {found['name']}", "", f"`{found['command']}`, {found['date']}, {_where(found)}", ""]
         lines += ["| what | needed | measured | spread | holds |", "|---|---|---|---|---|"]
         lines += [_row([bar["what"], bar["needed"], bar["measured"], bar["spread"], _holds(bar["holds"])]) for bar in found["bars"]]
     return "\n".join(lines) + "\n"
@@ -62,8 +62,11 @@ def _holds(value: Any) -> str:
     return {True: "yes", False: "**no**"}[value] if isinstance(value, bool) else str(value)
 
 
-def _machine(machine: Any) -> str:
-    return ", ".join(f"{name} {value}" for name, value in machine.items()) if isinstance(machine, dict) else str(machine)
+def _where(found: Any) -> str:
+    """Machine, commit and the versions that matter most."""
+    machine = ", ".join(f"{name} {value}" for name, value in found["machine"].items())
+    versions = ", ".join(f"{name} {found['versions'][name]}" for name in ("python", "torch", "fastai") if name in found["versions"])
+    return f"{machine}, commit {found['commit']}, {versions}"
 
 
 if __name__ == "__main__":

@@ -1,47 +1,79 @@
-"""The benchmarks run: each explains itself, and what both sides of a comparison are handed is what the page says."""
+"""Every benchmark explains itself, every result has one form, and the tables in docs are what the results say."""
 
-import subprocess
+import json
+import runpy
 import sys
 from pathlib import Path
 
-import numpy as np
 import pytest
 
-BENCH = Path(__file__).parents[2] / "bench"
-PEERS = {"fastai_restore.py"}  # imports fastai at once
-MODULES = {"results.py"}
-SCRIPTS = sorted(path.name for path in BENCH.glob("*.py") if path.name not in PEERS | MODULES)
+ROOT = Path(__file__).parents[2]
+MODULES = {"results.py", "fastai_side.py"}  # what the scripts share
+SCRIPTS = sorted(path.name for path in (ROOT / "bench").glob("*.py") if path.name not in MODULES)
 
 
 @pytest.fixture
-def reference(monkeypatch):
-    monkeypatch.syspath_prepend(str(BENCH))
-    import reference
+def results(bench, monkeypatch):
+    import results
 
-    return reference
+    return results
 
 
 @pytest.mark.parametrize("script", SCRIPTS)
-def test_every_script_explains_itself(script):
-    done = subprocess.run([sys.executable, BENCH / script, "--help"], capture_output=True, text=True, timeout=60, check=False)
-    assert done.returncode == 0, done.stderr
-    assert "usage" in done.stdout
+def test_a_script_explains_itself_without_the_peers(script, bench, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", [script, "--help"])
+    with pytest.raises(SystemExit, match="0"):
+        runpy.run_path(str(bench / script), run_name="__main__")
+    assert "usage" in capsys.readouterr().out
 
 
-def test_the_demo_pictures_differ_from_the_good_ones_most_inside_the_text(reference, portrait):
-    pair = reference.spoil("demo", "portrait", portrait.repeat(2, axis=0).repeat(2, axis=1))
-    error = np.abs(pair.spoilt.astype(int) - pair.good).mean(-1)
-    assert pair.mask.any() and error[pair.mask].mean() > 3 * error[~pair.mask].mean()
+def test_a_result_says_what_where_and_from_which_code(results, monkeypatch, tmp_path):
+    monkeypatch.setattr(results, "RESULTS", tmp_path)
+    bar = results.Bar(what="a gain", needed="at least 1", measured=2.0, spread=[1.5, 2.5], holds=True)
+    written = json.loads(results.write("some", [bar]).read_text())
+    assert set(written) == {"name", "date", "machine", "versions", "commit", "command", "bars"}
+    assert set(written["bars"][0]) == {"what", "needed", "measured", "spread", "holds"}
 
 
-def test_a_reference_picture_follows_from_its_name_alone(reference, portrait):
-    one, other = (reference.spoil("bsds", "portrait", portrait) for _ in range(2))
-    assert np.array_equal(one.spoilt, other.spoilt) and not np.array_equal(
-        one.spoilt, reference.spoil("bsds", "another", portrait).spoilt
-    )
+def test_a_result_keeps_its_command_without_places_of_this_machine(results, monkeypatch, tmp_path):
+    monkeypatch.setattr(results, "RESULTS", tmp_path)
+    monkeypatch.setattr(sys, "argv", ["/elsewhere/bench/some.py", "--out", str(tmp_path / "run"), "--model", str(ROOT / "build" / "model")])
+    written = json.loads(results.write("some", []).read_text())
+    assert written["command"] == "python bench/some.py --out run --model build/model"
 
 
-def test_gains_of_the_good_picture_itself_are_those_to_perfection(reference, portrait):
-    pair = reference.spoil("set5", "portrait", portrait)
-    found = reference.gains([pair], lambda pair: pair.good)
-    assert found["ssim"][0] > 0 and found["all"][0] > 50
+def test_a_pair_is_measured_side_by_side_and_nobody_always_goes_first(results):
+    order = []
+    middle, ratios, raw = results.paired(lambda: order.append("ours") or 3.0, lambda: order.append("theirs") or 1.5, pairs=3)
+    assert order == ["ours", "theirs", "theirs", "ours", "ours", "theirs"]
+    assert (middle, ratios, raw) == (2.0, [2.0] * 3, [(3.0, 1.5)] * 3)
+
+
+def test_who_has_no_peers_is_told_how_to_get_them(results, monkeypatch, tmp_path):
+    monkeypatch.setattr(results.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setenv("SFUMATO_PEERS", str(tmp_path / "nowhere"))
+    with pytest.raises(SystemExit, match="make peers"):
+        results.in_peers()
+
+
+def test_a_benchmark_goes_on_in_the_peers_environment_and_ends_as_it_ends_there(results, monkeypatch, tmp_path):
+    script = tmp_path / "script.py"
+    script.write_text("import sys, sfumato\nsys.exit(7 if sys.argv[1:] == ['--pairs', '1'] else 1)\n")
+    monkeypatch.setattr(results.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setenv("SFUMATO_PEERS", sys.executable)
+    monkeypatch.setattr(sys, "argv", [str(script), "--pairs", "1"])
+    with pytest.raises(SystemExit, match="7"):
+        results.in_peers()
+
+
+@pytest.mark.parametrize("page", ["results", "steps"])
+def test_a_page_of_tables_is_what_make_docs_writes(page, bench):
+    import tables
+
+    made = tables.results(ROOT / "bench" / "results") if page == "results" else tables.steps()
+    assert (ROOT / "docs" / f"{page}.md").read_text(encoding="utf-8") == made
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "bench" / "results").glob("*.json")), ids=lambda path: path.stem)
+def test_a_kept_result_names_no_place_of_the_machine_it_was_made_on(path):
+    assert str(Path.home()) not in path.read_text() and "/tmp/" not in path.read_text()
