@@ -1,5 +1,6 @@
 """Decoding: every kind of file comes to the one contract, or is refused by name and reason."""
 
+import contextlib
 import io
 import struct
 import zlib
@@ -221,6 +222,19 @@ def test_sixteen_bits_cut_short_are_refused(tmp_path, rng):
         path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
         with pytest.raises(Refusal, match="bad"):
             read_levels(path)
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "TIFF", "WEBP", "GIF", "BMP"])
+def test_a_file_with_wrong_bytes_is_read_or_refused_and_nothing_else(tmp_path, small, rng, kind):
+    path = save(tmp_path / "a", small, format=kind)
+    whole = np.frombuffer(path.read_bytes(), np.uint8)
+    for _ in range(60):
+        wrong = whole.copy()
+        wrong[rng.integers(0, min(400, len(whole)), 3)] = rng.integers(0, 256, 3)
+        path.write_bytes(wrong.tobytes())
+        for reader in (read_levels, read_size):
+            with contextlib.suppress(Refusal):
+                reader(path)
 
 
 def test_a_wrong_suffix_does_not_matter(tmp_path, small):

@@ -35,20 +35,13 @@ def tiff(pixels: Pixels, profile: bytes | None, notes: Notes) -> bytes:
     if pixels.shape[2] == 2 and pixels.itemsize == 2:
         pixels = pixels[..., [0, 0, 0, 1]]
     data = zlib.compress(_differences(pixels).tobytes(), _LEVEL)
-    directory = TiffImagePlugin.ImageFileDirectory_v2()
-    for tag, value in _tiff_tags(pixels, len(data)).items():
-        directory[tag] = value
-    if notes.dpi:
-        directory[282], directory[283], directory[296] = *notes.dpi, _PER_INCH
-    if profile:
-        _as_bytes(directory, _PROFILE_TAG, profile)
-    if notes.xmp:
-        _as_bytes(directory, _XMP_TAG, notes.xmp)
-    if notes.exif:
-        _take_over(directory, notes.exif)
-    file = io.BytesIO()
-    directory.save(file)
-    return file.getvalue() + data
+    directory = _directory(pixels, len(data), profile, notes)
+    try:
+        if notes.exif:
+            _take_over(directory, notes.exif)
+        return _head(directory) + data
+    except Exception:  # damaged EXIF: Pillow's reader and writer of directories raise whatever they fall over
+        return _head(_directory(pixels, len(data), profile, notes)) + data
 
 
 def _chunk(name: bytes, data: bytes) -> bytes:
@@ -85,6 +78,26 @@ def _differences(pixels: Pixels) -> NDArray[np.generic]:
     less = pixels.copy()
     less[:, 1:] -= pixels[:, :-1]
     return less.astype(pixels.dtype.newbyteorder("<"))
+
+
+def _directory(pixels: Pixels, length: int, profile: bytes | None, notes: Notes) -> TiffImagePlugin.ImageFileDirectory_v2:
+    """Everything but EXIF."""
+    directory = TiffImagePlugin.ImageFileDirectory_v2()
+    for tag, value in _tiff_tags(pixels, length).items():
+        directory[tag] = value
+    if notes.dpi:
+        directory[282], directory[283], directory[296] = *notes.dpi, _PER_INCH
+    if profile:
+        _as_bytes(directory, _PROFILE_TAG, profile)
+    if notes.xmp:
+        _as_bytes(directory, _XMP_TAG, notes.xmp)
+    return directory
+
+
+def _head(directory: TiffImagePlugin.ImageFileDirectory_v2) -> bytes:
+    file = io.BytesIO()
+    directory.save(file)
+    return file.getvalue()
 
 
 def _tiff_tags(pixels: Pixels, length: int) -> dict[int, int | tuple[int, ...]]:

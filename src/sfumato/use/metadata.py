@@ -62,9 +62,9 @@ class _Directories:
 
     def __init__(self, exif: bytes):
         self.data = bytearray(exif.removeprefix(EXIF_HEADER))
-        self.order = {b"II": "<", b"MM": ">"}.get(bytes(self.data[:2]), "")
+        self.order = {b"II*\0": "<", b"MM\0*": ">"}.get(bytes(self.data[:4]), "")
         if not self.order:
-            raise struct.error("neither of the two orders of bytes")
+            raise struct.error("not the start of a directory")
         (self.first,) = self.get("I", 4)
 
     def get(self, kind: str, at: int) -> tuple[Any, ...]:
