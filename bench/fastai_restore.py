@@ -43,7 +43,9 @@ def step_seconds(workers: int) -> float:
                 self.ends.append(time.perf_counter())
 
     clock = Clock()
-    _learner(WARM + TIMED, workers).fit_one_cycle(1, RATE, cbs=clock)
+    trial = _learner(WARM + TIMED, workers)
+    with trial.no_bar():
+        trial.fit_one_cycle(1, RATE, cbs=clock)
     return statistics.median(after - before for before, after in pairwise(clock.ends[WARM:]))
 
 
@@ -75,7 +77,8 @@ def train(minutes: float, rate: float | None, out: Path) -> None:
     )
     fitted = _learner(steps, workers)
     begun = time.monotonic()
-    fitted.fit_one_cycle(1, rate)
+    with fitted.no_bar():  # a log is no place for it
+        fitted.fit_one_cycle(1, rate)
     spent = (time.monotonic() - begun) / 60
     for kind in SETS:
         repair(fitted.model.eval(), kind, out)

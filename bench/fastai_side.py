@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import fastai.callback.schedule  # noqa: F401  # it gives Learner its fit_one_cycle and lr_find
+import fastai.callback.progress  # it gives Learner its no_bar
+import fastai.callback.schedule  # noqa: F401  # and this its fit_one_cycle and lr_find
 import numpy as np
 import torch
 from fastai.data.core import DataLoaders, TfmdLists
