@@ -83,6 +83,11 @@ def test_grey_comes_back_grey(trained, portrait):
     assert sfumato.load(trained / "last.safetensors").restore(grey).shape == grey.shape
 
 
+def test_a_network_that_learnt_to_colour_gives_colour_to_grey(trained, portrait, tmp_path):
+    best = restore.train(recipe("builtin:photographs", "spoil.chain=grey", "train.steps=2"), tmp_path / "run")
+    assert sfumato.load(best).restore(np.ascontiguousarray(portrait[..., :1])).shape == portrait.shape
+
+
 def test_a_folder_is_repaired_around_a_bad_file(trained, photograph_folder, tmp_path):
     (photograph_folder / "left" / "broken.jpg").write_bytes(b"\xff\xd8\xff")
     summary = sfumato.load(trained / "last.safetensors").restore_tree(photograph_folder, tmp_path / "out")

@@ -91,6 +91,24 @@ def test_muon_takes_the_same_step_whatever_the_memory_layout():
     assert torch.allclose(*steps, atol=1e-6)
 
 
+def test_muon_goes_on_from_momenta_that_lie_otherwise_in_memory():
+    ends = []
+    for reload in (False, True):
+        layer = nn.Conv2d(4, 6, 3, bias=False).to(memory_format=torch.channels_last)
+        with torch.no_grad():
+            layer.weight.copy_(torch.linspace(-1, 1, layer.weight.numel()).view(layer.weight.shape))
+        muon = Muon(layer, rate=0.1, rest_rate=0.1)
+        for step in range(3):
+            layer.weight.grad = torch.randn(6, 4, 3, 3, generator=torch.Generator().manual_seed(step))
+            muon.step()
+            if reload:
+                state = muon.state_dict()
+                state["state"] = {key: {name: value.contiguous() for name, value in slots.items()} for key, slots in state["state"].items()}
+                muon.load_state_dict(state)
+        ends.append(layer.weight.detach().clone())
+    assert torch.equal(*ends)
+
+
 def test_muon_gives_vectors_the_steps_of_adam():
     generator = torch.Generator().manual_seed(2)
     mine, theirs = nn.Parameter(torch.ones(5)), nn.Parameter(torch.ones(5))

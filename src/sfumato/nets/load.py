@@ -35,6 +35,7 @@ class Contract:
     reach: int  # px, theoretical: nothing farther away changes an output
     tiles: bool  # may a picture be repaired in pieces
     enlarges: int = 1
+    colours: bool = False  # it gives colour to grey pictures; without it grey in means grey out
     low: float = 0.0  # range of the input
     high: float = 1.0
 

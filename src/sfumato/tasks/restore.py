@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
@@ -259,6 +260,7 @@ class RestoreTask:
             reach=reach(self.network),
             tiles=bool(self.network.tiles),
             enlarges=self.chain.enlarges,
+            colours=re.search(r"\bgrey\b", str(self.chain)) is not None,
         )
 
     def save(self, path: Path, network: nn.Module, scores: dict[str, float], step: int, *, half: bool = False) -> None:

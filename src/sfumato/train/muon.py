@@ -59,14 +59,14 @@ class Muon(torch.optim.Optimizer):
         ahead = torch._foreach_lerp(momenta, gradients, 1 - group["momentum"])  # Nesterov; in the layout of the weights
         alike: dict[torch.Size, list[int]] = defaultdict(list)
         for index, parameter in enumerate(parameters):
-            alike[_as_matrix(parameter).shape].append(index)
+            alike[_as_matrix(parameter, parameter).shape].append(index)
         if group["weight_decay"]:
             torch._foreach_mul_(parameters, 1 - group["lr"] * group["weight_decay"])
         for shape, indices in alike.items():
-            stack = orthogonal(torch.stack([_as_matrix(ahead[index]) for index in indices]))
+            stack = orthogonal(torch.stack([_as_matrix(ahead[index], parameters[index]) for index in indices]))
             size = group["lr"] * max(1.0, shape[0] / shape[1]) ** 0.5
             for index, update in zip(indices, stack, strict=True):
-                _as_matrix(parameters[index]).add_(update, alpha=-size)
+                _as_matrix(parameters[index], parameters[index]).add_(update, alpha=-size)  # a view: the weight itself changes
 
     def _rest(self, parameters: list[Tensor], group: dict[str, Any]) -> None:
         gradients = [cast(Tensor, p.grad) for p in parameters]
@@ -88,11 +88,14 @@ class Muon(torch.optim.Optimizer):
         return cast(Tensor, slots[name])
 
 
-def _as_matrix(weight: Tensor) -> Tensor:
-    """(out, in, h, w) -> (out, h * w * in), as a view where the weight is laid out channels-last; the order of columns is all one."""
-    if weight.ndim == 4 and not weight.is_contiguous():
-        weight = weight.permute(0, 2, 3, 1)
-    return weight.view(weight.shape[0], -1)
+def _as_matrix(tensor: Tensor, weight: Tensor) -> Tensor:
+    """(out, in, h, w) -> (out, columns), in the order in which `weight` lies in memory: of the weight itself this is a view.
+
+    The order of columns is all one, but it must be one: momenta read from a file lie otherwise than the weights do.
+    """
+    if weight.ndim == 4 and not weight.is_contiguous():  # channels-last
+        tensor = tensor.permute(0, 2, 3, 1)
+    return tensor.reshape(tensor.shape[0], -1)
 
 
 def orthogonal(matrices: Tensor) -> Tensor:

@@ -90,11 +90,11 @@ class Restorer:
         return self._pixels(alpha[..., None])[..., 0]
 
     def _pixels(self, pixels: Unit) -> Unit:
-        """float32 (H, W, 1 or 3) -> the same; grey goes through a colour network as three equal channels and comes back grey."""
+        """float32 (H, W, 1 or 3) -> the same; grey goes in as three equal channels and comes back grey, unless the network colours."""
         grey = pixels.shape[2] == 1 and self.contract.channels == 3
         seen = np.repeat(pixels, 3, axis=2) if grey else pixels
         restored = tiles.restore(seen, self._patchwise, self._tiles(*seen.shape[:2]), enlarges=self.contract.enlarges)
-        return restored.mean(axis=2, keepdims=True) if grey else restored
+        return restored.mean(axis=2, keepdims=True) if grey and not self.contract.colours else restored
 
     def _tiles(self, height: int, width: int) -> tiles.Tiles:
         if not self.contract.tiles:
