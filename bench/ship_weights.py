@@ -1,6 +1,9 @@
 """The restorer that comes along, from a finished run of `train general`: half precision, with its card in the header and beside it.
 
-    python bench/ship_weights.py RUN           then bench/general_weights.py, then this again: the card takes its gains from that result
+    python bench/ship_weights.py RUN [EARLIER ...]
+
+RUN may have started from the weights of an earlier run (--from), which is then named too, so that the card tells the whole story.
+Then bench/general_weights.py, then this again: the card takes its gains from that result.
 """
 
 from __future__ import annotations
@@ -8,6 +11,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -24,10 +28,11 @@ CARD = """\
 
 Trained by `sfumato train general` for {minutes:.0f} minutes on two cores ({steps} steps), on dead-leaves pictures that sfumato generates
 and on the photographs that come with scikit-image (data/photographs.py names them and their licences). It has seen no other picture.
+In these stages, each from the weights of the one before:
 
-Made for: pictures that are a little too small, blurred, noisy or compressed, or several of these:
+{stages}
 
-    {chain}
+Made for: pictures that are a little too small, blurred, noisy or compressed, or several of these.
 
 Not made for: text, scratches, holes and other marks (train one: `sfumato train restore PICTURES --spoil "..."`), sizes above three times,
 noise above 20 levels, JPEG below quality 15.
@@ -42,24 +47,39 @@ def main() -> None:
     """Write src/sfumato/weights/restore.safetensors and restore.md."""
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("run", type=Path)
-    run = options.parse_args().run
-    model = model_files.read(run / "last.safetensors")
-    facts = json.loads((run / "run.json").read_text(encoding="utf-8"))
+    options.add_argument("earlier", type=Path, nargs="*", help="runs it started from, the last one first")
+    given = options.parse_args()
+    model = model_files.read(given.run / "last.safetensors")
     result = results.RESULTS / "general_weights.json"
     bars = json.loads(result.read_text(encoding="utf-8"))["bars"] if result.is_file() else []
-    card: dict[str, Any] = {**model.header.card, "minutes": facts["minutes"], "gains": {bar["what"]: bar["measured"] for bar in bars}}
-    header = dataclasses.replace(model.header, card=card, licence=LICENCE)
+    stages = [_stage(run) for run in (*reversed(given.earlier), given.run)]
+    minutes, steps = (sum(stage[what] for stage in stages) for what in ("minutes", "steps"))
+    gains = {bar["what"]: bar["measured"] for bar in bars}
+    card = {**model.header.card, "minutes": minutes, "steps": steps, "stages": stages, "gains": gains}
+    recipe = {**model.header.recipe, "start_from": "the stage before" if given.earlier else ""}
+    header = dataclasses.replace(model.header, card=card, licence=LICENCE, recipe=recipe)
     model_files.write(shipped(), model.network.state_dict(), header, half=True)
     text = CARD.format(
         parameters=sum(tensor.numel() for tensor in model.network.state_dict().values()),
         kilobytes=shipped().stat().st_size // 1000,
         licence=LICENCE,
-        minutes=facts["minutes"],
-        steps=facts["steps"],
-        chain=card["spoil"],
-        rows="\n".join(f"| {bar['what']} | {bar['measured']} | {bar['spread']} |" for bar in bars),
+        minutes=minutes,
+        steps=steps,
+        stages="\n".join(f"- {stage['minutes']:.0f} minutes, {stage['steps']} steps: `{stage['chain']}`" for stage in stages),
+        rows="\n".join(f"| {_cell(bar['what'])} | {bar['measured']} | {bar['spread']} |" for bar in bars),
     )
     files.write_text(shipped().with_suffix(".md"), text)
+
+
+def _stage(run: Path) -> dict[str, Any]:
+    facts = json.loads((run / "run.json").read_text(encoding="utf-8"))
+    recipe = tomllib.loads((run / "recipe.toml").read_text(encoding="utf-8"))
+    return {"minutes": facts["minutes"], "steps": facts["steps"], "chain": recipe["spoil"]["chain"], "folders": recipe["data"]["folders"]}
+
+
+def _cell(text: str) -> str:
+    """A table's cell in Markdown may hold no bare bar."""
+    return text.replace("|", "\\|")
 
 
 if __name__ == "__main__":
