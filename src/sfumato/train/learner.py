@@ -18,6 +18,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, nn
 
+from sfumato.core import devices
 from sfumato.core.errors import Interrupted
 from sfumato.core.progress import say
 from sfumato.core.seed import Seed
@@ -27,8 +28,6 @@ from sfumato.train.callback import EVENTS, SLOTS, Callback, in_order, overrides,
 from sfumato.train.objective import Objective, Outcome
 from sfumato.train.precision import Precision
 from sfumato.train.schedules import Schedule
-
-OUT_OF_MEMORY = ("out of memory", "not enough memory", "can't allocate memory")
 
 
 class Held(Protocol):
@@ -142,7 +141,7 @@ class Learner:
         try:
             self._turn()
         except RuntimeError as error:
-            if not _out_of_memory(error) or self.pieces >= len(self.batch.items):
+            if not devices.is_out_of_memory(error) or self.pieces >= len(self.batch.items):
                 raise
             self._halve()
         self.position += 1
@@ -271,7 +270,3 @@ class Learner:
         for callback in self.callbacks:
             if type(callback).__name__ in state["callbacks"]:
                 callback.load_state(state["callbacks"][type(callback).__name__])
-
-
-def _out_of_memory(error: RuntimeError) -> bool:
-    return isinstance(error, torch.OutOfMemoryError) or any(words in str(error) for words in OUT_OF_MEMORY)

@@ -11,11 +11,12 @@ from math import ceil, isqrt
 from typing import Self
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
+from sfumato.core import devices
 from sfumato.core.errors import Refusal
 from sfumato.core.levels import Unit
+from sfumato.data.geometry import mirrored
 
 Patchwise = Callable[[Unit], Unit]  # float32 (H, W, C) -> float32 (H * enlarges, W * enlarges, C')
 Watch = Callable[[int, int], None]  # px done, px in all
@@ -147,11 +148,11 @@ class _Work:
     def _seen(self, rows: Span, columns: Span) -> Unit | None:
         """What the network makes of a tile, or None if there was not enough memory."""
         height, width = self.pixels.shape[:2]
-        view = self.pixels[np.ix_(_mirrored(rows, self.margin, height), _mirrored(columns, self.margin, width))]
+        view = self.pixels[np.ix_(self._places(rows, height), self._places(columns, width))]
         try:
             repaired = self.patchwise(view)
         except (MemoryError, RuntimeError) as error:
-            if not is_out_of_memory(error):
+            if not devices.is_out_of_memory(error):
                 raise
             return None  # out of this block first: the error's traceback still holds what filled the memory
         scale = self.enlarges
@@ -159,6 +160,10 @@ class _Work:
             raise ValueError(f"A network that enlarges {scale} times was given {view.shape} and returned {repaired.shape}.")
         cut = self.margin * scale
         return repaired[cut : cut + rows.size * scale, cut : cut + columns.size * scale]
+
+    def _places(self, span: Span, side: int) -> NDArray[np.intp]:
+        """Where each row of a tile's view comes from, its margin mirrored at the picture's borders."""
+        return mirrored(span.start - self.margin, span.size + 2 * self.margin, side)
 
     def _halve(self, size: int) -> None:
         smallest = _up(SMALLEST, self.tiles.stride)
@@ -197,21 +202,6 @@ def _blended(parts: Iterator[tuple[Span, Unit]], whole: Span, *, axis: int, scal
 def fade(width: int) -> NDArray[np.float32]:
     """Weights of the part that comes in: half a cosine from 0 to 1, so that it and its mirror image sum to 1.  -> (width,)"""
     return (0.5 - 0.5 * np.cos(np.pi * (np.arange(width) + 0.5) / max(width, 1))).astype(np.float32)
-
-
-def is_out_of_memory(error: BaseException) -> bool:
-    """Whether an error says that memory ran out: by type, or by the words of libraries that have no type for it."""
-    if isinstance(error, MemoryError | torch.OutOfMemoryError):
-        return True
-    words = ("out of memory", "not enough memory", "can't allocate memory")
-    return isinstance(error, RuntimeError) and any(word in str(error).lower() for word in words)
-
-
-def _mirrored(span: Span, margin: int, length: int) -> NDArray[np.intp]:
-    """Where each row of a view comes from: reflected at the picture's borders without repeating them, as often as need be."""
-    period = max(1, 2 * (length - 1))
-    place = np.arange(span.start - margin, span.stop + margin) % period
-    return np.minimum(place, period - place)
 
 
 def _up(length: int, stride: int) -> int:

@@ -44,28 +44,26 @@ class SpoiltPairs:
 
     def pair(self, epoch: int, index: int) -> tuple[Levels, Levels]:
         """Input and target, uint8 (crop / enlarges, crop / enlarges, 3) and (crop, crop, 3)."""
-        rng = self.seed.at("pair", epoch, index)
-        number = self._sound(index // self.crops_per_picture)
-        height, width = self.store.sizes[number]
-        plan = self.geometry.draw(rng, height, width, self.crop + 2 * self.margin + JITTER)
-        clean = plan.apply(self.store.window(number, *plan.window))
-        return self._cut(clean, rng)
-
-    def _sound(self, number: int) -> int:
-        """The picture itself, or the next one that can be decoded: a bad file found late is replaced by a fixed rule, and named once."""
-        if number in self.replaced:
-            return self.replaced[number]
+        wanted = index // self.crops_per_picture
+        start = self.replaced.get(wanted, wanted)
         for further in range(len(self.store)):
-            candidate = (number + further) % len(self.store)
+            number = (start + further) % len(self.store)
+            rng = self.seed.at("pair", epoch, index)
             try:
-                self.store[candidate]
-            except Refusal as bad:
+                clean = self._clean(number, rng)
+            except Refusal as bad:  # found late: replaced by a fixed rule, and named once
                 say(f"{bad} The next picture is taken in its place.")
                 continue
-            if candidate != number:
-                self.replaced[number] = candidate
-            return candidate
+            if number != wanted:
+                self.replaced[wanted] = number
+            return self._cut(clean, rng)
         raise Refusal("None of the pictures to train on can be decoded.")
+
+    def _clean(self, number: int, rng: np.random.Generator) -> Levels:
+        """The good picture's window, margin and all, after its geometry."""
+        height, width = self.store.sizes[number]
+        plan = self.geometry.draw(rng, height, width, self.crop + 2 * self.margin + JITTER)
+        return plan.apply(self.store.window(number, *plan.window))
 
     def _cut(self, clean: Levels, rng: np.random.Generator) -> tuple[Levels, Levels]:
         factor = self.chain.enlarges
