@@ -80,17 +80,11 @@ def test_a_kept_picture_is_the_decoded_one(found, tmp_path, kind):
             np.testing.assert_array_equal(kept[index], item.levels())
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_a_window_is_a_part_of_the_picture(found, tmp_path, kind):
-    kept = open_store(found, cache=kind, folder=tmp_path / "stores")
-    np.testing.assert_array_equal(kept.window(2, 5, 7, 30, 20), found[2].levels()[5:35, 7:27])
-
-
 @pytest.mark.parametrize("kind", ["ram", "disk"])
-def test_a_window_of_a_kept_picture_copies_nothing(found, tmp_path, kind):
+def test_a_kept_picture_is_handed_out_without_a_copy(found, tmp_path, kind):
     kept = open_store(found, cache=kind, folder=tmp_path / "stores")
     _ = kept[0]
-    assert np.shares_memory(kept.window(0, 1, 2, 30, 20), kept.window(0, 3, 4, 30, 20))
+    assert np.shares_memory(kept[0], kept[0])
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -110,18 +104,26 @@ def test_every_picture_is_decoded_once(made, log, tmp_path, kind):
     assert sorted(log()) == list("012345")
 
 
-def test_without_a_cache_a_size_and_then_a_window_decode_once(made, log, tmp_path):
-    kept = open_store(made, cache="none", folder=tmp_path)
-    assert kept.sizes[3] == (11, 10)
-    kept.window(3, 0, 0, 5, 5)
-    assert log() == ["3"]
+def test_pictures_decoded_ahead_are_decoded_once_even_where_nothing_is_kept(found, tmp_path, monkeypatch):
+    kept = open_store(found, cache="none", folder=tmp_path)
+    kept.fill([0, 1, 2])
+    monkeypatch.setattr("sfumato.data.read.decode", lambda *_, **__: pytest.fail("it was decoded again"))
+    assert [kept[index].shape for index in range(3)] == [(120, 160, 3)] * 3
+
+
+def test_a_picture_that_cannot_be_decoded_ahead_is_refused_when_it_is_asked_for(found, tmp_path):
+    found[1].path.write_bytes(b"no picture")
+    kept = open_store(found, cache="ram", folder=tmp_path)
+    kept.fill([0, 1])
+    with pytest.raises(Refusal):
+        _ = kept[1]
 
 
 def test_opening_a_store_decodes_nothing(found, tmp_path, monkeypatch):
     monkeypatch.setattr("sfumato.data.read.decode", lambda *_, **__: pytest.fail("it was decoded"))
     for kind in (*KINDS, "auto"):
         kept = open_store(found, cache=kind, folder=tmp_path / kind)
-        assert len(kept) == 6 and kept.sizes[0] == (120, 160)
+        assert len(kept) == 6
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
@@ -202,8 +204,9 @@ def test_a_damaged_file_is_made_anew(found, tmp_path, damage):
     np.testing.assert_array_equal(again[0], found[0].levels())
 
 
-def test_what_does_not_fit_is_decoded_again(made, log):
-    room = arena.in_memory(6, 700)
+@pytest.mark.parametrize("room_of", [lambda: arena.in_memory(6, 700), lambda: arena.Own(700)], ids=["shared", "own"])
+def test_what_does_not_fit_is_not_kept(made, room_of):
+    room = room_of()
     for index in range(6):
         room.put(index, made[index].levels())
     assert [room.get(index) is not None for index in range(6)] == [True, True, False, False, False, False]

@@ -114,3 +114,18 @@ def test_no_pixel_looks_further_than_the_reach(text, portrait):
     struck = np.argwhere((before != after).any(2)) * chain.enlarges
     furthest = np.abs(struck - 60).max(initial=0)
     assert furthest <= chain.reach + chain.enlarges - 1
+
+
+MIXED = ["scale 2 | jpeg 30 | blur 1", "repeat(2, blur 0.5 | jpeg 30)", "shuffle(blur 1 | jpeg 30)"]
+
+
+@pytest.mark.parametrize("text", LOCAL + WIDER + MIXED)
+def test_nothing_outside_the_context_changes_what_is_inside(text, portrait):
+    chain = chain_of(text)
+    low, high = chain.context(48, 72)
+    inside = np.zeros(portrait.shape[:2], bool)
+    inside[max(low, 0) : high, max(low, 0) : high] = True
+    elsewhere = np.where(inside[..., None], portrait, 255 - portrait)
+    one, other = (chain(picture, np.random.default_rng(5)) for picture in (portrait, elsewhere))
+    part = slice(48 // chain.enlarges, 72 // chain.enlarges)
+    np.testing.assert_array_equal(one[part, part], other[part, part])

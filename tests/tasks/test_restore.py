@@ -138,6 +138,15 @@ def test_a_crop_is_spoilt_as_the_whole_picture_is(portrait):
     assert np.abs(alone[:4].astype(int) - spoilt[:4]).max() > 1  # at the very edge the crop alone would be spoilt otherwise
 
 
+@pytest.mark.parametrize("chain", ["jpeg 20 | scale 2", "scale 2 | jpeg 10..70 | text", "blur 2 | shrink 3"])
+def test_a_crop_is_cut_from_a_window_that_holds_all_it_depends_on_and_hardly_more(chain):
+    found = restore.build(recipe("builtin:photographs", f"spoil.chain={chain}")).pairs
+    for phase in range(0, 16, found.chain.enlarges):
+        low, high = found.chain.context(found.lead + phase, found.lead + phase + found.crop)
+        assert low >= 0 and high <= found.widest
+    assert found.widest <= found.crop + 2 * found.chain.reach + 16 + found.chain.enlarges
+
+
 def test_pairs_follow_from_epoch_and_index_alone(photograph_folder):
     one, other = (restore.build(recipe(photograph_folder)).pairs for _ in range(2))
     for place in ((0, 3), (2, 5)):

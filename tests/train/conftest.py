@@ -27,6 +27,9 @@ class Darkened:
     def __len__(self) -> int:
         return self.count
 
+    def prepare(self, indices):
+        pass
+
     def pair(self, epoch, index):
         good = Seed(1).at("toy", epoch, index).integers(0, 256, (self.side, self.side, 3), dtype=np.uint8)
         return good // 2, good

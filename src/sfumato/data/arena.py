@@ -43,10 +43,10 @@ class Room(Protocol):
 
 
 class Own:
-    """Room of one process alone; `most`: how many pictures it keeps."""
+    """Room of one process alone, for about `capacity` bytes.  Pictures are kept as they were decoded: nothing is copied."""
 
-    def __init__(self, most: int):
-        self.most = most
+    def __init__(self, capacity: float):
+        self.left = capacity
         self.kept: dict[int, Levels] = {}
 
     def get(self, index: int) -> Levels | None:
@@ -54,10 +54,10 @@ class Own:
         return self.kept.get(index)
 
     def put(self, index: int, picture: Levels) -> None:
-        """The oldest makes room for the newest."""
-        while len(self.kept) >= self.most:
-            del self.kept[next(iter(self.kept))]
-        self.kept[index] = picture
+        """See `Room`.  What does not fit is not kept: it will be decoded again."""
+        if picture.nbytes <= self.left:
+            self.left -= picture.nbytes
+            self.kept[index] = picture
 
 
 class Arena:
@@ -132,7 +132,7 @@ def in_memory(count: int, capacity: float) -> Room:
         pages = mmap.mmap(-1, head_bytes(count) + int(capacity))
         lock = multiprocessing.get_context("fork").Lock()
     except (OSError, ValueError, ImportError, OverflowError):  # no fork, no semaphores, or no such room: each process has its own
-        return Own(count)
+        return Own(capacity)
     buffer = np.frombuffer(pages, np.uint8)
 
     def write(at: int, data: NDArray[np.uint8]) -> None:

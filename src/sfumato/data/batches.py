@@ -50,6 +50,10 @@ class Pairs(Protocol):
         """Pairs in an epoch."""
         ...
 
+    def prepare(self, indices: Sequence[int]) -> None:
+        """These are asked for next, one after the other: what can be done for all of them at once."""
+        ...
+
     def pair(self, epoch: int, index: int) -> tuple[Levels, Levels]:
         """Input and target, uint8 (H, W, C); all pairs have the same sizes."""
         ...
@@ -111,6 +115,7 @@ class Batches:
         dataset = _ByPlace(self.pairs)
         if self.workers == 0:
             for places in order:
+                self.pairs.prepare([index for _, index in places])
                 yield collate([dataset[place] for place in places])
         context = self.context if self.context in multiprocessing.get_all_start_methods() else "spawn"
         cv2.setNumThreads(1)  # before any fork: a child that inherits OpenCV's threads hangs when it changes their number

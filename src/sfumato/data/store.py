@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -15,31 +17,32 @@ from typing import Literal
 import psutil
 
 from sfumato.core import files
+from sfumato.core.devices import cores
 from sfumato.core.errors import Refusal
 from sfumato.core.levels import Levels
 from sfumato.data import arena
 from sfumato.data.arena import CHANNELS, Room
 from sfumato.data.find import cache_folder
-from sfumato.data.geometry import read_window
 from sfumato.data.items import Item, Items
 
 Cache = Literal["auto", "ram", "disk", "none"]
 RAM_SHARE, DISK_SHARE = 0.4, 0.5  # of what is free, that "auto" takes
 RAM_MOST = 0.9  # of what is free, that "ram" takes; what does not fit is decoded again each time
-SLACK, FLOOR = 1.25, 1 << 20  # room beyond the estimate; it costs nothing until it is filled
-MANY = 4096  # files whose headers are all looked at (0.04 ms each); of more, as many of them
+SLACK, FLOOR = 2.0, 1 << 20  # room beyond the estimate; it costs nothing until it is filled
+MANY = 64  # files whose headers are looked at, spread over the list (0.1 ms each): the mean of so many is far within the slack
 FEW = 3  # of the pictures that are made, not read, to look at: each must be made for it
 
 
 @dataclass(frozen=True)
 class Store:
-    """Pictures by number.  kind: where they are kept.  ram: shared with forked processes, own of spawned ones; disk: shared by all."""
+    """Pictures by number.  kind: where they are kept.  disk: shared by all processes; ram: with forked ones, if `shared`."""
 
     items: Items
     kind: Literal["ram", "disk", "none"]
     folder: Path
     capacity: float  # bytes that may be kept
-    _sizes: dict[int, tuple[int, int]] = field(default_factory=dict, repr=False, compare=False)
+    shared: bool = True
+    _ahead: dict[int, Levels | None] = field(default_factory=dict, repr=False, compare=False)  # decoded for the next batch
 
     def __len__(self) -> int:
         return len(self.items)
@@ -48,23 +51,30 @@ class Store:
         """uint8 (H, W, 3); a view where it is kept: never written to."""
         if (found := self._room.get(index)) is not None:
             return found
+        if (found := self._ahead.get(index)) is not None:
+            return found
         picture = self.items[index].levels(CHANNELS)
         picture.flags.writeable = False
         self._room.put(index, picture)
         return picture
 
-    def window(self, index: int, top: int, left: int, height: int, width: int) -> Levels:
-        """A part of a picture, as a view; what lies beyond the picture is mirrored.  uint8 (height, width, 3)"""
-        return read_window(self[index], (top, left, height, width))
+    def fill(self, indices: Iterable[int]) -> None:
+        """Decode those that are not kept yet on all processors at once.  What cannot be read is refused when it is asked for."""
+        missing = [index for index in indices if self.items[index].path is not None and self._room.get(index) is None]
+        self._ahead.clear()
+        if len(missing) > 1:
+            with ThreadPoolExecutor(cores()) as pool:
+                self._ahead.update(zip(missing, pool.map(self._tried, missing), strict=True))
 
-    @cached_property
-    def sizes(self) -> Sizes:
-        """(height, width) by number, each looked up when it is first asked for."""
-        return Sizes(self)
+    def _tried(self, index: int) -> Levels | None:
+        try:
+            return self[index]
+        except Refusal:
+            return None
 
     def __getstate__(self) -> dict[str, object]:
         """To a spawned worker go the items and where the file is, never pixels."""
-        return {"items": self.items, "kind": self.kind, "folder": self.folder, "capacity": self.capacity, "_sizes": dict(self._sizes)}
+        return {"items": self.items, "kind": self.kind, "folder": self.folder, "capacity": self.capacity, "shared": False, "_ahead": {}}
 
     def __setstate__(self, state: dict[str, object]) -> None:
         self.__dict__.update(state)
@@ -72,10 +82,10 @@ class Store:
     @cached_property
     def _room(self) -> Room:
         if self.kind == "ram":
-            return arena.in_memory(len(self.items), self.capacity)
+            return arena.in_memory(len(self.items), self.capacity) if self.shared else arena.Own(self.capacity)
         if self.kind == "disk":
             return arena.in_file(self._file(), len(self.items), self.capacity)
-        return arena.Own(1)  # for who asks for a size and then for a window of the same picture
+        return arena.Own(0)
 
     def _file(self) -> Path:
         """Its name follows from the pictures and their state; files of other states of the same pictures are removed."""
@@ -90,33 +100,16 @@ class Store:
         return self.folder / name
 
 
-class Sizes:
-    """Heights and widths, from what is kept already, from headers, or (of what is made, not read) from the picture."""
+def open_store(items: Items, *, cache: Cache = "auto", folder: Path | None = None, shared: bool = True) -> Store:
+    """A store of `items`.  auto: memory if they take less than 0.4 of what is free, else a file if the disk has room, else none.
 
-    def __init__(self, store: Store):
-        self.store = store
-        self.known = store._sizes
-
-    def __len__(self) -> int:
-        return len(self.store)
-
-    def __getitem__(self, index: int) -> tuple[int, int]:
-        if (size := self.known.get(index)) is None:
-            kept = self.store._room.get(index)
-            if kept is None and self.store.items[index].path is None:
-                kept = self.store[index]
-            size = self.store.items[index].size() if kept is None else (kept.shape[0], kept.shape[1])
-            self.known[index] = size
-        return size
-
-
-def open_store(items: Items, *, cache: Cache = "auto", folder: Path | None = None) -> Store:
-    """A store of `items`.  auto: memory if they take less than 0.4 of what is free, else a file if the disk has room, else none."""
+    shared : processes that are forked later shall see what any of them decoded; one process alone has it cheaper.
+    """
     place = folder or cache_folder() / "stores"
     needed = 0.0 if cache == "none" else estimate(items)
     kind = choose(needed, place) if cache == "auto" else cache
     capacity = FLOOR + SLACK * needed
-    store = Store(items, kind, place, min(capacity, RAM_MOST * free_memory()) if kind == "ram" else capacity)
+    store = Store(items, kind, place, min(capacity, RAM_MOST * free_memory()) if kind == "ram" else capacity, shared)
     if kind == "ram":
         _ = store._room  # made now, so that processes forked later share it
     return store
@@ -135,7 +128,7 @@ def choose(needed: float, folder: Path) -> Literal["ram", "disk", "none"]:
 
 
 def estimate(items: Items) -> float:
-    """Bytes that all decoded pictures take, from the headers of all or many of them."""
+    """Bytes that all decoded pictures take, from the headers of some of them."""
     from_files = [item for item in items if item.path is not None]
     made = [item for item in items if item.path is None]
     return _mean_bytes(from_files, MANY) * len(from_files) + _mean_bytes(made, FEW) * len(made)

@@ -38,6 +38,11 @@ class Jpeg:
         """px: a block of 8, or of 16 where colours are halved and smoothed on reading."""
         return 7 if set(self.subsampling) == {"444"} else 16
 
+    def context(self, low: int, high: int) -> tuple[int, int]:
+        """Whole blocks, of a picture that starts with one; and where colours are smoothed, one halved pixel more."""
+        block, smooth = (8, 0) if set(self.subsampling) == {"444"} else (16, 2)
+        return (low - smooth) // block * block, -(-(high + smooth) // block) * block
+
     def __call__(self, picture: Levels, rng: np.random.Generator) -> Levels:
         """uint8 (H, W, C) -> the same shape."""
         quality, subsampling = round(draw(rng, self.quality)), pick(rng, self.subsampling, "subsampling")

@@ -112,9 +112,8 @@ class RestoreTask:
     def pairs(self) -> SpoiltPairs:
         """Training pairs."""
         data, augment = self.recipe.data, self.recipe.augment
-        margin = pairs.margin_of(data.margin, self.chain, self.target_chain)
         factor = self.chain.enlarges
-        store = open_store(self.items[0], cache=data.cache, folder=None)
+        store = open_store(self.items[0], cache=data.cache, shared=self.workers > 0)
         return SpoiltPairs(
             store=store,
             chain=self.chain,
@@ -129,7 +128,7 @@ class RestoreTask:
             ),
             erase=Erase(chance=augment.erase) if augment.erase else None,
             crop=data.crop // factor * factor,
-            margin=-(-margin // factor) * factor,
+            margin=data.margin,
             crops_per_picture=data.crops_per_picture,
             seed=self.seed,
         )
@@ -145,9 +144,12 @@ class RestoreTask:
     @cached_property
     def batches(self) -> Batches:
         """Training batches."""
-        train = self.recipe.train
-        workers = training.workers(train.workers, self.device)
-        return Batches(pairs=self.pairs, batch=train.batch, seed=self.seed, workers=workers)
+        return Batches(pairs=self.pairs, batch=self.recipe.train.batch, seed=self.seed, workers=self.workers)
+
+    @property
+    def workers(self) -> int:
+        """Processes that spoil beside the one that trains."""
+        return training.workers(self.recipe.train.workers, self.device)
 
     @cached_property
     def device(self) -> torch.device:
@@ -290,7 +292,7 @@ class RestoreTask:
             [
                 f"pictures       {len(train)} to train on, {len(held)} held out",
                 f"spoil          {self.chain}" + (f"   target: {self.target_chain}" if self.target_chain else ""),
-                f"pairs          {len(self.pairs)} an epoch, {self.pairs.crop} px, spoilt with {self.pairs.margin} px around",
+                f"pairs          {len(self.pairs)} an epoch, {self.pairs.crop} px, cut from windows of up to {self.pairs.widest} px",
                 f"network        {self.network_spec.kind}, {parameters:,} parameters, "
                 f"reach {self.contract.reach} px, stride {self.contract.stride}",
                 f"budget         {length}, batches of {self.batches.batch}, "

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 
@@ -12,7 +13,7 @@ from sfumato.core.levels import Levels
 from sfumato.core.progress import say
 from sfumato.core.seed import Seed
 from sfumato.data.batches import Batch, collate
-from sfumato.data.geometry import Erase, Geometry
+from sfumato.data.geometry import Erase, Geometry, read_window
 from sfumato.data.items import Items
 from sfumato.data.store import Store
 from sfumato.spoil.chain import Chain
@@ -25,7 +26,7 @@ class SpoiltPairs:
     """Pairs of spoilt and good crops, each drawn by (epoch, index) alone.
 
     target : a chain that strikes the target as well (photo to drawing), or nothing.
-    margin : px around the crop that are spoilt and cut off; at least the reach of the chains.
+    margin : px around the crop that are spoilt and cut off, beyond what its pixels depend on.
     """
 
     store: Store
@@ -42,6 +43,10 @@ class SpoiltPairs:
     def __len__(self) -> int:
         return len(self.store) * self.crops_per_picture
 
+    def prepare(self, indices: Sequence[int]) -> None:
+        """Decode on all processors what the store will keep: threads help there, and only there, for a decoder needs no interpreter."""
+        self.store.fill({index // self.crops_per_picture for index in indices})
+
     def pair(self, epoch: int, index: int) -> tuple[Levels, Levels]:
         """Input and target, uint8 (crop / enlarges, crop / enlarges, 3) and (crop, crop, 3)."""
         wanted = index // self.crops_per_picture
@@ -50,38 +55,51 @@ class SpoiltPairs:
             number = (start + further) % len(self.store)
             rng = self.seed.at("pair", epoch, index)
             try:
-                clean = self._clean(number, rng)
+                drawn = self._drawn(number, rng)
             except Refusal as bad:  # found late: replaced by a fixed rule, and named once
                 say(f"{bad} The next picture is taken in its place.")
                 continue
             if number != wanted:
                 self.replaced[wanted] = number
-            return self._cut(clean, rng)
+            return drawn
         raise Refusal("None of the pictures to train on can be decoded.")
 
-    def _clean(self, number: int, rng: np.random.Generator) -> Levels:
-        """The good picture's window, margin and all, after its geometry."""
-        height, width = self.store.sizes[number]
-        plan = self.geometry.draw(rng, height, width, self.crop + 2 * self.margin + JITTER)
-        return plan.apply(self.store.window(number, *plan.window))
-
-    def _cut(self, clean: Levels, rng: np.random.Generator) -> tuple[Levels, Levels]:
+    def _drawn(self, number: int, rng: np.random.Generator) -> tuple[Levels, Levels]:
+        """A window of the good picture after its geometry, spoilt and then cut."""
         factor = self.chain.enlarges
+        top, left = (int(place) for place in self.lead + factor * rng.integers(0, JITTER // factor, 2))
+        picture = self.store[number]
+        plan = self.geometry.draw(rng, picture.shape[0], picture.shape[1], max(self._end(top), self._end(left)))
+        clean = plan.apply(read_window(picture, plan.window))
         spoilt = self.chain(clean, rng)
         good = self.target(clean, rng) if self.target else clean
-        top, left = (self.margin // factor + rng.integers(0, JITTER // factor, 2)) * factor
         inner = spoilt[top // factor :, left // factor :][: self.crop // factor, : self.crop // factor]
         if self.erase:
             inner = self.erase(inner, rng)
         return inner, good[top : top + self.crop, left : left + self.crop]
 
+    @cached_property
+    def lead(self) -> int:
+        """px before the crop, at least: the fewest with which no pixel of it depends on what lies before the window."""
+        phases = range(0, JITTER, self.chain.enlarges)
+        lead = 0
+        while min(self._context(lead + phase)[0] for phase in phases) < 0:
+            lead += self.chain.enlarges
+        return lead
 
-def margin_of(wanted: int | str, *chains: Chain | None) -> int:
-    """The margin a recipe asks for, or the chains' own reach; a smaller one would let crop edges leave a mark."""
-    reach = max((chain.reach for chain in chains if chain), default=0)
-    if isinstance(wanted, int) and wanted < reach:
-        raise Refusal(f"data.margin is {wanted} px, but the chain reaches {reach} px: take margin = 'auto' or at least {reach}.")
-    return reach if wanted == "auto" else int(wanted)
+    @property
+    def widest(self) -> int:
+        """Side in px of the largest window that is spoilt for a crop."""
+        return max(self._end(self.lead + phase) for phase in range(0, JITTER, self.chain.enlarges))
+
+    def _context(self, start: int) -> tuple[int, int]:
+        """What a crop that starts there depends on, along one side of the window."""
+        spans = [chain.context(start, start + self.crop) for chain in (self.chain, self.target) if chain]
+        return min(low for low, _ in spans) - self.margin, max(high for _, high in spans) + self.margin
+
+    def _end(self, start: int) -> int:
+        factor = self.chain.enlarges
+        return -(-self._context(start)[1] // factor) * factor
 
 
 @dataclass(frozen=True)

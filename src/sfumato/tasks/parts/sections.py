@@ -18,7 +18,7 @@ class Data:
     valid_folder: str = "valid"  # the folder held out by split = "folder"
     valid_list: str = ""  # a text file with one relative path a line, held out by split = "list"
     crop: int = Field(default=96, ge=16)  # px, side of a training picture
-    margin: Literal["auto"] | int = "auto"  # px spoilt around the crop and then cut off; auto: the chain's reach
+    margin: int = Field(default=0, ge=0)  # px spoilt around the crop and then cut off, beyond what the chain looks at
     crops_per_picture: int = Field(default=8, ge=1)  # an epoch draws so many crops from every picture
     cache: Literal["auto", "ram", "disk", "none"] = "auto"  # where decoded pictures are kept
     leaves: int = Field(default=200, ge=1)  # pictures that builtin:dead-leaves makes
