@@ -15,9 +15,13 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
+import torch
+
 import results
 from sfumato.core import files
+from sfumato.data import photographs
 from sfumato.nets import load as model_files
+from sfumato.tasks.parts import settle
 from sfumato.tasks.parts.restorer import shipped
 
 LICENCE = "MIT, as the code; trained on generated pictures and photographs of scikit-image that are free to use"
@@ -49,7 +53,7 @@ def main() -> None:
     options.add_argument("run", type=Path)
     options.add_argument("earlier", type=Path, nargs="*", help="runs it started from, the last one first")
     given = options.parse_args()
-    model = model_files.read(given.run / "last.safetensors")
+    model = settle.measured(model_files.read(given.run / "last.safetensors"), photographs.items(), torch.device("cpu"))
     result = results.RESULTS / "general_weights.json"
     bars = json.loads(result.read_text(encoding="utf-8"))["bars"] if result.is_file() else []
     stages = [_stage(run) for run in (*reversed(given.earlier), given.run)]

@@ -33,9 +33,12 @@ def test_a_recipe_that_is_printed_can_be_used(type_in: TypeIn) -> None:
     assert tomllib.loads(out)["name"] == "denoise"
 
 
-def test_a_dry_run_prints_the_whole_recipe_with_the_changes(type_in: TypeIn) -> None:
-    words = ["photos", "--spoil", "jpeg 30", "--minutes", "2", "--set", "network.kind=residual", "--from", "a b.safetensors", "--dry-run"]
-    code, out, _ = type_in("train", "restore", *words)
+def test_a_dry_run_prints_the_whole_recipe_with_the_changes_and_counts_the_pictures(
+    type_in: TypeIn, photograph_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(photograph_folder.parent)
+    words = ["--spoil", "jpeg 30", "--minutes", "2", "--set", "network.kind=residual", "--from", "a b.safetensors", "--dry-run"]
+    code, out, _ = type_in("train", "restore", photograph_folder.name, *words)
     recipe = tomllib.loads(out)
     found = (
         recipe["data"]["folders"],
@@ -44,7 +47,13 @@ def test_a_dry_run_prints_the_whole_recipe_with_the_changes(type_in: TypeIn) -> 
         recipe["network"]["kind"],
         recipe["start_from"],
     )
-    assert (code, *found) == (0, ["photos"], "jpeg 30", 2.0, "residual", "a b.safetensors")
+    assert (code, *found) == (0, [photograph_folder.name], "jpeg 30", 2.0, "residual", "a b.safetensors")
+    assert f"# 6 pictures in {photograph_folder.name}" in out
+
+
+def test_a_dry_run_refuses_a_folder_that_is_not_there(type_in: TypeIn) -> None:
+    code, _, said = type_in("train", "restore", "nowhere", "--dry-run")
+    assert (code, "nowhere does not exist" in said) == (2, True)
 
 
 def test_a_budget_on_the_command_line_replaces_the_recipes(tmp_path: Path, type_in: TypeIn) -> None:

@@ -15,6 +15,7 @@ import pytest
 from sfumato.core.errors import Refusal
 from sfumato.use import folders
 from sfumato.use.manifest import NAME
+from sfumato.use.workers import Stages
 
 
 @dataclass(frozen=True)
@@ -141,6 +142,39 @@ def test_replace_overwrites_whatever_stands_there(tree, out):
     out.mkdir()
     (out / "one.png").write_bytes(b"old")
     assert over(tree, out, existing="replace").done == 4
+
+
+def backwards(data: bytes) -> bytes:
+    if data == b"breaks":
+        raise Refusal("it cannot be turned")
+    if data == b"stops":
+        raise KeyboardInterrupt
+    return data[::-1]
+
+
+def keep(data: bytes, target: Path) -> None:
+    target.write_bytes(data)
+
+
+STAGES = Stages(Path.read_bytes, backwards, keep)
+
+
+def test_reading_ahead_and_writing_behind_makes_the_same_tree(tree, out, tmp_path):
+    over(tree, out, STAGES, threads=2)
+    over(tree, tmp_path / "plain", STAGES)
+    assert written(out) == written(tmp_path / "plain") and len(written(out)) == 4
+
+
+def test_reading_ahead_a_bad_file_stops_no_other(tree, out):
+    (tree / "b.png").write_bytes(b"breaks")
+    summary = over(tree, out, STAGES, threads=2)
+    assert (summary.done, summary.failed) == (4, ((tree / "b.png", "it cannot be turned"),))
+
+
+def test_reading_ahead_ctrl_c_keeps_what_is_done(tree, out):
+    (tree / "p.png").write_bytes(b"stops")
+    summary = over(tree, out, STAGES, threads=1)
+    assert (summary.interrupted, summary.done, summary.left) == (True, len(written(out)), 5 - len(written(out)))
 
 
 @pytest.mark.parametrize("jobs", [1, 2])

@@ -10,7 +10,6 @@ import tifffile
 from PIL import ExifTags, Image, ImageOps, PngImagePlugin
 
 from sfumato.core.errors import Refusal
-from sfumato.core.levels import to_unit
 from sfumato.use import photograph
 from sfumato.use.metadata import Notes
 from sfumato.use.photograph import Photograph
@@ -95,13 +94,13 @@ def test_a_dark_picture_of_sixteen_bits_keeps_every_level(tmp_path, suffix):
     dark = np.arange(200, dtype=np.uint16).reshape(10, 20)
     path = tmp_path / f"dark{suffix}"
     path.write_bytes(cv2.imencode(suffix, dark)[1].tobytes())
-    assert photograph.read(path).bits == 16
+    assert photograph.read(path).pixels.dtype == np.uint16
     np.testing.assert_array_equal(cv2.imread(str(around(path)), cv2.IMREAD_UNCHANGED), dark)
 
 
 def test_grey_of_sixteen_bits_with_transparency_stays_grey(tmp_path, rng):
     deep = rng.integers(1, TOP16 + 1, (9, 14, 2)).astype(np.uint16)
-    photo = Photograph(pixels=to_unit(deep[..., :1]), alpha=to_unit(deep[..., 1]), bits=16)
+    photo = Photograph(pixels=deep[..., :1], alpha=deep[..., 1])
     photograph.write(photo, tmp_path / "a.png")
     again = photograph.read(tmp_path / "a.png")
     np.testing.assert_array_equal(again.pixels, photo.pixels)
@@ -112,8 +111,8 @@ def test_grey_of_sixteen_bits_with_transparency_stays_grey(tmp_path, rng):
 @pytest.mark.parametrize("channels", [1, 3, 4])
 def test_another_program_reads_our_tiff(tmp_path, rng, bits, channels):
     levels = rng.integers(1, 2**bits, (9, 14, channels)).astype(np.uint8 if bits == 8 else np.uint16)
-    alpha = to_unit(levels[..., 3]) if channels == 4 else None
-    photograph.write(Photograph(pixels=to_unit(levels[..., :3]), alpha=alpha, bits=bits), tmp_path / "a.tif")
+    alpha = levels[..., 3] if channels == 4 else None
+    photograph.write(Photograph(pixels=levels[..., :3], alpha=alpha), tmp_path / "a.tif")
     np.testing.assert_array_equal(tifffile.imread(tmp_path / "a.tif"), levels.squeeze())
 
 
@@ -141,12 +140,12 @@ def test_hidden_colours_do_not_reach_the_network(tmp_path, small, hidden):
 
 @pytest.mark.parametrize("suffix", [".jpg", ".webp"])
 def test_formats_that_lose_lose_little_at_the_default_quality(tmp_path, small, suffix):
-    photograph.write(Photograph(pixels=to_unit(small)), tmp_path / f"a{suffix}")
+    photograph.write(Photograph(pixels=small), tmp_path / f"a{suffix}")
     assert np.abs(np.asarray(Image.open(tmp_path / f"a{suffix}")).astype(int) - small).mean() < 4
 
 
 def test_jpeg_keeps_colours_at_full_resolution(tmp_path, small):
-    photograph.write(Photograph(pixels=to_unit(small)), tmp_path / "a.jpg")
+    photograph.write(Photograph(pixels=small), tmp_path / "a.jpg")
     assert [layer[1:3] for layer in Image.open(tmp_path / "a.jpg").layer] == [(1, 1)] * 3
 
 
@@ -251,7 +250,7 @@ def test_colours_that_srgb_has_are_worked_on_in_srgb_and_come_back(tmp_path, sma
     inside = np.round(icc.converted(small * 0.8 + 25, "sRGB", "Display P3")).astype(np.uint8)
     Image.fromarray(inside).save(tmp_path / "a.png", icc_profile=icc.profile("Display P3"))
     photo = photograph.read(tmp_path / "a.png")
-    assert photo.space == "sRGB" and np.abs(photo.pixels * TOP - icc.converted(inside, "Display P3", "sRGB")).max() < 1.5
+    assert photo.space == "sRGB" and np.abs(photo.pixels.astype(float) - icc.converted(inside, "Display P3", "sRGB")).max() < 1.5
     assert np.abs(np.asarray(Image.open(around(tmp_path / "a.png"))).astype(int) - inside).max() <= 1
 
 
@@ -264,7 +263,7 @@ def test_colours_that_srgb_lacks_come_back_exactly(tmp_path, small):
 
 def test_a_profile_of_sixteen_bits_goes_along_and_changes_nothing(tmp_path, rng):
     deep = rng.integers(0, TOP16 + 1, (9, 14, 3)).astype(np.uint16)
-    photograph.write(Photograph(pixels=to_unit(deep), bits=16, profile=icc.profile("Display P3"), space="own"), tmp_path / "a.png")
+    photograph.write(Photograph(pixels=deep, profile=icc.profile("Display P3"), space="own"), tmp_path / "a.png")
     out = around(tmp_path / "a.png")
     np.testing.assert_array_equal(cv2.imread(str(out), cv2.IMREAD_UNCHANGED)[..., ::-1], deep)
     assert Image.open(out).info["icc_profile"] == icc.profile("Display P3")
@@ -274,16 +273,16 @@ def test_a_profile_of_sixteen_bits_goes_along_and_changes_nothing(tmp_path, rng)
 def test_all_notes_stand_in_files_of_sixteen_bits_too(tmp_path, rng, suffix):
     notes = Notes(exif=camera_exif(1), xmp=XMP.replace(b'"6"', b'"1"'), dpi=(300.0, 300.0))
     photograph.write(
-        Photograph(pixels=to_unit(rng.integers(0, TOP16, (9, 14, 3)).astype(np.uint16)), bits=16, notes=notes), tmp_path / f"a{suffix}"
+        Photograph(pixels=rng.integers(0, TOP16, (9, 14, 3)).astype(np.uint16), notes=notes), tmp_path / f"a{suffix}"
     )
     again = photograph.read(tmp_path / f"a{suffix}")
-    assert again.bits == 16 and again.notes.xmp == notes.xmp and again.notes.dpi == pytest.approx((300, 300), abs=0.02)
+    assert again.pixels.dtype == np.uint16 and again.notes.xmp == notes.xmp and again.notes.dpi == pytest.approx((300, 300), abs=0.02)
     assert Image.open(tmp_path / f"a{suffix}").getexif()[0x010F] == "Maker"
 
 
 def test_sixteen_bits_become_eight_where_the_format_holds_no_more(tmp_path, rng):
     deep = rng.integers(0, TOP16 + 1, (9, 14, 3)).astype(np.uint16)
-    photograph.write(Photograph(pixels=to_unit(deep), bits=16), tmp_path / "a.bmp")
+    photograph.write(Photograph(pixels=deep), tmp_path / "a.bmp")
     np.testing.assert_array_equal(np.asarray(Image.open(tmp_path / "a.bmp")), np.floor(deep / 257 + 0.5))
 
 
@@ -295,21 +294,21 @@ def test_four_inks_come_back_as_colours_without_the_inks_profile(tmp_path):
 
 @pytest.mark.parametrize("suffix", [".jpg", ".bmp", ".ppm"])
 def test_transparency_is_not_dropped_in_silence(tmp_path, small, suffix):
-    photo = Photograph(pixels=to_unit(small), alpha=np.full(small.shape[:2], 0.5, np.float32))
+    photo = Photograph(pixels=small, alpha=np.full(small.shape[:2], 128, np.uint8))
     with pytest.raises(Refusal, match="transparency"):
         photograph.write(photo, tmp_path / f"a{suffix}")
     assert not list(tmp_path.iterdir())
 
 
 def test_transparency_of_nothing_needs_no_room(tmp_path, small):
-    photograph.write(Photograph(pixels=to_unit(small), alpha=np.ones(small.shape[:2], np.float32)), tmp_path / "a.jpg")
+    photograph.write(Photograph(pixels=small, alpha=np.full(small.shape[:2], TOP, np.uint8)), tmp_path / "a.jpg")
     assert Image.open(tmp_path / "a.jpg").mode == "RGB"
 
 
 @pytest.mark.parametrize("suffix", [".gif", ".xyz", ""])
 def test_a_format_that_cannot_be_written_is_refused_and_others_named(tmp_path, small, suffix):
     with pytest.raises(Refusal, match=".png"):
-        photograph.write(Photograph(pixels=to_unit(small)), tmp_path / f"a{suffix}")
+        photograph.write(Photograph(pixels=small), tmp_path / f"a{suffix}")
 
 
 @pytest.mark.parametrize("suffix", [".gif", ".webp", ".png", ".tif"])
@@ -335,13 +334,13 @@ def test_any_name_can_be_read_and_written(tmp_path, small, name):
 
 def test_a_side_that_a_format_has_no_room_for_is_refused_and_nothing_left(tmp_path):
     with pytest.raises(Refusal, match="wide.webp cannot be written as WEBP"):
-        photograph.write(Photograph(pixels=np.zeros((1, 17_000, 3), np.float32)), tmp_path / "wide.webp")
+        photograph.write(Photograph(pixels=np.zeros((1, 17_000, 3), np.uint8)), tmp_path / "wide.webp")
     assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("shape", [(1, 1, 3), (1, 1, 1), (1, 50, 3), (50, 1, 3)])
 @pytest.mark.parametrize("suffix", LOSSLESS)
 def test_the_smallest_pictures_come_back(tmp_path, shape, suffix):
-    photo = Photograph(pixels=np.full(shape, 0.2, np.float32))
+    photo = Photograph(pixels=np.full(shape, 51, np.uint8))
     photograph.write(photo, tmp_path / f"a{suffix}")
     assert photograph.read(tmp_path / f"a{suffix}").pixels.shape == shape

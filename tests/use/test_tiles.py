@@ -1,5 +1,6 @@
 """Tiles: no seam, no rim, no size that fails."""
 
+import tracemalloc
 from itertools import pairwise
 
 import numpy as np
@@ -8,7 +9,7 @@ import torch
 from torch import nn
 
 from sfumato.core.errors import Refusal
-from sfumato.core.levels import TOP, Unit, to_unit
+from sfumato.core.levels import TOP, Unit, like, to_unit
 from sfumato.use.tiles import Span, Tiles, fade, restore, spans
 
 
@@ -74,6 +75,23 @@ def test_tiles_with_too_little_context_and_blending_still_equal_the_whole_within
     blur.weight.data[:] = torch.outer(bell, bell) / bell.sum() ** 2
     whole = restore(picture, by(blur), WHOLE)
     assert np.abs(restore(picture, by(blur), Tiles(side=32, margin=4, stride=1)) - whole).max() < 1 / TOP
+
+
+@pytest.mark.parametrize("kind", [np.uint8, np.uint16])
+def test_levels_come_back_as_levels_rounded_once(picture, kind):
+    levels = like(picture, np.dtype(kind))
+    tiles = Tiles(side=32, margin=Small.reach, stride=2, overlap=8)
+    exact = restore(to_unit(levels), by(Small()), tiles)
+    np.testing.assert_array_equal(restore(levels, by(Small()), tiles), like(exact, np.dtype(kind)))
+
+
+def test_of_a_large_picture_only_rows_of_tiles_are_held_in_floats():
+    levels = np.zeros((2400, 400, 3), np.uint8)
+    tracemalloc.start()
+    restore(levels, same, Tiles(side=64, margin=8, stride=8))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 2 * levels.nbytes < levels.size * 4
 
 
 def test_an_enlarging_network_is_tiled_on_its_larger_grid(picture):

@@ -80,7 +80,7 @@ def train(
     out: Out = None,
     start_from: Annotated[Path | None, option("--from", shape="MODEL", says="Start from a model's weights.")] = None,
     steps_file: StepsFile = None,
-    dry_run: Annotated[bool, switch("--dry-run", says="Check the recipe, print the whole of it, train nothing.")] = False,
+    dry_run: Annotated[bool, switch("--dry-run", says="Check and print the recipe, count the pictures, train nothing.")] = False,
 ) -> None:
     """Learn: from a task, a built-in recipe or a TOML file.
 
@@ -109,11 +109,12 @@ def train(
     }
     spelt = [f"{key}={json.dumps(value, ensure_ascii=False)}" for key, value in given.items() if value not in (None, [])]
     recipe = catalogue.read(task, [*spelt, *(changes or [])])
+    folder = out or _next_free(Path("runs"), recipe.name)
     if dry_run:
         catalogue.check(recipe)
         show(recipes.to_toml(recipe).rstrip())
+        show("\n".join(["", *(f"# {line}" for line in catalogue.sources(recipe)), f"# the run would go to {folder}"]))
         return
-    folder = out or _next_free(Path("runs"), recipe.name)
     _finish(folder, lambda: catalogue.module(recipe.task).train(recipe, folder))
 
 

@@ -22,6 +22,7 @@ def restore(
     out: Annotated[Path | None, option("--out", "-o", says="File or folder.", default="NAME-restored beside the input")] = None,
     quality: Annotated[int, typer.Option("--quality", min=1, max=100, help="Of JPEG and WebP files.")] = 95,
     device: Device = "auto",
+    exact: Annotated[bool, switch("--exact", says="Tiles see all that the network can see: slower, equal to the whole.")] = False,
     overwrite: Overwrite = False,
     as_json: Json = False,
 ) -> None:
@@ -38,7 +39,7 @@ def restore(
         raise Refusal(f"{taken[0]} exists already. Give --overwrite to replace it, or another --out.")
     from sfumato.tasks.parts import restorer
 
-    repairer = restorer.load(model, device=device)
+    repairer = restorer.load(model, device=device, exact=exact)
     summaries = [repairer.restore_tree(source, target, quality=quality, overwrite=overwrite) for source, target in planned]
     _tell(summaries, as_json)
 

@@ -5,7 +5,7 @@ Between rooms pictures are float32 in 0..1, sRGB-encoded (`Unit`); in stores and
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,10 +20,19 @@ TOP = 255  # the highest 8-bit level, white
 TOP16 = 65535  # the highest 16-bit level
 
 
-def to_unit(levels: NDArray[np.uint8] | NDArray[np.uint16]) -> Unit:
-    """uint8 or uint16, any shape -> float32 in 0..1 of the same shape."""
+def to_unit(levels: NDArray[np.uint8] | NDArray[np.uint16] | Unit) -> Unit:
+    """uint8 or uint16, any shape -> float32 in 0..1 of the same shape; float32 is handed back as it is."""
+    if levels.dtype == np.float32:
+        return levels  # type: ignore[return-value]  # the type checker does not know what a dtype says
     top = TOP if levels.dtype == np.uint8 else TOP16
     return np.multiply(levels, np.float32(1 / top), dtype=np.float32)
+
+
+def like(unit: Unit, kind: np.dtype[Any]) -> NDArray[Any]:
+    """float32 in 0..1 -> the numbers a picture came in: uint8 or uint16, rounded half up, or float32 as it is."""
+    if kind == np.float32:
+        return unit
+    return to_levels(unit) if kind == np.uint8 else to_levels16(unit)
 
 
 def to_levels(unit: NDArray[np.floating]) -> Levels:

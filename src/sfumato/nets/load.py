@@ -35,9 +35,14 @@ class Contract:
     reach: int  # px, theoretical: nothing farther away changes an output
     tiles: bool  # may a picture be repaired in pieces
     enlarges: int = 1
+    effective: int | None = None  # px, measured: a margin with which outputs change by at most a quarter of a level; None: not measured
     colours: bool = False  # it gives colour to grey pictures; without it grey in means grey out
     low: float = 0.0  # range of the input
     high: float = 1.0
+
+    def margin(self, *, exact: bool) -> int:
+        """px of context for a tile."""
+        return self.reach if exact or self.effective is None else min(self.effective, self.reach)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -150,6 +155,7 @@ def _header(path: Path, note: dict[str, Any]) -> Header:
             or not 1 <= contract.channels <= 64
             or not 1 <= contract.enlarges <= 8
             or contract.reach < 0
+            or (contract.effective is not None and contract.effective < 0)
         ):
             raise ValueError("a value is out of range")
     except (KeyError, TypeError, ValueError) as error:

@@ -1,11 +1,17 @@
-"""How far a network looks: measured by gradients, not computed from its code, so that it holds for any network."""
+"""How far a network looks: measured, not computed from its code, so that it holds for any network.
+
+In theory: by gradients, how far it can look.  In effect: on pictures, how far what it sees changes what it makes by a quarter of a level.
+"""
 
 from __future__ import annotations
 
 import copy
+from collections.abc import Sequence
 
 import torch
-from torch import nn
+from torch import Tensor, nn
+
+from sfumato.core.levels import TOP
 
 _LIMIT = 4096  # px; a network that looks farther is treated as one that looks at everything
 
@@ -34,6 +40,31 @@ def reach(network: nn.Module, channels: int = 3) -> int:
             return found
         length *= 2
     return _LIMIT
+
+
+def effective(network: nn.Module, probes: Sequence[Tensor], reach: int, tolerance: float = 0.25 / TOP) -> int:
+    """The smallest margin, a multiple of the stride, with which a piece of a probe comes out as in the whole, up to `tolerance`.
+
+    Probes are (1, C, H, W) in 0..1.  Each is cut on all four sides, and the change that a cut makes is followed inwards.
+    Never more than the theoretical `reach`, which is the answer where a probe is too small to tell.
+    """
+    stride: int = getattr(network, "stride", 1)
+    enlarges: int = getattr(network, "enlarges", 1)
+    seen = 0
+    was_training = network.training
+    network.eval()
+    with torch.inference_mode():
+        for probe in probes:
+            whole = network(probe)
+            for turns in range(4):  # so that the side that is cut off lies to the left
+                turned = torch.rot90(probe, turns, (2, 3))
+                cut = turned.shape[3] // 4 // stride * stride
+                piece = torch.rot90(network(torch.rot90(turned[..., cut:], -turns, (2, 3))), turns, (2, 3))
+                changed = (piece - torch.rot90(whole, turns, (2, 3))[..., cut * enlarges :]).abs().amax((0, 1, 2))
+                struck = torch.nonzero(changed > tolerance)
+                seen = max(seen, int(struck.max()) // enlarges + 1 if len(struck) else 0)
+    network.train(was_training)
+    return min(reach, -(-seen // stride) * stride)
 
 
 def _extent(probe: nn.Module, channels: int, stride: int, enlarges: int, length: int) -> int:

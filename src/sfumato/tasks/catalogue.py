@@ -47,6 +47,14 @@ def check(recipe: Any) -> None:
         grammar.parse(chain, steps)
 
 
+def sources(recipe: Any) -> list[str]:
+    """Where the pictures would come from, and how many are found there; folders are looked through, files are not opened."""
+    from sfumato.data.find import find_pictures
+
+    names = dict.fromkeys(recipe.data.folders)
+    return [name if name.startswith("builtin:") else f"{len(find_pictures(Path(name)))} pictures in {name}" for name in names]
+
+
 def module(task: str) -> ModuleType:
     """The file of a task, imported now."""
     return import_module(f"sfumato.tasks.{_entry(task).task}")

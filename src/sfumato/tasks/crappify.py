@@ -12,7 +12,7 @@ import numpy as np
 
 from sfumato.core.errors import Refusal
 from sfumato.core.files import digest
-from sfumato.core.levels import Levels, to_unit
+from sfumato.core.levels import Levels
 from sfumato.core.seed import Seed
 from sfumato.data.find import find_pictures
 from sfumato.data.read import read_levels
@@ -44,7 +44,7 @@ class Spoiler:
         """Write the spoilt picture, and give what its steps drew."""
         rng = Noting(self.generator(source).bit_generator)
         spoilt = _chain(self.chain, self.steps_file)(read_levels(source), rng)
-        photograph.write(photograph.Photograph(pixels=to_unit(spoilt)), target, quality=self.quality)
+        photograph.write(photograph.Photograph(pixels=spoilt), target, quality=self.quality)
         return {"draws": rng.notes}
 
     def generator(self, source: Path) -> np.random.Generator:
@@ -121,7 +121,7 @@ def preview(source: Path, path: Path, *, chain: str = "", steps_file: str | Path
     drawn = sheet(
         rows, columns=["good", *(f"draw {number + 1}" for number in range(DRAWS))], labels=[label for label, _ in chains], scale=1
     )
-    photograph.write(photograph.Photograph(pixels=to_unit(drawn)), Path(path))
+    photograph.write(photograph.Photograph(pixels=drawn), Path(path))
     return Path(path)
 
 

@@ -35,6 +35,7 @@ from sfumato.tasks.parts import fitting, pairs, scoring, sources, training
 from sfumato.tasks.parts.pairs import HeldOut, SpoiltPairs
 from sfumato.tasks.parts.restorer import TASK, Restorer
 from sfumato.tasks.parts.restorer import load as load
+from sfumato.tasks.parts.settle import settle
 from sfumato.tasks.parts.watch import Previews, SaveModels, Scores
 from sfumato.tasks.restore_recipe import Loss, Restore
 from sfumato.train import find_rate as rates
@@ -303,7 +304,13 @@ class RestoreTask:
         )
 
     def judge(self, run: Run) -> None:
-        """Score the last averaged weights, which no held-out picture chose, on whole held-out pictures; kept in scores.json."""
+        """Score the last averaged weights, which no held-out picture chose, on whole held-out pictures; kept in scores.json.
+
+        Before that, measure how far the models look in effect.
+        """
+        for path in (run.best, run.last):
+            if path.is_file():
+                settle(path, self.items[0], self.device)
         if not len(self.items[1]):
             say("No picture was held out, so nothing was scored: give more pictures, or another data.split.")
             return

@@ -10,7 +10,7 @@ from sfumato.core.errors import DONE, INTERRUPTED, PARTLY, REFUSED, Refusal
 from sfumato.core.progress import Progress
 from sfumato.data.find import PICTURE_SUFFIXES, find_pictures
 from sfumato.use.manifest import Manifest
-from sfumato.use.workers import Action, Answer, Job, attempt, in_processes
+from sfumato.use.workers import Action, Answer, Job, Stages, attempt, in_processes, overlapped
 
 ALREADY = "a file stands there already that no earlier run recorded; move it away, or ask for existing files to be replaced"
 
@@ -60,6 +60,7 @@ def over(
     suffix: str | None = None,
     existing: Literal["keep", "replace"] = "keep",
     jobs: int = 1,
+    threads: int = 0,
     what: str = "pictures",
     quiet: bool = False,
 ) -> Summary:
@@ -70,6 +71,7 @@ def over(
     existing : "keep" skips what is done, and fails where a file stands that no run recorded; "replace" does everything again.
     jobs : processes; above 1 `action` must be picklable (a frozen dataclass with `__call__`), for it travels to each of them once.
     A single picture may be given a file as `out`: there is no record then, and a file that stands there is replaced.
+    threads : above 0 an action in `Stages` reads ahead and writes behind in so many, while it works on a device that needs no processor.
     Refuses an `out` at or inside `source`, an output that would fall on an input, and two inputs with one output.
     Ctrl-C keeps what is done, and the summary says so.
     """
@@ -86,7 +88,7 @@ def over(
         with Progress(len(todo), what, quiet=quiet) as bar:
             begun = record.begin(todo)
             try:
-                for job, answer in in_processes(action, begun, jobs) if jobs > 1 else _here(action, begun):
+                for job, answer in _answers(action, begun, jobs, threads):
                     record.take(job, answer)
                     bar.advance(1, note=job.name)
             except KeyboardInterrupt:
@@ -180,6 +182,14 @@ class _Record:
             left=self.waiting,
             results=self.results,
         )
+
+
+def _answers(action: Action, begun: Iterator[Job], jobs: int, threads: int) -> Iterator[tuple[Job, Answer]]:
+    if jobs > 1:
+        return in_processes(action, begun, jobs)
+    if threads and isinstance(action, Stages):
+        return overlapped(action, begun, threads)
+    return _here(action, begun)
 
 
 def _here(action: Action, jobs: Iterator[Job]) -> Iterator[tuple[Job, Answer]]:

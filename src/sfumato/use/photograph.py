@@ -12,9 +12,10 @@ from PIL import Image
 
 from sfumato.core import files
 from sfumato.core.errors import Refusal
-from sfumato.core.levels import Levels, Unit, to_levels, to_levels16, to_unit
+from sfumato.core.levels import Levels, narrow
 from sfumato.data import profiles
 from sfumato.data import read as decoding
+from sfumato.data.read import Pixels
 from sfumato.use import encode
 from sfumato.use.metadata import Notes, notes_of, with_size
 
@@ -40,39 +41,38 @@ _MOST_IN_JPEG = 65_000  # bytes that a segment of JPEG has room for
 class Photograph:
     """One picture and all that its file says of it.
 
-    pixels : float32 (H, W, 3), or (H, W, 1) of a grey one, in 0..1, upright; no hidden colours under what is transparent.
-    alpha : float32 (H, W) in 0..1, or None.  bits : 8 or 16, from the file's header.
+    pixels : uint8 or uint16 (as the file's header says) (H, W, 3), or (H, W, 1) of a grey one, upright; no hidden colours under what is
+        transparent.  alpha : the same type, (H, W), or None.
     profile : ICC as the file has it, or None.  space : what `pixels` mean: sRGB, or the profile's own numbers (see `read`).
     format : as Pillow names it.
     """
 
-    pixels: Unit
-    alpha: Unit | None = None
-    bits: Literal[8, 16] = 8
+    pixels: Pixels
+    alpha: Pixels | None = None
     profile: bytes | None = None
     space: Literal["sRGB", "own"] = "sRGB"
     notes: Notes = field(default_factory=Notes)
     format: str = ""
 
 
-def read(path: Path, *, most_megapixels: float = decoding.MOST_MEGAPIXELS) -> Photograph:
+def read(path: Path, *, raw: bytes | None = None, most_megapixels: float = decoding.MOST_MEGAPIXELS) -> Photograph:
     """Read a picture with everything it says of itself.
 
     Colours of a profile become sRGB, which networks know, unless they would not come back: many lie outside sRGB, or there are 16 bits
     (which LittleCMS in Pillow cannot convert).  Then the file's own numbers are kept.  Grey keeps its own as well.
+    raw : the file's bytes, where they were read already.
     Refuses, by name and reason, what cannot be decoded, and what moves or has several pages.
     """
     path = Path(path)
-    found = decoding.decode(decoding.bytes_of(path), path, most_megapixels=most_megapixels)
+    found = decoding.decode(decoding.bytes_of(path) if raw is None else raw, path, most_megapixels=most_megapixels)
     _refuse_several(found.opened, path)
     pixels = found.pixels if found.alpha is None else decoding.bleed(found.pixels, found.alpha)
     space: Literal["sRGB", "own"] = "sRGB"
     if found.profile:
         pixels, space = _into_srgb(pixels, found.profile)
     return Photograph(
-        pixels=to_unit(pixels),
-        alpha=None if found.alpha is None else to_unit(found.alpha),
-        bits=16 if found.pixels.dtype == np.uint16 else 8,
+        pixels=pixels,
+        alpha=found.alpha,
         profile=found.profile,
         space=space,
         notes=notes_of(found.opened),
@@ -90,13 +90,17 @@ def write(photograph: Photograph, path: Path, *, quality: int = QUALITY) -> None
     kind = FORMATS.get(path.suffix.lower())
     if kind is None:
         raise Refusal(f"{path.name} cannot be written: pictures are written as {', '.join(FORMATS)}. Take another suffix, such as .png.")
-    if photograph.alpha is not None and kind not in KEEPS_ALPHA and not (photograph.alpha == 1).all():
+    if photograph.alpha is not None and kind not in KEEPS_ALPHA and not _is_opaque(photograph.alpha):
         raise Refusal(f"{path.name} cannot be written: {kind} holds no transparency, which the picture has. Take .png, .tif or .webp.")
     try:
         data = _encoded(photograph, kind, quality)
     except (OSError, ValueError, OverflowError, MemoryError) as error:
         raise Refusal(f"{path} cannot be written as {kind}: {str(error).rstrip('.') or type(error).__name__}.") from error
     files.write_bytes(path, data)
+
+
+def _is_opaque(alpha: Pixels) -> bool:
+    return bool((alpha == np.iinfo(alpha.dtype).max).all())
 
 
 def _refuse_several(picture: Any, path: Path) -> None:
@@ -122,7 +126,7 @@ def _are_small_copies(picture: Any, pages: int) -> bool:
     return all(marks)
 
 
-def _into_srgb(pixels: decoding.Pixels, profile: bytes) -> tuple[decoding.Pixels, Literal["sRGB", "own"]]:
+def _into_srgb(pixels: Pixels, profile: bytes) -> tuple[Pixels, Literal["sRGB", "own"]]:
     if pixels.dtype != np.uint8 or pixels.shape[2] != 3:
         return pixels, "own"
     own: Levels = pixels.astype(np.uint8, copy=False)
@@ -139,7 +143,7 @@ def _encoded(photograph: Photograph, kind: str, quality: int) -> bytes:
     notes = photograph.notes
     if notes.exif:
         notes = Notes(exif=with_size(notes.exif, width, height), xmp=notes.xmp, text=notes.text, dpi=notes.dpi)
-    pixels = _levels(photograph, deep=photograph.bits == 16 and kind in KEEPS_16, with_alpha=kind in KEEPS_ALPHA)
+    pixels = _levels(photograph, deep=kind in KEEPS_16, with_alpha=kind in KEEPS_ALPHA)
     if kind == "TIFF":
         return encode.tiff(pixels, photograph.profile, notes)
     if kind == "PNG":
@@ -150,15 +154,17 @@ def _encoded(photograph: Photograph, kind: str, quality: int) -> bytes:
     return file.getvalue()
 
 
-def _levels(photograph: Photograph, *, deep: bool, with_alpha: bool) -> decoding.Pixels:
-    """uint8 or uint16 (H, W, 1..4) in the file's own numbers."""
-    rounded = to_levels16 if deep else to_levels
-    pixels: decoding.Pixels = rounded(photograph.pixels)
-    if photograph.profile and photograph.space == "sRGB" and not deep:
+def _levels(photograph: Photograph, *, deep: bool, with_alpha: bool) -> Pixels:
+    """uint8, or uint16 where the picture has it and `deep` allows it, (H, W, 1..4) in the file's own numbers."""
+    pixels, alpha = (each if each is None or deep else _eight(each) for each in (photograph.pixels, photograph.alpha))
+    assert pixels is not None
+    if photograph.profile and photograph.space == "sRGB" and pixels.dtype == np.uint8:
         pixels = profiles.from_srgb(pixels.astype(np.uint8, copy=False), photograph.profile)
-    if photograph.alpha is None or not with_alpha:
-        return pixels
-    return np.concatenate([pixels, rounded(photograph.alpha)[..., None]], axis=2)
+    return pixels if alpha is None or not with_alpha else np.concatenate([pixels, alpha[..., None]], axis=2)
+
+
+def _eight(pixels: Pixels) -> Levels:
+    return narrow(pixels.astype(np.uint16, copy=False)) if pixels.dtype == np.uint16 else pixels.astype(np.uint8, copy=False)
 
 
 def _options(profile: bytes | None, notes: Notes, kind: str, quality: int) -> dict[str, Any]:

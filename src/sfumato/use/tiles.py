@@ -5,19 +5,20 @@ overlaps its neighbours and is blended over.  Blending is `old + weight * (new -
 tiles agree nothing is rounded.  Tiles start on multiples of the network's stride, so each sees the grid that the whole picture would.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from math import ceil, isqrt
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sfumato.core import devices
 from sfumato.core.errors import Refusal
-from sfumato.core.levels import Unit
+from sfumato.core.levels import Unit, like, to_unit
 from sfumato.data.geometry import mirrored
 
+Picture = NDArray[Any]  # uint8, uint16 or float32 (H, W, C)
 Patchwise = Callable[[Unit], Unit]  # float32 (H, W, C) -> float32 (H * enlarges, W * enlarges, C')
 Watch = Callable[[int, int], None]  # px done, px in all
 
@@ -63,18 +64,17 @@ def ignore(done: int, total: int) -> None:
     """Watch nothing."""
 
 
-def restore(pixels: Unit, patchwise: Patchwise, tiles: Tiles, *, enlarges: int = 1, watch: Watch = ignore) -> Unit:
-    """Run a network over one picture of any size.  float32 (H, W, C) -> (H * enlarges, W * enlarges, C'), on the CPU.
+def restore(pixels: Picture, patchwise: Patchwise, tiles: Tiles, *, enlarges: int = 1, watch: Watch = ignore) -> Picture:
+    """Run a network over one picture of any size.  uint8, uint16 or float32 (H, W, C) -> the same (H * enlarges, W * enlarges, C').
 
+    Only what a tile sees becomes float32, and rows are rounded as soon as they are finished: beside the picture that came and the one
+    that goes, memory holds two rows of tiles.
     A tile that does not fit in memory is cut in halves and done again, and so are the tiles after it; what is finished stays.
     Refuses an empty picture, and gives up in words when the smallest tile does not fit.  Errors other than of memory pass through.
     """
     if pixels.ndim != 3 or pixels.size == 0:
         raise Refusal(f"A picture has height, width and channels, but this one is {pixels.shape}.")
-    height, width = pixels.shape[:2]
-    work = _Work(pixels, patchwise, tiles, enlarges, watch)
-    whole = work.region(Span(0, _up(height, tiles.stride)), Span(0, _up(width, tiles.stride)))
-    return whole[: height * enlarges, : width * enlarges]
+    return _Work(pixels, patchwise, tiles, enlarges, watch).whole()
 
 
 @dataclass(frozen=True)
@@ -108,19 +108,35 @@ def spans(whole: Span, side: int, overlap: int, stride: int) -> list[Span]:
 class _Work:
     """One picture on its way through a network; remembers how large a tile may be."""
 
-    def __init__(self, pixels: Unit, patchwise: Patchwise, tiles: Tiles, enlarges: int, watch: Watch):
+    def __init__(self, pixels: Picture, patchwise: Patchwise, tiles: Tiles, enlarges: int, watch: Watch):
         self.pixels, self.patchwise, self.tiles, self.enlarges, self.watch = pixels, patchwise, tiles, enlarges, watch
         self.margin = _up(tiles.margin, tiles.stride)
         self.side = tiles.side if tiles.splits else max(_up(length, tiles.stride) for length in pixels.shape[:2])
         self.done = 0
 
+    def whole(self) -> Picture:
+        """The whole picture, in the numbers it came in."""
+        height, width = self.pixels.shape[:2]
+        high, wide = height * self.enlarges, width * self.enlarges
+        rows, columns = (Span(0, _up(length, self.tiles.stride)) for length in (height, width))
+        result: Picture | None = None
+        top = 0
+        for strip in self._strips(rows, columns):
+            if result is None:
+                result = np.empty((high, wide, strip.shape[2]), self.pixels.dtype)
+            result[top : top + len(strip)] = like(strip[: high - top, :wide], self.pixels.dtype)
+            top += len(strip)
+        assert result is not None  # a picture has rows
+        return result
+
     def region(self, rows: Span, columns: Span) -> Unit:
         """A stretch of the picture, in one tile or in several."""
-        return _blended(self._strips(rows, columns), rows, axis=0, scale=self.enlarges)
+        return _joined(self._strips(rows, columns), axis=0)
 
-    def _strips(self, rows: Span, columns: Span) -> Iterator[tuple[Span, Unit]]:
-        for row in self._cut(rows):
-            yield row, _blended(self._tiles(row, columns), columns, axis=1, scale=self.enlarges)
+    def _strips(self, rows: Span, columns: Span) -> Iterator[Unit]:
+        """Finished rows, from the top down."""
+        parts = ((row, _joined(_blended(self._tiles(row, columns), 1, self.enlarges), axis=1)) for row in self._cut(rows))
+        return _blended(parts, 0, self.enlarges)
 
     def _tiles(self, row: Span, columns: Span) -> Iterator[tuple[Span, Unit]]:
         for column in self._cut(columns):
@@ -148,7 +164,7 @@ class _Work:
     def _seen(self, rows: Span, columns: Span) -> Unit | None:
         """What the network makes of a tile, or None if there was not enough memory."""
         height, width = self.pixels.shape[:2]
-        view = self.pixels[np.ix_(self._places(rows, height), self._places(columns, width))]
+        view = to_unit(self.pixels[np.ix_(self._places(rows, height), self._places(columns, width))])
         try:
             repaired = self.patchwise(view)
         except (MemoryError, RuntimeError) as error:
@@ -177,26 +193,27 @@ class _Work:
         self.side = max(smallest, size // 2 // self.tiles.stride * self.tiles.stride)
 
 
-def _blended(parts: Iterator[tuple[Span, Unit]], whole: Span, *, axis: int, scale: int) -> Unit:
-    """Lay overlapping parts into one array, each fading in over what lies there."""
-    laid: Unit | None = None
-    end = whole.start
+def _blended(parts: Iterable[tuple[Span, Unit]], axis: int, scale: int) -> Iterator[Unit]:
+    """Parts that overlap along an axis -> pieces that follow each other: each part fades in over the one before."""
+    waiting: Unit | None = None  # what the next part may still blend into
+    end = 0
     for span, part in parts:
-        if span == whole:
-            return part
-        if laid is None:
-            shape = list(part.shape)
-            shape[axis] = whole.size * scale
-            laid = np.empty(shape, np.float32)
-        place, new = np.moveaxis(laid, axis, 0), np.moveaxis(part, axis, 0)
-        first, shared = (span.start - whole.start) * scale, (end - span.start) * scale
-        old = place[first : first + shared]
-        old += fade(shared)[:, None, None] * (new[:shared] - old)
-        place[first + shared : first + span.size * scale] = new[shared:]
-        end = span.stop
-    if laid is None:
-        raise ValueError("There was nothing to blend.")
-    return laid
+        part = np.moveaxis(part, axis, 0)
+        if waiting is not None:
+            shared = (end - span.start) * scale
+            keep, old = np.split(waiting, [len(waiting) - shared])
+            if len(keep):
+                yield np.moveaxis(keep, 0, axis)
+            old = old + fade(shared)[:, None, None] * (part[:shared] - old)
+            part = np.concatenate([old, part[shared:]])
+        waiting, end = part, span.stop
+    if waiting is not None:
+        yield np.moveaxis(waiting, 0, axis)
+
+
+def _joined(pieces: Iterator[Unit], axis: int) -> Unit:
+    found = list(pieces)
+    return found[0] if len(found) == 1 else np.concatenate(found, axis)
 
 
 def fade(width: int) -> NDArray[np.float32]:

@@ -5,10 +5,12 @@ import signal
 import sys
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Generator, Iterator, Mapping
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, ThreadPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
+from functools import partial
 from multiprocessing import get_context, parent_process
 from pathlib import Path
 from typing import Any
@@ -47,6 +49,59 @@ def attempt(action: Action, job: Job) -> Answer:
     except Exception as error:
         return Answer(None, f"{type(error).__name__}: {error}")
     return Answer(result) if job.target.exists() else Answer(None, "nothing was written")
+
+
+@dataclass(frozen=True)
+class Stages:
+    """An action in three parts, so that files can be read and written while a device works on others."""
+
+    read: Callable[[Path], Any]
+    work: Callable[[Any], Any]
+    write: Callable[[Any, Path], Mapping[str, Any] | None]
+
+    def __call__(self, source: Path, target: Path) -> Mapping[str, Any] | None:
+        """One after the other."""
+        return self.write(self.work(self.read(source)), target)
+
+
+def overlapped(stages: Stages, jobs: Iterator[Job], threads: int) -> Iterator[tuple[Job, Answer]]:
+    """Read ahead and write behind in `threads` threads, work here; answers come in order, and memory holds a few files a thread.
+
+    On Ctrl-C what is being written is finished and handed out, then KeyboardInterrupt goes on.
+    """
+    reading: deque[tuple[Job, Future[Any]]] = deque()
+    writing: deque[tuple[Job, Future[Answer]]] = deque()
+    with ThreadPoolExecutor(threads) as pool:
+        try:
+            while True:
+                while len(reading) <= threads and (job := next(jobs, None)) is not None:
+                    reading.append((job, pool.submit(stages.read, job.source)))
+                if not reading:
+                    break
+                job, read = reading.popleft()
+                writing.append((job, pool.submit(attempt, *_worked(stages, job, read))))
+                while writing and (len(writing) > threads or writing[0][1].done()):
+                    job, written = writing.popleft()
+                    yield job, written.result()
+        except KeyboardInterrupt:
+            for _, read in reading:
+                read.cancel()
+            yield from ((job, written.result()) for job, written in writing)
+            raise
+        yield from ((job, written.result()) for job, written in writing)
+
+
+def _worked(stages: Stages, job: Job, read: Future[Any]) -> tuple[Action, Job]:
+    """What is left to do of a job: to write what came of it, or to say why nothing did."""
+    try:
+        result = stages.work(read.result())
+    except Exception as error:
+        return partial(_fail, error), job
+    return lambda _, target: stages.write(result, target), job
+
+
+def _fail(error: Exception, source: Path, target: Path) -> None:
+    raise error
 
 
 def in_processes(action: Action, jobs: Iterator[Job], count: int) -> Iterator[tuple[Job, Answer]]:

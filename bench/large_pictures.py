@@ -1,0 +1,208 @@
+"""Large pictures: memory while one is repaired, tiles against the whole, and a folder against its parts.
+
+    python bench/large_pictures.py [--skip-largest]
+
+A fresh process repairs a made photograph of 24 and of 200 megapixels by `restore_file`, as `sfumato restore` does; its peak resident
+memory is counted from what it held after its imports.  Tiles of at most an eighth of the picture, with the effective reach as margin,
+are compared with the whole seen at once, in turn.  A folder of 300 pictures is repaired by `restore_tree`; decoding, network and
+encoding of the same files are then timed alone.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+
+import results  # bench is a folder of scripts, not a package
+from results import Bar
+
+SIZES = {24: (4000, 6000), 200: (12_500, 16_000)}  # megapixels: height and width
+MOST = {24: 1.5, 200: 2.5}  # GB above import
+COUNT, SIDES = 300, (240, 320)  # of the folder's pictures
+PAIRS = 3  # a whole picture of 24 megapixels takes long
+GB = 1e9
+
+
+def photograph(path: Path, height: int, width: int) -> None:
+    """A picture of that size out of photographs, without a tile that comes twice: mirrored, brightened and a little noisy, in bands."""
+    import cv2
+    from PIL import Image
+    from skimage import data
+
+    rng = np.random.default_rng(1)
+    source = data.astronaut()
+    rows = []
+    for _ in range(0, height, 500):
+        piece = np.concatenate([cv2.flip(source, int(rng.integers(-1, 2))) for _ in range(-(-width // 512))], axis=1)[:500, :width]
+        noise = rng.integers(-6, 7, (*piece.shape[:2], 1), dtype=np.int16)
+        rows.append(np.clip(piece * rng.uniform(0.7, 1.1) + noise, 0, 255).astype(np.uint8))
+    Image.fromarray(np.concatenate(rows)[:height]).save(path, quality=92)
+
+
+def peak(source: Path, target: Path) -> dict[str, float]:
+    """Peak memory above import in GB and seconds of a fresh process that repairs one file."""
+    done = subprocess.run([sys.executable, __file__, "--one", source, target], capture_output=True, text=True, check=False)
+    if done.returncode:
+        sys.exit(f"Repairing {source.name} failed:\n{done.stderr}")
+    found: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+    return found
+
+
+def one(source: Path, target: Path) -> None:
+    """In that process.  The peak is the kernel's, reset after the imports."""
+    import torch
+
+    from sfumato.tasks.parts import restorer
+
+    torch.set_num_threads(2)
+    model = restorer.load()
+    Path("/proc/self/clear_refs").write_text("5")
+    before, begun = _status("VmRSS"), time.perf_counter()
+    model.restore_file(source, target)
+    print(json.dumps({"gb": (_status("VmHWM") - before) / GB, "seconds": time.perf_counter() - begun}))
+
+
+def _status(name: str) -> float:
+    line = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith(name))
+    return float(line.split()[1]) * 1024
+
+
+def memory(folder: Path, megapixels: int) -> Bar:
+    """One bar of memory."""
+    source = folder / f"{megapixels}.jpg"
+    photograph(source, *SIZES[megapixels])
+    found = peak(source, folder / f"{megapixels}-out.jpg")
+    return Bar(
+        what=f"{megapixels} megapixels: peak memory above import, {found['seconds']:.0f} s",
+        needed=f"at most {MOST[megapixels]:g} GB",
+        measured=round(found["gb"], 3),
+        spread="one process",
+        holds=found["gb"] <= MOST[megapixels],
+    )
+
+
+def tiled(folder: Path) -> list[Bar]:
+    """Tiles against the whole, on 24 megapixels: difference and speed."""
+    import torch
+
+    from sfumato.core.levels import to_unit
+    from sfumato.data.read import read_levels
+    from sfumato.tasks.parts import restorer
+    from sfumato.use import tiles
+
+    torch.set_num_threads(2)
+    model = restorer.load()
+    pixels = to_unit(read_levels(folder / "24.jpg"))
+    contract = model.contract
+    cut = model._tiles(*pixels.shape[:2])
+    whole = tiles.Tiles(side=max(pixels.shape), margin=0, stride=contract.stride, splits=False)
+
+    def timed(how: tiles.Tiles) -> tuple[float, np.ndarray]:
+        begun = time.perf_counter()
+        found = tiles.restore(pixels, model._patchwise, how)
+        return time.perf_counter() - begun, found
+
+    ratios, difference = [], 0.0
+    for turn in range(PAIRS):
+        first, second = (cut, whole) if turn % 2 else (whole, cut)
+        (one_time, one_out), (other_time, other_out) = timed(first), timed(second)
+        difference = max(difference, float(np.abs(one_out - other_out).max()))
+        ratios.append(other_time / one_time if first is cut else one_time / other_time)
+        del one_out, other_out
+    area = cut.side**2 / (pixels.shape[0] * pixels.shape[1])
+    what = f"24 megapixels in tiles of {cut.side} px ({area:.3f} of the picture), margin {cut.margin} px (in theory {contract.reach})"
+    return [
+        Bar(
+            what=f"{what}: largest difference from the whole, in levels",
+            needed="at most 1, tiles at most 0.125 of the picture",
+            measured=round(difference * 255, 4),
+            spread=f"{PAIRS} times",
+            holds=difference * 255 <= 1 and area <= 0.125,
+        ),
+        Bar(
+            what="the same: useful megapixels a second, over those of the whole",
+            needed="at least 0.75x",
+            measured=round(statistics.median(ratios), 3),
+            spread=[round(min(ratios), 3), round(max(ratios), 3)],
+            holds=statistics.median(ratios) >= 0.75,
+        ),
+    ]
+
+
+def folder_of_many(folder: Path) -> Bar:
+    """Wall time of a folder over the sum of its parts."""
+    import torch
+
+    from sfumato.tasks.parts import restorer
+    from sfumato.use import photograph as photographs
+
+    torch.set_num_threads(2)
+    source = folder / "many"
+    source.mkdir()
+    photograph(folder / "sheet.jpg", SIDES[0] * 10, SIDES[1] * 10)
+    from PIL import Image
+
+    with Image.open(folder / "sheet.jpg") as sheet:
+        for number in range(COUNT):
+            row, column = divmod(number % 100, 10)
+            left, top = column * SIDES[1], row * SIDES[0]
+            sheet.crop((left, top, left + SIDES[1], top + SIDES[0])).save(source / f"{number:03d}.jpg", quality=90 - number // 100)
+    model = restorer.load()
+    model.restore(photographs.read(source / "000.jpg"))
+    ratios = []
+    for turn in range(3):
+        begun = time.perf_counter()
+        summary = model.restore_tree(source, folder / f"out{turn}", quiet=True)
+        wall = time.perf_counter() - begun
+        if summary.done != COUNT:
+            sys.exit(summary.sentence())
+        parts = 0.0
+        begun = time.perf_counter()
+        read = [photographs.read(path) for path in sorted(source.iterdir())]
+        parts += time.perf_counter() - begun
+        begun = time.perf_counter()
+        repaired = [model.restore(each) for each in read]
+        parts += time.perf_counter() - begun
+        begun = time.perf_counter()
+        (folder / f"parts{turn}").mkdir()
+        for number, each in enumerate(repaired):
+            photographs.write(each, folder / f"parts{turn}" / f"{number}.jpg")
+        parts += time.perf_counter() - begun
+        ratios.append(wall / parts)
+    return Bar(
+        what=f"a folder of {COUNT} pictures of {SIDES[1]} x {SIDES[0]}: wall time over decoding + network + encoding, each alone",
+        needed="at most 1.05x",
+        measured=round(statistics.median(ratios), 3),
+        spread=[round(min(ratios), 3), round(max(ratios), 3)],
+        holds=statistics.median(ratios) <= 1.05,
+    )
+
+
+def main() -> None:
+    """Print and write bench/results/large_pictures.json."""
+    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options.add_argument("--skip-largest", action="store_true", help="leave out the 200 megapixels")
+    options.add_argument("--one", type=Path, nargs=2, help="repair one file in this process, and say how much memory it took")
+    given = options.parse_args()
+    if given.one:
+        one(*given.one)
+        return
+    os.environ.pop("SFUMATO_CACHE", None)
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place)
+        bars = [memory(folder, megapixels) for megapixels in SIZES if megapixels < 100 or not given.skip_largest]
+        bars += [*tiled(folder), folder_of_many(folder)]
+    results.write("large_pictures", bars)
+
+
+if __name__ == "__main__":
+    main()
