@@ -26,11 +26,27 @@ def profile(name):
         tags[tag] = b"XYZ \0\0\0\0" + fixed(*column)
     for tag in (b"rTRC", b"gTRC", b"bTRC"):
         tags[tag] = b"para\0\0\0\0\0\x03\0\0" + fixed(*CURVE)
+    return whole(tags, b"mntr")
+
+
+def scanner():
+    """A profile that leads from a device's RGB into XYZ by a table, and has none for the way back."""
+    ends = struct.pack(">2H", 0, 0xFFFF) * 3
+    corners = b"".join(struct.pack(">3H", 0x7000 * r, 0x7000 * g, 0x7000 * b) for r in (0, 1) for g in (0, 1) for b in (0, 1))
+    identity = fixed(1, 0, 0, 0, 1, 0, 0, 0, 1)
+    table = b"mft2\0\0\0\0" + bytes((3, 3, 2, 0)) + identity + struct.pack(">2H", 2, 2) + ends + corners + ends
+    note = b"mluc" + struct.pack(">IIIHHII", 0, 1, 12, 0x656E, 0x5553, 2, 28) + "-".encode("utf-16-be") + b"\0\0"
+    return whole({b"cprt": note, b"desc": note, b"wtpt": b"XYZ \0\0\0\0" + fixed(0.9642, 1.0, 0.8249), b"A2B0": table}, b"scnr")
+
+
+def whole(tags, kind):
+    """Header, table and tags."""
+    tags = {tag: data + bytes(-len(data) % 4) for tag, data in tags.items()}
     table, body, at = struct.pack(">I", len(tags)), b"", 128 + 4 + 12 * len(tags)
     for tag, data in tags.items():
         table += tag + struct.pack(">II", at + len(body), len(data))
         body += data
-    head = struct.pack(">I4sI4s4s4s", at + len(body), b"\0\0\0\0", 0x04000000, b"mntr", b"RGB ", b"XYZ ")
+    head = struct.pack(">I4sI4s4s4s", at + len(body), b"\0\0\0\0", 0x04000000, kind, b"RGB ", b"XYZ ")
     head += struct.pack(">6H", 2020, 1, 1, 0, 0, 0) + b"acsp" + bytes(28) + fixed(0.9642, 1.0, 0.8249)
     return head.ljust(128, b"\0") + table + body
 

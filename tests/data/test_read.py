@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import os
 import struct
 import zlib
 
@@ -292,3 +293,66 @@ def test_sizes_are_read_without_decoding(tmp_path, small, monkeypatch):
     path = save(tmp_path / "a.jpg", small)
     monkeypatch.setattr(Image.Image, "load", lambda _: pytest.fail("it was decoded"))
     assert read_size(path) == (57, 40)
+
+
+def test_a_small_file_that_promises_tens_of_megapixels_is_refused_as_a_bomb(tmp_path):
+    path = tmp_path / "bomb.png"
+    Image.new("L", (6000, 6000)).save(path)
+    for reader in (read_levels, read_size):
+        with pytest.raises(Refusal, match="6000 x 6000 pixels in [0-9]+ bytes: a bomb"):
+            reader(path)
+
+
+def test_a_picture_of_one_colour_without_compression_is_no_bomb(tmp_path):
+    Image.new("1", (6000, 6000)).save(tmp_path / "page.tif")
+    assert read_size(tmp_path / "page.tif") == (6000, 6000)
+
+
+def progressive(scans):
+    """A progressive JPEG of one block, with so many scans, of which all but the first change nothing."""
+    file = io.BytesIO()
+    Image.new("L", (8, 8), 90).save(file, "JPEG", progressive=True)
+    head, first, rest = file.getvalue().partition(b"\xff\xda")
+    again = b"\xff\xda\x00\x08\x01\x01\x00\x01\x3f\x00\x00"
+    return head + first + rest.removesuffix(b"\xff\xd9") + again * (scans - read.scans(file.getvalue())) + b"\xff\xd9"
+
+
+def test_scans_of_a_jpeg_are_counted_as_they_were_written(small):
+    file = io.BytesIO()
+    Image.fromarray(small).save(file, "JPEG", progressive=True, comment=b"\xff\xda" * 50)
+    assert read.scans(file.getvalue()) == 10  # what jpegtran's default script has for colour: jcparam.c, jpeg_simple_progression
+
+
+def test_a_jpeg_that_goes_over_its_picture_again_and_again_is_refused(tmp_path):
+    (tmp_path / "a.jpg").write_bytes(progressive(read.MOST_SCANS))
+    (tmp_path / "b.jpg").write_bytes(progressive(read.MOST_SCANS + 1))
+    assert read_levels(tmp_path / "a.jpg").shape == (8, 8, 3)
+    with pytest.raises(Refusal, match="b.jpg goes over its picture more than 100 times"):
+        read_levels(tmp_path / "b.jpg")
+
+
+def test_a_kind_of_picture_that_runs_other_programs_is_not_opened(tmp_path):
+    (tmp_path / "a.png").write_bytes(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EOF\n")
+    with pytest.raises(Refusal, match="a.png is no picture"):
+        read_levels(tmp_path / "a.png")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes with names here")
+def test_a_pipe_is_refused_and_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "a.png")
+    for reader in (read_levels, read_size):
+        with pytest.raises(Refusal, match="a.png is not a file"):
+            reader(tmp_path / "a.png")
+
+
+def test_a_file_far_larger_than_its_picture_is_not_read_into_memory(tmp_path, small, monkeypatch):
+    path = save(tmp_path / "a.png", small)
+    monkeypatch.setattr(read, "LARGE", 1000)
+    path.write_bytes(path.read_bytes() + bytes(16 * 57 * 40))
+    with pytest.raises(Refusal, match="a.png holds .* far more than its 57 x 40 pixels need"):
+        read_levels(path)
+
+
+def test_a_number_in_the_place_of_a_profile_is_taken_for_none(tmp_path, small):
+    tifffile.imwrite(tmp_path / "a.tif", small, extratags=[(34675, 4, 1, 7, True)])
+    assert (read_levels(tmp_path / "a.tif") == small).all()

@@ -261,6 +261,12 @@ def test_colours_that_srgb_lacks_come_back_exactly(tmp_path, small):
     np.testing.assert_array_equal(np.asarray(Image.open(around(tmp_path / "a.png"))), small)
 
 
+def test_a_profile_without_a_way_back_leaves_the_files_own_numbers(tmp_path, small):
+    Image.fromarray(small).save(tmp_path / "a.png", icc_profile=icc.scanner())
+    assert photograph.read(tmp_path / "a.png").space == "own"
+    np.testing.assert_array_equal(np.asarray(Image.open(around(tmp_path / "a.png"))), small)
+
+
 def test_a_profile_of_sixteen_bits_goes_along_and_changes_nothing(tmp_path, rng):
     deep = rng.integers(0, TOP16 + 1, (9, 14, 3)).astype(np.uint16)
     photograph.write(Photograph(pixels=deep, profile=icc.profile("Display P3"), space="own"), tmp_path / "a.png")
@@ -314,7 +320,7 @@ def test_a_format_that_cannot_be_written_is_refused_and_others_named(tmp_path, s
 @pytest.mark.parametrize("suffix", [".gif", ".webp", ".png", ".tif"])
 def test_what_moves_or_has_pages_is_refused(tmp_path, small, suffix):
     Image.fromarray(small).save(tmp_path / f"a{suffix}", save_all=True, append_images=[Image.fromarray(small[::-1])])
-    with pytest.raises(Refusal, match="2 pictures"):
+    with pytest.raises(Refusal, match="more than one picture"):
         photograph.read(tmp_path / f"a{suffix}")
 
 
@@ -344,3 +350,25 @@ def test_the_smallest_pictures_come_back(tmp_path, shape, suffix):
     photo = Photograph(pixels=np.full(shape, 51, np.uint8))
     photograph.write(photo, tmp_path / f"a{suffix}")
     assert photograph.read(tmp_path / f"a{suffix}").pixels.shape == shape
+
+
+def test_more_pages_than_one_can_count_are_several(tmp_path, small):
+    with tifffile.TiffWriter(tmp_path / "a.tif") as file:
+        file.write(small)
+        for _ in range(33):
+            file.write(small[:8, :8], subfiletype=1)
+    with pytest.raises(Refusal, match="a.tif holds more than one picture"):
+        photograph.read(tmp_path / "a.tif")
+
+
+def test_notes_beyond_all_measure_are_left_out(tmp_path, small):
+    info = PngImagePlugin.PngInfo()
+    for number in range(5):
+        info.add_text(f"key {number}", "x" * 1_000_000, zip=True)
+    Image.fromarray(small).save(tmp_path / "a.png", pnginfo=info)
+    assert photograph.read(tmp_path / "a.png").notes.text == ()
+
+
+def test_a_resolution_that_no_format_has_room_for_is_left_out(tmp_path, small):
+    tifffile.imwrite(tmp_path / "a.tif", small, resolution=(4e9, 4e9), resolutionunit="INCH")
+    assert photograph.read(tmp_path / "a.tif").notes.dpi is None

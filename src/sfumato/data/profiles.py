@@ -16,6 +16,8 @@ from sfumato.core.levels import TOP, Levels
 
 Space = Literal["RGB", "CMYK"]
 _INTENT = ImageCms.Intent.RELATIVE_COLORIMETRIC
+_DAMAGED = (ImageCms.PyCMSError, OSError, ValueError, TypeError)
+MOST_BYTES = 4 << 20  # a larger profile is taken for damaged: printers' have up to 3 MB, and transforms are kept
 _FLAGS = ImageCms.Flags.BLACKPOINTCOMPENSATION
 
 
@@ -29,10 +31,13 @@ def to_srgb(pixels: Levels, profile: bytes | None) -> Levels:
 
 
 def from_srgb(pixels: Levels, profile: bytes | None) -> Levels:
-    """sRGB uint8 (H, W, 1 or 3) -> what a file with this profile holds; the way back of `to_srgb`."""
-    if not profile or pixels.shape[2] != 3 or _way_in(profile, "RGB") is None:
+    """sRGB uint8 (H, W, 1 or 3) -> what a file with this profile holds; the way back of `to_srgb`.
+
+    The very same pixels where there is no way back: some profiles, of scanners, only lead in.
+    """
+    if not profile or pixels.shape[2] != 3 or _way_in(profile, "RGB") is None or (way := _way_out(profile)) is None:
         return pixels
-    return np.asarray(ImageCms.applyTransform(Image.fromarray(pixels), _way_out(profile)))
+    return np.asarray(ImageCms.applyTransform(Image.fromarray(pixels), way))
 
 
 def cmyk_to_srgb(picture: Image.Image, profile: bytes | None) -> Image.Image:
@@ -45,19 +50,24 @@ def cmyk_to_srgb(picture: Image.Image, profile: bytes | None) -> Image.Image:
 @lru_cache(maxsize=16)
 def _way_in(profile: bytes, space: Space) -> ImageCms.ImageCmsTransform | None:
     """None where nothing is to be done: the profile is damaged, of another kind of colours, or is sRGB."""
+    if len(profile) > MOST_BYTES:
+        return None
     try:
         opened = ImageCms.ImageCmsProfile(io.BytesIO(profile))
         if opened.profile.xcolor_space.strip() != space:
             return None
         way = ImageCms.buildTransform(opened, _srgb(), space, "RGB", _INTENT, _FLAGS)
-    except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
+    except _DAMAGED:
         return None
     return None if space == "RGB" and _does_nothing(way) else way
 
 
 @lru_cache(maxsize=16)
-def _way_out(profile: bytes) -> ImageCms.ImageCmsTransform:
-    return ImageCms.buildTransform(_srgb(), ImageCms.ImageCmsProfile(io.BytesIO(profile)), "RGB", "RGB", _INTENT, _FLAGS)
+def _way_out(profile: bytes) -> ImageCms.ImageCmsTransform | None:
+    try:
+        return ImageCms.buildTransform(_srgb(), ImageCms.ImageCmsProfile(io.BytesIO(profile)), "RGB", "RGB", _INTENT, _FLAGS)
+    except _DAMAGED:
+        return None
 
 
 def _srgb() -> ImageCms.ImageCmsProfile:

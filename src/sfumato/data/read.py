@@ -8,6 +8,8 @@ plain JPEG, which it decodes to equal pixels in less time (a fifth to a half) bu
 from __future__ import annotations
 
 import io
+import re
+import stat
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +27,11 @@ from sfumato.data import profiles
 Pixels = NDArray[np.uint8] | NDArray[np.uint16]
 
 MOST_MEGAPIXELS = 400.0  # a header that promises more is refused before decoding
+# Beyond so many pixels a file must hold a byte for every hundred of them, or it is a bomb: a photograph takes ten bytes and more.
+ALWAYS_MEGAPIXELS, PIXELS_A_BYTE = 8.0, 100
+MOST_SCANS = 100  # of a progressive JPEG, each of which goes over the whole picture; programs write about ten
+LARGE = 64 << 20  # bytes; of a larger file the header is looked at before the rest is read, and it may hold 16 bytes a pixel beyond
+FORMATS = ("BMP", "DIB", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")  # Pillow knows more, some of which run other programs
 ORIENTATION = 0x0112  # tag of EXIF and TIFF
 _BITS, _WIDTH, _HEIGHT = 258, 256, 257  # tags of TIFF
 
@@ -56,10 +63,11 @@ def read_levels(path: Path, channels: Literal[1, 3] = 3, *, most_megapixels: flo
 def read_size(path: Path) -> tuple[int, int]:
     """(width, height) upright, from the header alone."""
     path = Path(path)
+    length = _length(path)
     try:
         with path.open("rb") as file, warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            picture = _open(file, path, MOST_MEGAPIXELS)
+            picture = _open(file, path, length, MOST_MEGAPIXELS)
             turned = _orientation(picture) in (5, 6, 7, 8)
             # of a TIFF, some versions of Pillow give the size upright already, and others do not
             width, height = _tiff_size(picture) if picture.format == "TIFF" else picture.size
@@ -71,11 +79,32 @@ def read_size(path: Path) -> tuple[int, int]:
 
 
 def bytes_of(path: Path) -> bytes:
-    """The whole file."""
+    """The whole file; refused when it is none (a pipe, a device), or holds far more than its picture needs."""
+    path = Path(path)
+    length = _length(path)
+    if length > LARGE:
+        width, height = read_size(path)
+        if length > LARGE + 16 * width * height:
+            raise Refusal(f"{path} holds {length >> 20} MB, far more than its {width} x {height} pixels need.")
     try:
-        return Path(path).read_bytes()
+        return path.read_bytes()
     except OSError as error:
-        raise Refusal(f"{path} cannot be read: {error.strerror or error}.") from error
+        raise _unreadable(path, error) from error
+
+
+def _length(path: Path) -> int:
+    """Bytes of a file."""
+    try:
+        status = path.stat()
+    except OSError as error:
+        raise _unreadable(path, error) from error
+    if not stat.S_ISREG(status.st_mode):
+        raise Refusal(f"{path} is not a file that can be read: it is a folder, a pipe or a device.")
+    return status.st_size
+
+
+def _unreadable(path: Path, error: OSError) -> Refusal:
+    return Refusal(f"{path} cannot be read: {error.strerror or error}.")
 
 
 def decode(raw: bytes, path: Path, *, most_megapixels: float = MOST_MEGAPIXELS) -> Decoded:
@@ -84,7 +113,9 @@ def decode(raw: bytes, path: Path, *, most_megapixels: float = MOST_MEGAPIXELS) 
         raise Refusal(f"{path} is empty.")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of damaged metadata, which pixels do not need
-        picture = _open(io.BytesIO(raw), path, most_megapixels)
+        picture = _open(io.BytesIO(raw), path, len(raw), most_megapixels)
+        if picture.info.get("progressive") and scans(raw) > MOST_SCANS:
+            raise Refusal(f"{path} goes over its picture more than {MOST_SCANS} times, which is a bomb, not a photograph.")
         try:
             return _sixteen_bit(raw, picture) if _is_sixteen(picture) else _eight_bit(raw, picture)
         except Exception as error:  # what Pillow raises for damaged files has no common type
@@ -122,12 +153,12 @@ def bleed(pixels: Pixels, alpha: Pixels) -> Pixels:
     return np.where(hidden[..., None], colours[nearest], pixels)
 
 
-def _open(file: Any, path: Path, most_megapixels: float) -> Image.Image:
-    """The header alone, and whether what it promises is within the limit."""
+def _open(file: Any, path: Path, length: int, most_megapixels: float) -> Image.Image:
+    """The header alone, and whether what it promises is within the limits."""
     if Image.MAX_IMAGE_PIXELS is not None:  # Pillow refuses twice its own limit, which must not be below ours; it is never lowered
         Image.MAX_IMAGE_PIXELS = max(Image.MAX_IMAGE_PIXELS, int(most_megapixels * 5e5))
     try:
-        picture = Image.open(file)
+        picture = Image.open(file, formats=FORMATS)
         width, height = picture.size
     except UnidentifiedImageError as error:
         raise Refusal(f"{path} is no picture that can be read, whatever its name says.") from error
@@ -137,7 +168,24 @@ def _open(file: Any, path: Path, most_megapixels: float) -> Image.Image:
         raise _undecodable(path, error) from error
     if width * height > most_megapixels * 1e6:
         raise Refusal(f"{path} promises {width} x {height} pixels, more than the limit of {most_megapixels:g} megapixels.")
+    if width * height > ALWAYS_MEGAPIXELS * 1e6 + PIXELS_A_BYTE * length:
+        raise Refusal(
+            f"{path} promises {width} x {height} pixels in {length} bytes: a bomb, or one colour all over. "
+            "If it is honest, save it without compression (.bmp, .tif)."
+        )
     return picture
+
+
+_MARKER = re.compile(rb"\xff+([^\x00\xff\xd0-\xd9])")  # of JPEG, before what has a length; the rest is data or stands alone
+
+
+def scans(raw: bytes) -> int:
+    """How many times a JPEG goes over its picture; counted no further than the limit."""
+    count, at = 0, 2
+    while count <= MOST_SCANS and (found := _MARKER.search(raw, at)) is not None:
+        count += found[1] == b"\xda"
+        at = found.end() + max(2, int.from_bytes(raw[found.end() : found.end() + 2], "big"))
+    return count
 
 
 def _tiff_size(picture: Any) -> tuple[int, int]:
@@ -169,7 +217,7 @@ def _sixteen_bit(raw: bytes, picture: Image.Image) -> Decoded:
     colours = stored[..., None] if stored.ndim == 2 else stored[..., :3][..., ::-1]
     colours = colours[..., :1] if grey else colours
     alpha = stored[..., 3] if stored.ndim == 3 and stored.shape[2] == 4 else None
-    return Decoded(np.ascontiguousarray(colours), alpha, picture.info.get("icc_profile"), picture)
+    return Decoded(np.ascontiguousarray(colours), alpha, _profile(picture), picture)
 
 
 def _plain_jpeg(raw: bytes, picture: Image.Image) -> Levels | None:
@@ -185,10 +233,10 @@ def _plain_jpeg(raw: bytes, picture: Image.Image) -> Levels | None:
 
 def _eight_bit(raw: bytes, picture: Image.Image) -> Decoded:
     if (plain := _plain_jpeg(raw, picture)) is not None:
-        return Decoded(turned(plain, _orientation(picture)), None, picture.info.get("icc_profile") or None, picture)
+        return Decoded(turned(plain, _orientation(picture)), None, _profile(picture), picture)
     picture.load()  # now, for it turns a TIFF and finds metadata that stand behind the pixels
     orientation = _orientation(picture)
-    profile = picture.info.get("icc_profile") or None
+    profile = _profile(picture)
     if picture.mode in ("I", "F"):
         return Decoded(turned(_scaled(picture), orientation), None, profile, picture)
     colours, alpha = _parts(picture, profile)
@@ -223,6 +271,12 @@ def _scaled(picture: Image.Image) -> NDArray[np.uint16]:
     if picture.format != "PPM" or picture.mode != "I":
         raise ValueError(f"its pixels are {'32-bit whole' if picture.mode == 'I' else 'floating-point'} numbers without a known white")
     return np.asarray(picture).clip(0, TOP16).astype(np.uint16)[..., None]
+
+
+def _profile(picture: Image.Image) -> bytes | None:
+    """ICC; a damaged TIFF may hold numbers in its place."""
+    found = picture.info.get("icc_profile")
+    return found if isinstance(found, bytes) and found else None
 
 
 def _orientation(picture: Image.Image) -> int:

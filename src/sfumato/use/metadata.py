@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 import struct
 from dataclasses import dataclass
@@ -12,6 +11,8 @@ from PIL import Image
 
 from sfumato.data.read import ORIENTATION
 
+MOST_BYTES = 4 << 20  # of EXIF, XMP, and all text; what holds more is left out
+MOST_DPI = 65535  # what JPEG has room for; beyond it no resolution makes sense
 EXIF_HEADER = b"Exif\0\0"
 _SUB_IFDS = (0x8769, 0x8825)  # Exif's own directory, and that of GPS
 _SIZE_TAGS = {0xA002: 0, 0xA003: 1}  # in Exif's own directory: width, height
@@ -46,6 +47,8 @@ def with_size(exif: bytes, width: int, height: int) -> bytes:
 def _exif(picture: Image.Image) -> bytes | None:
     raw = picture.info.get("exif")
     try:
+        if isinstance(raw, bytes) and len(raw) > MOST_BYTES:
+            return None
         if isinstance(raw, bytes) and raw:
             return _amended(raw if raw.startswith(EXIF_HEADER) else EXIF_HEADER + raw, None)
         table = picture.getexif()
@@ -123,17 +126,21 @@ def _blank_thumbnail(directories: _Directories, second: int) -> None:
 
 def _xmp(packet: Any) -> bytes | None:
     if isinstance(packet, str):
-        packet = packet.encode()
+        packet = packet.encode("utf-8", "replace")
+    if isinstance(packet, bytes) and len(packet) > MOST_BYTES:
+        return None
     return re.sub(rb"(tiff:Orientation(?:=[\"']|>))[2-8]", rb"\g<1>1", packet) if isinstance(packet, bytes) and packet else None
 
 
 def _text(picture: Image.Image) -> tuple[tuple[str, str], ...]:
     """PNG's text, or JPEG's comment; not what programs hide in either (XMP, and whole profiles in hexadecimal)."""
     if comment := picture.info.get("comment"):
-        return (("Comment", comment.decode("utf-8", "replace") if isinstance(comment, bytes) else str(comment)),)
-    entries = getattr(picture, "text", {}) if picture.format == "PNG" else {}
-    hidden = ("XML:com.adobe.xmp", "Raw profile type")
-    return tuple((str(key), str(words)) for key, words in entries.items() if not key.startswith(hidden))
+        found = [("Comment", comment.decode("utf-8", "replace") if isinstance(comment, bytes) else str(comment))]
+    else:
+        entries = getattr(picture, "text", {}) if picture.format == "PNG" else {}
+        hidden = ("XML:com.adobe.xmp", "Raw profile type")
+        found = [(str(key), str(words)) for key, words in entries.items() if not key.startswith(hidden)]
+    return tuple(found) if sum(len(words) for _, words in found) <= MOST_BYTES else ()
 
 
 def _dpi(value: Any) -> tuple[float, float] | None:
@@ -141,4 +148,4 @@ def _dpi(value: Any) -> tuple[float, float] | None:
         across, down = (float(one) for one in value)
     except (TypeError, ValueError, ZeroDivisionError):
         return None
-    return (across, down) if all(math.isfinite(one) and one > 0 for one in (across, down)) else None
+    return (across, down) if all(0 < one <= MOST_DPI for one in (across, down)) else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import struct
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -34,6 +35,7 @@ KEEPS_ALPHA = ("PNG", "TIFF", "WEBP")
 KEEPS_16 = ("PNG", "TIFF")
 QUALITY = 95  # of JPEG and WebP
 COMES_BACK = 0.999  # share of the values that must survive the way to sRGB and back, within a level, for it to be taken
+_MOST_COPIES = 32  # of a TIFF's picture, each smaller than the one before
 _MOST_IN_JPEG = 65_000  # bytes that a segment of JPEG has room for
 
 
@@ -66,17 +68,21 @@ def read(path: Path, *, raw: bytes | None = None, most_megapixels: float = decod
     path = Path(path)
     found = decoding.decode(decoding.bytes_of(path) if raw is None else raw, path, most_megapixels=most_megapixels)
     _refuse_several(found.opened, path)
-    pixels = found.pixels if found.alpha is None else decoding.bleed(found.pixels, found.alpha)
+    pixels, alpha, profile = found.pixels, found.alpha, found.profile
+    notes, kind = notes_of(found.opened), found.opened.format or ""
+    del found  # and with it Pillow's own copy of the pixels
+    if alpha is not None:
+        pixels = decoding.bleed(pixels, alpha)
     space: Literal["sRGB", "own"] = "sRGB"
-    if found.profile:
-        pixels, space = _into_srgb(pixels, found.profile)
+    if profile:
+        pixels, space = _into_srgb(pixels, profile)
     return Photograph(
         pixels=pixels,
-        alpha=found.alpha,
-        profile=found.profile,
+        alpha=alpha,
+        profile=profile,
         space=space,
-        notes=notes_of(found.opened),
-        format=found.opened.format or "",
+        notes=notes,
+        format=kind,
     )
 
 
@@ -94,7 +100,7 @@ def write(photograph: Photograph, path: Path, *, quality: int = QUALITY) -> None
         raise Refusal(f"{path.name} cannot be written: {kind} holds no transparency, which the picture has. Take .png, .tif or .webp.")
     try:
         data = _encoded(photograph, kind, quality)
-    except (OSError, ValueError, OverflowError, MemoryError) as error:
+    except (OSError, ValueError, OverflowError, MemoryError, struct.error) as error:
         raise Refusal(f"{path} cannot be written as {kind}: {str(error).rstrip('.') or type(error).__name__}.") from error
     files.write_bytes(path, data)
 
@@ -106,24 +112,25 @@ def _is_opaque(alpha: Pixels) -> bool:
 def _refuse_several(picture: Any, path: Path) -> None:
     """Of a film or a document one picture would be left, and nobody told.  (Phones' JPEGs carry more beside the picture: depth, gain.)"""
     try:
-        pages = int(getattr(picture, "n_frames", 1))
-        several = pages > 1 and picture.format in ("GIF", "WEBP", "PNG", "TIFF") and not _are_small_copies(picture, pages)
+        several = _has_pages(picture) if picture.format == "TIFF" else picture.format in ("GIF", "WEBP", "PNG") and picture.is_animated
     except Exception:  # further pages that are damaged; Pillow raises whatever it falls over
         return
     if several:
-        raise Refusal(f"{path} holds {pages} pictures, of which only one could be kept. Take it apart first.")
+        raise Refusal(f"{path} holds more than one picture, of which only one could be kept. Take it apart first.")
 
 
-def _are_small_copies(picture: Any, pages: int) -> bool:
-    """Whether all further pages of a TIFF are marked as reduced copies of the first."""
-    if picture.format != "TIFF":
+def _has_pages(picture: Any) -> bool:
+    """Whether a TIFF has pages that are not marked as reduced copies of the first; there may be more of them than one can count."""
+    try:
+        for page in range(1, _MOST_COPIES + 1):
+            picture.seek(page)
+            if not int(picture.tag_v2.get(254, 0)) & 1:
+                return True
+    except EOFError:
         return False
-    marks = []
-    for page in range(1, pages):
-        picture.seek(page)
-        marks.append(int(picture.tag_v2.get(254, 0)) & 1)
-    picture.seek(0)
-    return all(marks)
+    finally:
+        picture.seek(0)
+    return True
 
 
 def _into_srgb(pixels: Pixels, profile: bytes) -> tuple[Pixels, Literal["sRGB", "own"]]:
