@@ -9,8 +9,8 @@ import pytest
 from sfumato.core.errors import Refusal
 from sfumato.core.levels import to_unit
 from sfumato.core.seed import Seed
-from sfumato.data import dead_leaves
-from sfumato.data.dead_leaves import Scene, generate
+from sfumato.data.leaves import dead_leaves
+from sfumato.data.leaves.dead_leaves import Scene, generate
 
 
 @pytest.fixture(scope="module")

@@ -8,8 +8,9 @@ from pathlib import Path
 from sfumato.core.errors import Refusal, unknown
 from sfumato.core.files import digest
 from sfumato.core.seed import Seed
-from sfumato.data import dead_leaves, items, photographs, split
+from sfumato.data import items, photographs, split
 from sfumato.data.items import Item, Items
+from sfumato.data.leaves import dead_leaves
 from sfumato.tasks.parts.sections import Data
 
 BUILTIN = "builtin:"

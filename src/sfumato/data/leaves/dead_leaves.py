@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 from sfumato.core.errors import Refusal
 from sfumato.core.levels import Levels, to_levels
 from sfumato.core.seed import Seed
-from sfumato.data import leaf_shapes, leaf_textures
 from sfumato.data.items import Item, Items
-from sfumato.data.leaf_textures import CLOUD, FUR, NATURAL, STONE
+from sfumato.data.leaves import shapes, textures
+from sfumato.data.leaves.textures import CLOUD, FUR, NATURAL, STONE
 
 Field = NDArray[np.float32]
 Numbers = NDArray[np.float64]
@@ -92,7 +92,7 @@ def _scatter(rng: np.random.Generator, height: int, width: int) -> _Leaves:
     ground = 0.5 * max(height, width)
     x, y, radius = (np.concatenate([[first], rest]) for first, rest in ((width / 2, x), (height / 2, y), (ground, radius)))
     look, kinds, turns = _looks(rng, x / width, y / height, radius)
-    outlines = leaf_shapes.outlines(rng, kinds, radius * FINER, turns)
+    outlines = shapes.outlines(rng, kinds, radius * FINER, turns)
     return _Leaves(x * FINER, y * FINER, radius * FINER, outlines, look)
 
 
@@ -140,7 +140,7 @@ def _looks(rng: np.random.Generator, x: Numbers, y: Numbers, radius: Numbers) ->
     angles = rng.uniform(0, np.pi, materials) * (rng.random(materials) < 0.5)  # half the materials stand upright or lie
     turns = angles[made] + rng.integers(0, 2, count) * (np.pi / 2) + rng.normal(0, 1, count) * rng.gamma(1, 0.3, materials)[made]
     liking = rng.dirichlet(np.array([0.9, 0.6, 0.8, 0.5, 0.25, 0.3]), materials)
-    kinds = (np.cumsum(liking, axis=1)[made] < rng.random((count, 1))).sum(axis=1).clip(0, len(leaf_shapes.KINDS) - 1)
+    kinds = (np.cumsum(liking, axis=1)[made] < rng.random((count, 1))).sum(axis=1).clip(0, len(shapes.KINDS) - 1)
 
     shading = rng.normal(0, 0.12, (count, 3)) / np.stack([radius, radius, radius**2], axis=-1) / FINER ** np.array([1, 1, 2])
     shading[:, 2] = -np.abs(shading[:, 2])  # bodies are bright where they bulge
@@ -171,13 +171,13 @@ def _textures(rng: np.random.Generator, made: NDArray[np.int64], materials: int,
     """Tile, affine map into it, and depth of the texture in each colour and of its fine grain: (N, 11)."""
     count = len(made)
     grown = rng.random(materials) < 0.75
-    tiles = np.where(grown, rng.integers(0, NATURAL, materials), rng.integers(NATURAL, leaf_textures.count(), materials))
+    tiles = np.where(grown, rng.integers(0, NATURAL, materials), rng.integers(NATURAL, textures.count(), materials))
     scale = np.exp(rng.uniform(np.log(0.25), np.log(2), materials))[made] * np.exp(rng.normal(0, 0.25, count))  # tile px a px
     stretch = np.exp(rng.normal(0, 0.35, materials))[made]
     angle = turns + (rng.random(materials) * np.pi)[made]
     cosine, sine = np.cos(angle) * scale / FINER * 2, np.sin(angle) * scale / FINER * 2
     affine = np.stack([cosine * stretch, sine * stretch, -sine / stretch, cosine / stretch], axis=-1)
-    offset = rng.uniform(0, leaf_textures.SIDE, (count, 2))
+    offset = rng.uniform(0, textures.SIDE, (count, 2))
     strength = np.minimum(rng.gamma(1.0, 0.15, materials), 0.55)[made] * rng.uniform(0.5, 1.3, count)  # many are nearly smooth
     hue = 1 + rng.normal(0, 0.25, (materials, 1)) * _ORANGE_BLUE + rng.normal(0, 0.1, (materials, 1)) * _GREEN_PINK
     grain = rng.gamma(0.8, 0.08, materials)[made] * rng.uniform(0.3, 1.5, count)
@@ -195,7 +195,7 @@ def _light(rng: np.random.Generator, leaves: _Leaves, labels: NDArray[np.int32],
     y = np.arange(height, dtype=np.float32)[:, None] - leaves.y.astype(np.float32)[labels]
     u = look["uu"][labels] * x + look["uv"][labels] * y + look["u0"][labels]
     v = look["vu"][labels] * x + look["vv"][labels] * y + look["v0"][labels]
-    texture = leaf_textures.sample(look["tile"][labels], u, v)
+    texture = textures.sample(look["tile"][labels], u, v)
     shade = look["slope_x"][labels] * x + look["slope_y"][labels] * y + look["round"][labels] * (x * x + y * y)
     shade += _daylight(rng, height, width) - _shadow(rng, depth) + look["grain"][labels] * _grain(rng, u, v)
     picture = np.empty((height, width, 3), np.float32)
@@ -212,16 +212,16 @@ def _light(rng: np.random.Generator, leaves: _Leaves, labels: NDArray[np.int32],
 def _grain(rng: np.random.Generator, u: Field, v: Field) -> Field:
     """Detail within the detail, at the size of pixels, along the fibres of what it lies on."""
     finer = np.float32(np.exp(rng.uniform(0, 1.2)))
-    return leaf_textures.sample(np.full(u.shape, rng.integers(STONE, FUR + 1), np.float32), u * finer, v * finer)
+    return textures.sample(np.full(u.shape, rng.integers(STONE, FUR + 1), np.float32), u * finer, v * finer)
 
 
 def _daylight(rng: np.random.Generator, height: int, width: int) -> Field:
     """Light that changes slowly over the scene."""
     scale = np.exp(rng.uniform(np.log(0.03), np.log(0.3))) / FINER
-    left, top = rng.uniform(0, leaf_textures.SIDE, 2)
+    left, top = rng.uniform(0, textures.SIDE, 2)
     across = np.broadcast_to(np.float32(left) + np.arange(width, dtype=np.float32) * np.float32(scale), (height, width))
     down = np.broadcast_to((np.float32(top) + np.arange(height, dtype=np.float32) * np.float32(scale))[:, None], (height, width))
-    return leaf_textures.sample(np.full((height, width), CLOUD, np.float32), across, down) * np.float32(rng.gamma(2, 0.06))
+    return textures.sample(np.full((height, width), CLOUD, np.float32), across, down) * np.float32(rng.gamma(2, 0.06))
 
 
 def _shadow(rng: np.random.Generator, depth: Field) -> Field:
