@@ -12,7 +12,7 @@ from PIL import Image
 from sfumato.data.read import ORIENTATION
 
 MOST_BYTES = 4 << 20  # of EXIF, XMP, and all text; what holds more is left out
-MOST_DPI = 65535  # what JPEG has room for; beyond it no resolution makes sense
+MOST_DPI = 2**16 - 1  # what JPEG has room for; beyond it no resolution makes sense
 EXIF_HEADER = b"Exif\0\0"
 _SUB_IFDS = (0x8769, 0x8825)  # Exif's own directory, and that of GPS
 _SIZE_TAGS = {0xA002: 0, 0xA003: 1}  # in Exif's own directory: width, height
