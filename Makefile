@@ -35,7 +35,8 @@ slow: setup data  ## kills, fuzzing and long trainings
 gpu: setup  ## what needs a CUDA device
 	$(BIN)/pytest -q -m gpu
 
-bench: setup data  ## one script a bar; each writes bench/results/NAME.json (about 50 minutes; comparisons need `make peers`)
+bench: setup data  ## one script a bar; each writes bench/results/NAME.json (about two hours; comparisons need `make peers`)
+	$(BIN)/python bench/newcomer.py
 	$(BIN)/python bench/demo_bars.py
 	$(BIN)/python bench/general_weights.py
 	$(BIN)/python bench/restore_bsds.py train
@@ -43,6 +44,12 @@ bench: setup data  ## one script a bar; each writes bench/results/NAME.json (abo
 	$(BIN)/python bench/restore_bsds.py score
 	test ! -x $(PEERS)/bin/python || $(PEERS)/bin/python bench/pairs_per_second.py
 	test ! -x $(PEERS)/bin/python || $(PEERS)/bin/python bench/learner_overhead.py
+	$(BIN)/python bench/step_cost.py
+	$(BIN)/python bench/large_pictures.py
+	$(BIN)/python bench/processes.py
+	$(BIN)/python bench/kills.py
+	$(BIN)/python bench/disks.py
+	$(BIN)/python bench/hostile.py
 
 data: $(DATA)  ## check the archives of SFUMATO_DATA against their sums, and unpack them into build/data
 

@@ -24,6 +24,7 @@ import numpy as np
 
 import results  # bench is a folder of scripts, not a package
 from results import Bar
+from sfumato.core import threads
 
 SIZES = {24: (4000, 6000), 200: (12_500, 16_000)}  # megapixels: height and width
 MOST = {24: 1.5, 200: 2.5}  # GB above import
@@ -138,6 +139,62 @@ def tiled(folder: Path) -> list[Bar]:
     ]
 
 
+def out_of_memory() -> Bar:
+    """A device that has no room for the first tiles: they are halved, only they are done again, and the result is the same."""
+    import torch
+
+    from sfumato.core.levels import to_unit
+    from sfumato.tasks.parts import restorer
+    from sfumato.use import tiles
+
+    torch.set_num_threads(2)
+    model = restorer.load()
+    rng = np.random.default_rng(2)
+    pixels = to_unit(rng.integers(0, 256, (600, 800, 3), dtype=np.uint8))
+    margin = model.contract.reach  # with all that the network can see, tiles of any size give the same
+    seen: list[int] = []
+
+    def short(patch: np.ndarray) -> np.ndarray:
+        if patch.shape[0] * patch.shape[1] > (256 + 2 * margin) ** 2:
+            raise torch.OutOfMemoryError("simulated")
+        seen.append(patch.shape[0])
+        return model._patchwise(patch)
+
+    stride = model.contract.stride
+    found = tiles.restore(pixels, short, tiles.Tiles(side=512, margin=margin, stride=stride))
+    wanted = tiles.restore(pixels, model._patchwise, tiles.Tiles(side=max(pixels.shape), margin=margin, stride=stride))
+    difference = float(np.abs(found - wanted).max()) * 255
+    return Bar(
+        what=f"simulated out-of-memory: tiles of 512 px halved ({len(seen)} tiles in all), difference from the whole in levels",
+        needed="at most 0.01 (rounding of float32)",
+        measured=round(difference, 5),
+        spread="one picture of 600 x 800",
+        holds=difference <= 0.01 and len(seen) <= 24,
+    )
+
+
+def small_sizes() -> Bar:
+    """Every height from 1 to 130 with widths that are awkward, and the other way round."""
+    import torch
+
+    from sfumato.tasks.parts import restorer
+
+    torch.set_num_threads(1)
+    model = restorer.load()
+    rng = np.random.default_rng(3)
+    picture = rng.integers(0, 256, (130, 130, 3), dtype=np.uint8)
+    awkward = (1, 2, 3, 5, 8, 9, 31, 64, 127, 128, 129, 130)
+    sizes = sorted({size for long in range(1, 131) for other in (*awkward, long) for size in ((long, other), (other, long))})
+    kept = sum(np.asarray(model.restore(picture[:height, :width])).shape == (height, width, 3) for height, width in sizes)
+    return Bar(
+        what=f"sizes from 1 to 130 px in both directions ({len(sizes)} of them) work and keep their size",
+        needed=f"all {len(sizes)}",
+        measured=kept,
+        spread="",
+        holds=kept == len(sizes),
+    )
+
+
 def folder_of_many(folder: Path) -> Bar:
     """Wall time of a folder over the sum of its parts."""
     import torch
@@ -193,6 +250,7 @@ def main() -> None:
     options.add_argument("--skip-largest", action="store_true", help="leave out the 200 megapixels")
     options.add_argument("--one", type=Path, nargs=2, help="repair one file in this process, and say how much memory it took")
     given = options.parse_args()
+    threads.wait_asleep()  # as the command line does
     if given.one:
         one(*given.one)
         return
@@ -200,7 +258,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
         bars = [memory(folder, megapixels) for megapixels in SIZES if megapixels < 100 or not given.skip_largest]
-        bars += [*tiled(folder), folder_of_many(folder)]
+        bars += [*tiled(folder), out_of_memory(), small_sizes(), folder_of_many(folder)]
     results.write("large_pictures", bars)
 
 

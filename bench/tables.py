@@ -1,4 +1,4 @@
-"""The tables of the documentation: docs/results.md from bench/results, docs/steps.md from the catalogue.
+"""The tables of the documentation: docs/results.md and docs/faults.md from bench/results, docs/steps.md from the catalogue.
 
     python bench/tables.py
 """
@@ -25,6 +25,19 @@ def results(folder: Path) -> str:
         lines += ["", f"## {found['name']}", "", f"`{found['command']}`, {found['date']}, {_where(found)}", ""]
         lines += ["| what | needed | measured | spread | holds |", "|---|---|---|---|---|"]
         lines += [_row([bar["what"], bar["needed"], bar["measured"], bar["spread"], _holds(bar["holds"])]) for bar in found["bars"]]
+    return "\n".join(lines) + "\n"
+
+
+def faults(folder: Path) -> str:
+    """What was done to sfumato, and what was lost, as Markdown: of every result that tried faults."""
+    lines = ["# Faults tried, and what was lost", "", MADE]
+    for path in sorted(folder.glob("*.json")):
+        found = json.loads(path.read_text(encoding="utf-8"))
+        if "faults" not in found:
+            continue
+        lines += ["", f"## {found['name']}", "", f"`{found['command']}`, {found['date']}, {_where(found)}", ""]
+        lines += ["| fault | tried | lost | said |", "|---|---|---|---|"]
+        lines += [_row([fault["fault"], fault["tried"], fault["lost"], fault["said"]]) for fault in found["faults"]]
     return "\n".join(lines) + "\n"
 
 
@@ -72,4 +85,5 @@ def _where(found: Any) -> str:
 if __name__ == "__main__":
     argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
     files.write_text(ROOT / "docs" / "results.md", results(ROOT / "bench" / "results"))
+    files.write_text(ROOT / "docs" / "faults.md", faults(ROOT / "bench" / "results"))
     files.write_text(ROOT / "docs" / "steps.md", steps())

@@ -91,9 +91,11 @@ def train(
       sfumato train restore.toml --set network.kind=residual --set train.epochs=3
       sfumato train restore photos/ --from runs/text/best.safetensors
       sfumato train restore photos/ --dry-run
+      torchrun --nproc_per_node 2 -m sfumato train restore photos/ --out runs/two
     """
     from sfumato.core import recipe as recipes
     from sfumato.tasks import catalogue
+    from sfumato.train import ranks
 
     budget = (
         {}
@@ -109,6 +111,8 @@ def train(
     }
     spelt = [f"{key}={json.dumps(value, ensure_ascii=False)}" for key, value in given.items() if value not in (None, [])]
     recipe = catalogue.read(task, [*spelt, *(changes or [])])
+    if out is None and ranks.count() > 1:
+        raise Refusal("Several processes (torchrun) must be told the same run folder: give --out.")
     folder = out or _next_free(Path("runs"), recipe.name)
     if dry_run:
         catalogue.check(recipe)
@@ -136,8 +140,13 @@ def resume(run: Annotated[Path, typer.Argument(help="Folder of a run that was st
 def _finish(folder: Path, learn: Callable[[], Path]) -> None:
     """Train in a run folder, and write its report however the training ended."""
     from sfumato.report import page
+    from sfumato.train import ranks
     from sfumato.train.run import Run
 
+    if not ranks.is_first():  # of several processes one talks and writes
+        progress.set_quiet(True)
+        learn()
+        return
     progress.say(f"run folder: {folder}")
     run = Run(folder)
     began_before = run.stats.is_file()

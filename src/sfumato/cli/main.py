@@ -9,6 +9,7 @@ from sfumato import __version__
 from sfumato.cli import learn, look, repair
 from sfumato.cli.steps import WithSteps
 from sfumato.cli.verb import Quiet, Verbose, listen, verb
+from sfumato.core import threads
 
 LEARN, USE, LOOK = "Learn", "Use", "Look"
 
@@ -69,4 +70,5 @@ def before(
 
 def run() -> None:
     """The console script."""
+    threads.wait_asleep()
     app()

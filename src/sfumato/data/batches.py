@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import multiprocessing
 import signal
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -16,8 +16,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
+from sfumato.core.errors import Refusal
 from sfumato.core.levels import Levels, batch_to_unit
 from sfumato.core.seed import Seed
+
+AHEAD = 4  # batches that each worker makes before they are asked for
 
 Place = tuple[int, int]  # (epoch, index): all that an item's draws depend on beside the run's seed
 
@@ -93,25 +96,32 @@ class Order(Sampler[list[Place]]):
 
 @dataclass(frozen=True, kw_only=True)
 class Batches:
-    """Training batches without end.  The last, smaller batch of an epoch is left out, so every step weighs the same."""
+    """Training batches without end, of `batch` pairs in all processes together.
+
+    The last, smaller batch of an epoch is left out, so every step weighs the same.
+    """
 
     pairs: Pairs
     batch: int
     seed: Seed
     workers: int = 0
     context: str = "fork"  # how workers start; spawn works as well
+    share: tuple[int, int] = (0, 1)  # (rank, ranks): which part of every batch this process takes
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "batch", min(self.batch, len(self.pairs)))
+        ranks = self.share[1]
+        if self.batch % ranks:
+            raise Refusal(f"Batches of {self.batch} cannot be shared by {ranks} processes alike: make train.batch a multiple of {ranks}.")
+        object.__setattr__(self, "batch", min(self.batch, len(self.pairs) // ranks * ranks))
 
     @property
     def per_epoch(self) -> int:
         """Batches in an epoch."""
         return len(self.pairs) // self.batch
 
-    def stream(self, epoch: int, position: int) -> Iterator[Batch]:
-        """Batches from a position on, without end; where it starts costs nothing."""
-        order = Order(len(self.pairs), self.batch, self.seed, epoch, position)
+    def stream(self, epoch: int, position: int) -> Generator[Batch]:
+        """Batches from a position on, without end; where it starts costs nothing.  Closing it ends the workers."""
+        order = Order(len(self.pairs), self.batch, self.seed, epoch, position, self.share)
         dataset = _ByPlace(self.pairs)
         if self.workers == 0:
             for places in order:
@@ -126,7 +136,7 @@ class Batches:
             collate_fn=_stack,
             multiprocessing_context=context,
             worker_init_fn=_Quiet(context),
-            prefetch_factor=4,
+            prefetch_factor=AHEAD,
         )
         for inputs, targets, items in loader:
             yield Batch(batch_to_unit(inputs), batch_to_unit(targets), items)

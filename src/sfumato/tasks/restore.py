@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import re
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -39,19 +40,21 @@ from sfumato.tasks.parts.settle import settle
 from sfumato.tasks.parts.watch import Previews, SaveModels, Scores
 from sfumato.tasks.restore_recipe import Loss, Restore
 from sfumato.train import find_rate as rates
+from sfumato.train import ranks, schedules, state, tune
 from sfumato.train import run as runs
-from sfumato.train import schedules, state, tune
 from sfumato.train.averages import WeightAverage
 from sfumato.train.budget import Budget
 from sfumato.train.callback import Callback
+from sfumato.train.forms import OtherForm
 from sfumato.train.learner import Learner
 from sfumato.train.nonfinite import SkipNonFinite, WatchDivergence
 from sfumato.train.objective import Outcome
 from sfumato.train.precision import Precision
+from sfumato.train.ranks import Ranks
 from sfumato.train.run import Run
 from sfumato.train.stats import ShowProgress, Stats
 from sfumato.train.stop import StopGently
-from sfumato.train.tune import Tuned
+from sfumato.train.tune import Trial, Tuned
 
 HELD_COUNT = 16  # pictures that are scored while training
 JUDGED = 50  # pictures that are scored whole at the end
@@ -114,7 +117,7 @@ class RestoreTask:
         """Training pairs."""
         data, augment = self.recipe.data, self.recipe.augment
         factor = self.chain.enlarges
-        store = open_store(self.items[0], cache=data.cache, shared=self.workers > 0)
+        store = open_store(self.items[0], cache=data.cache, shared=self.recipe.train.workers != 0)
         return SpoiltPairs(
             store=store,
             chain=self.chain,
@@ -144,18 +147,18 @@ class RestoreTask:
 
     @cached_property
     def batches(self) -> Batches:
-        """Training batches."""
-        return Batches(pairs=self.pairs, batch=self.recipe.train.batch, seed=self.seed, workers=self.workers)
+        """Training batches, made in this process; how many workers help is chosen by measuring."""
+        return Batches(pairs=self.pairs, batch=self.recipe.train.batch, seed=self.seed, share=self.ranks.share)
 
-    @property
-    def workers(self) -> int:
-        """Processes that spoil beside the one that trains."""
-        return training.workers(self.recipe.train.workers, self.device)
+    @cached_property
+    def ranks(self) -> Ranks:
+        """The processes that train together."""
+        return ranks.join(devices.resolve(self.recipe.train.device).device.type)
 
     @cached_property
     def device(self) -> torch.device:
         """Where the network is trained."""
-        return devices.resolve(self.recipe.train.device).device
+        return self.ranks.device(devices.resolve(self.recipe.train.device).device)
 
     @cached_property
     def network(self) -> nn.Module:
@@ -203,28 +206,37 @@ class RestoreTask:
         return training.budget(self.recipe.train, self.batches.per_epoch)
 
     def tuned(self) -> Tuned:
-        """The precision, measured where the recipe leaves it open."""
+        """How the training is carried out: measured where the recipe leaves it open."""
         train = self.recipe.train
-        if train.precision != "auto":
-            return tune.chosen(train.precision, "the recipe says so")
-        if not train.tune:
-            name = tune.default_precision(self.device)
-            return tune.chosen(name, f"the default on {self.device.type} (train.tune = false)")
-        return tune.tune(self.network, self.objective, self.first_batch().to(self.device), self.device)
+        workers = None if train.workers == "auto" else train.workers
+        if train.tune:
+            return tune.tune(self._trial, precision=train.precision, workers=workers)
+        name = tune.default_precision(self.device) if train.precision == "auto" else train.precision
+        return tune.chosen(name, "train.tune = false", tune.default_workers(self.device) if workers is None else workers)
 
-    def first_batch(self) -> Batch:
-        """The first batch of the run, made here."""
-        return next(dataclasses.replace(self.batches, workers=0).stream(0, 0))
+    @property
+    def _trial(self) -> Trial:
+        return Trial(
+            network=self.network,
+            objective=self.objective,
+            batches=self.batches,
+            device=self.device,
+            optimiser=lambda network, fused: training.optimiser(self.recipe.optimiser, network, fused=fused),
+            seconds=math.inf if self.budget.seconds is None else self.budget.seconds,
+            steps=math.inf if self.budget.steps is None else self.budget.steps,
+        )
 
     def learner(self, tuned: Tuned, run: Run) -> Learner:
         """The learner, with everything that keeps a run safe and visible."""
         recipe = self.recipe
+        layout = torch.channels_last if tuned.channels_last else torch.contiguous_format
+        network = self.network.to(memory_format=layout)  # type: ignore[call-overload]  # torch's own stubs do not know it
         return Learner(
-            self.network,
-            self.batches,
+            network,
+            dataclasses.replace(self.batches, workers=tuned.workers),
             self.objective,
-            held_out=self.held,
-            optimiser=training.optimiser(recipe.optimiser, self.network),
+            held_out=self.held if self.ranks.writes else (),
+            optimiser=training.optimiser(recipe.optimiser, network, fused=tuned.fused),
             schedule=schedules.make(recipe.schedule.kind, warm=recipe.schedule.warm, start=recipe.schedule.start, end=recipe.schedule.end),
             budget=self.budget,
             seed=self.seed,
@@ -233,18 +245,23 @@ class RestoreTask:
             clip=None if recipe.optimiser.clip == "off" else float(recipe.optimiser.clip),
             accumulate=recipe.train.accumulate,
             valid_due=training.due(recipe.train.valid_every),
-            callbacks=self._callbacks(run),
+            ranks=self.ranks,
+            callbacks=[*self._careful(tuned), *(self._writing(run) if self.ranks.writes else [])],
         )
 
-    def _callbacks(self, run: Run) -> list[Callback]:
+    def _careful(self, tuned: Tuned) -> list[Callback]:
+        """What every process that trains has."""
+        other = tuned.compiled or self.ranks.count > 1
+        forms: list[Callback] = [OtherForm(compiled=tuned.compiled, ranks=self.ranks)] if other else []
+        return [StopGently(), *forms, SkipNonFinite(), WatchDivergence()]
+
+    def _writing(self, run: Run) -> list[Callback]:
+        """What the first process alone has: averages, numbers, pictures, models, states."""
         train = self.recipe.train
         stats = Stats(run)
         scores = Scores(self.held, stats)
         average: list[Callback] = [] if train.average == "off" else [WeightAverage(half_life=training.half_life(train, self.budget))]
         return [
-            StopGently(),
-            SkipNonFinite(),
-            WatchDivergence(),
             *average,
             stats,
             scores,
@@ -281,13 +298,14 @@ class RestoreTask:
         )
         model_files.write(path, network.state_dict(), header, half=half)
 
-    def plan(self) -> str:
+    def plan(self, tuned: Tuned | None = None) -> str:
         """What would be done, in words: pictures, pairs, network, budget, and who acts when."""
+        tuned = tuned or tune.chosen("float32", "")
         train, held = self.items
         parameters = sum(parameter.numel() for parameter in self.network.parameters())
         budget = self.budget
         length = f"{budget.steps} steps" if budget.steps is not None else f"{(budget.seconds or 0) / 60:g} minutes"
-        learner = self.learner(tune.chosen("float32", ""), Run(Path("run")))
+        learner = self.learner(tuned, Run(Path("run")))
         choice = devices.resolve(self.recipe.train.device)
         return "\n".join(
             [
@@ -297,11 +315,22 @@ class RestoreTask:
                 f"network        {self.network_spec.kind}, {parameters:,} parameters, "
                 f"reach {self.contract.reach} px, stride {self.contract.stride}",
                 f"budget         {length}, batches of {self.batches.batch}, "
-                f"{self.batches.per_epoch} an epoch, {self.batches.workers} workers",
+                f"{self.batches.per_epoch} an epoch",
                 f"device         {choice.why}",
+                *self._together(),
                 learner.plan(),
             ]
         )
+
+    def _together(self) -> list[str]:
+        """What should be known of several processes that train one network."""
+        if self.ranks.count == 1:
+            return []
+        batch = self.batches.batch
+        lines = [f"processes      {self.ranks.count}, each with {batch // self.ranks.count} of a batch's {batch} pictures"]
+        if any(isinstance(part, torch.nn.modules.batchnorm._BatchNorm) for part in self.network.modules()):
+            lines += ["warning        batch norm takes its statistics in each process apart: network.norm = 'group' does not"]
+        return lines
 
     def judge(self, run: Run) -> None:
         """Score the last averaged weights, which no held-out picture chose, on whole held-out pictures; kept in scores.json.

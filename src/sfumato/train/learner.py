@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from sfumato.core import devices
-from sfumato.core.errors import Interrupted
+from sfumato.core.errors import Interrupted, Refusal
 from sfumato.core.progress import say
 from sfumato.core.seed import Seed
 from sfumato.data.batches import Batch, Batches
@@ -27,6 +27,7 @@ from sfumato.train.budget import Budget
 from sfumato.train.callback import EVENTS, SLOTS, Callback, in_order, overrides, slot_owners
 from sfumato.train.objective import Objective, Outcome
 from sfumato.train.precision import Precision
+from sfumato.train.ranks import Ranks
 from sfumato.train.schedules import Schedule
 
 
@@ -57,12 +58,13 @@ class Learner:
         clip: float | None = None,
         accumulate: int = 1,
         valid_due: Callable[[Learner], bool] = lambda learner: True,
+        ranks: Ranks = Ranks(),
         callbacks: Sequence[Callback] = (),
     ):
         self.network, self.batches, self.objective, self.held_out = network, batches, objective, held_out
         self.optimiser, self.schedule, self.budget, self.seed = optimiser, schedule, budget, seed
         self.device, self.precision, self.clip, self.accumulate = device, precision, clip, accumulate
-        self.valid_due = valid_due
+        self.valid_due, self.ranks = valid_due, ranks
         self.callbacks = in_order(callbacks)
         self.slots = slot_owners(self.callbacks)
         self._listeners = {event: [m for c in self.callbacks if (m := overrides(c, event))] for event in EVENTS}
@@ -85,6 +87,7 @@ class Learner:
         self.stopping: str | None = None  # set from outside: stop after this step
         self.stopped: str | None = None
         self.draw = torch.Generator(device)
+        self._draws = f"draw/{ranks.rank}" if ranks.rank else "draw"  # processes that train together draw unlike noise
         self.resumed: dict[str, Any] | None = None
 
     # the loop ---------------------------------------------------------------------------------------------------------
@@ -143,7 +146,7 @@ class Learner:
         except RuntimeError as error:
             if not devices.is_out_of_memory(error) or self.pieces >= len(self.batch.items):
                 raise
-            self._halve()
+            self._halve(error)
         self.position += 1
         if self.position % self.accumulate == 0:
             self._clip_gradients()
@@ -159,14 +162,19 @@ class Learner:
     def _turn(self) -> None:
         pieces = [self.batch] if self.pieces == 1 else self.batch.pieces(self.pieces)
         for piece in pieces:
-            self.draw.manual_seed(self.seed.number("draw", self.epoch, self.position))
+            self.draw.manual_seed(self.seed.number(self._draws, self.epoch, self.position))
             self.outcome = self._does["forward"](piece)
             self.fire("after_forward")
             share = len(piece.items) / len(self.batch.items) / self.accumulate
             self._does["backward"](self.outcome.loss * share if share != 1 else self.outcome.loss)
 
-    def _halve(self) -> None:
+    def _halve(self, error: RuntimeError) -> None:
         """The device ran out of memory: cut the batch in more parts and do this one again."""
+        if self.ranks.count > 1:  # the others wait for this one's gradients, which are half sent
+            raise Refusal(
+                f"Process {self.ranks.rank} ran out of memory with {len(self.batch.items)} pictures at once. "
+                "Lower train.batch, and raise train.accumulate by as much."
+            ) from error
         self.pieces *= 2
         self.optimiser.zero_grad(set_to_none=True)
         if self.device.type == "cuda":
@@ -175,7 +183,12 @@ class Learner:
         self._turn()
 
     def validate(self) -> None:
-        """The phase `valid`: the shown network on all held-out batches, without gradients."""
+        """The phase `valid`: the shown network on all held-out batches, without gradients; of several processes the first does it."""
+        if self.ranks.writes:
+            self._validate()
+        self._clock()
+
+    def _validate(self) -> None:
         self.phase = "valid"
         was_training = self.shown.training
         self.shown.eval()
@@ -189,7 +202,6 @@ class Learner:
                     self.outcome = self.objective(self.shown, self.batch, self.draw)
                 self.fire("after_forward")
                 self.fire("after_batch")
-        self._clock()
         self.fire("after_phase")
         self.shown.train(was_training)
         self.phase = "train"
@@ -238,7 +250,15 @@ class Learner:
         now = time.monotonic()
         self.spent += max(now - self._before, 0.0)
         self._before = now
+        if self.ranks.count > 1:
+            self._agree()
         self.progress = self.budget.progress(self.step, self.spent)
+
+    def _agree(self) -> None:
+        """Several processes go by the clock of the first, and stop when any of them is asked to."""
+        self.spent, stopping = self.ranks.sums(self.spent if self.ranks.writes else 0.0, float(self.stopping is not None))
+        if stopping and self.stopping is None:
+            self.stopping = "interrupted: another process of this run was asked to stop"
 
     def plan(self) -> str:
         """Who acts when, from the one list that the loop itself uses."""

@@ -7,6 +7,8 @@ import json
 import os
 import platform
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -17,9 +19,11 @@ from torch import nn
 import sfumato
 from sfumato.core import files, locks
 from sfumato.core import recipe as recipes
+from sfumato.core.errors import Refusal
+from sfumato.train import ranks, state
 from sfumato.train import run as runs
-from sfumato.train import state
 from sfumato.train.learner import Learner
+from sfumato.train.ranks import Ranks
 from sfumato.train.run import Run
 from sfumato.train.tune import Tuned
 
@@ -50,7 +54,12 @@ class Trainable(Protocol):
         """The learner with all callbacks of a run."""
         ...
 
-    def plan(self) -> str:
+    @property
+    def ranks(self) -> Ranks:
+        """The processes that train together."""
+        ...
+
+    def plan(self, tuned: Tuned | None = None) -> str:
         """What will be done, in words."""
         ...
 
@@ -61,6 +70,8 @@ class Trainable(Protocol):
 
 def train(task: Trainable, folder: Path) -> Path:
     """Train from the start in a new run folder; returns the path of its best model."""
+    if not task.ranks.writes:
+        return _help(task, Run(Path(folder)))
     run = runs.create(folder)
     with locks.owned(run.folder):
         files.write_text(run.recipe, recipes.to_toml(task.recipe))
@@ -69,22 +80,24 @@ def train(task: Trainable, folder: Path) -> Path:
 
 def resume(task: Trainable, folder: Path) -> Path:
     """Go on with a run that was stopped, to the end of its budget; returns the path of its best model."""
+    if not task.ranks.writes:
+        return _help(task, Run(Path(folder)))
     run = runs.existing(folder)
     with locks.owned(run.folder):
         return _fit(task, run, state.newest(run, task.device))
 
 
 def _fit(task: Trainable, run: Run, saved: dict[str, Any] | None) -> Path:
+    """What the first process does: all that is written comes from it."""
     begun = time.monotonic()
     run.note(task=task.recipe.task, name=task.recipe.name, status="running", versions=_versions(), device=str(task.device))
     tuned = _tuned_once(task, run)
-    torch.set_num_threads(tuned.threads)
-    learner = task.learner(tuned, run)
-    learner.resumed = saved
-    files.write_text(run.plan, f"{task.plan()}\nprecision      {tuned.why}\n")
+    task.ranks.wait()  # what was chosen, and the state to go on from, are there for the others to read
+    learner = _learner(task, run, tuned, saved)
+    files.write_text(run.plan, f"{task.plan(tuned)}\nchosen         {tuned.why}\n")
     run.note(parameters=sum(parameter.numel() for parameter in task.network.parameters()), difference=recipes.difference(task.recipe))
     try:
-        learner.fit()
+        _together(learner, run)
     except BaseException as error:
         run.note(status=f"stopped: {str(error) or type(error).__name__}", minutes=learner.spent / 60, steps=learner.step, **_memory())
         raise
@@ -92,6 +105,41 @@ def _fit(task: Trainable, run: Run, saved: dict[str, Any] | None) -> Path:
     wall = (time.monotonic() - begun) / 60
     run.note(status="done", minutes=learner.spent / 60, steps=learner.step, wall_minutes=wall, **_memory())
     return run.best if run.best.is_file() else run.last
+
+
+def _help(task: Trainable, run: Run) -> Path:
+    """What the other processes do: their share of every batch, and nothing else."""
+    with _loss_in_words(run):
+        task.ranks.wait()
+    _together(_learner(task, run, _tuned_once(task, run), state.newest(run, task.device)), run)
+    return run.last
+
+
+def _learner(task: Trainable, run: Run, tuned: Tuned, saved: dict[str, Any] | None) -> Learner:
+    torch.set_num_threads(tuned.threads)
+    learner = task.learner(tuned, run)
+    learner.resumed = saved
+    return learner
+
+
+def _together(learner: Learner, run: Run) -> None:
+    with _loss_in_words(run):
+        learner.fit()
+    learner.ranks.leave()
+
+
+@contextmanager
+def _loss_in_words(run: Run) -> Iterator[None]:
+    """That another process is gone comes as an error of whatever was being sent."""
+    try:
+        yield
+    except RuntimeError as error:
+        if not ranks.is_loss(error):
+            raise
+        raise Refusal(
+            f"Another process of this training ended, and with it the training; why, it may have said itself. "
+            f"Nothing is lost but the steps since the last state: start torchrun again with `-m sfumato resume {run.folder}`."
+        ) from error
 
 
 def _tuned_once(task: Trainable, run: Run) -> Tuned:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +15,7 @@ from sfumato.core.errors import Refusal
 from sfumato.core.levels import Levels, Unit
 from sfumato.data.read import Pixels
 from sfumato.nets import load as model_files
+from sfumato.nets.footprint import bytes_per_pixel
 from sfumato.nets.load import Contract, Header
 from sfumato.use import folders, photograph, tiles
 from sfumato.use.folders import Summary
@@ -22,10 +23,8 @@ from sfumato.use.photograph import Photograph
 from sfumato.use.workers import Stages
 
 TASK = "restore"
-BYTES_PER_PIXEL = 4000  # that a network of the default size holds for each pixel of a tile, in float32; measured, rounded up
-
-
-CPU_BYTES = 1.2e9  # that tiles reckon with on a CPU, of which they fill half: larger ones are no faster there
+KERNELS = 1.4  # times what the network's tensors take: convolutions keep copies in other layouts while they work
+CPU_BYTES = 1.8e9  # that tiles reckon with on a CPU, of which they fill half: larger ones are no faster there
 
 
 def shipped() -> Path:
@@ -103,9 +102,14 @@ class Restorer:
             width,
             reach=self.contract.margin(exact=self.exact),
             stride=self.contract.stride,
-            bytes_per_pixel=BYTES_PER_PIXEL,
+            bytes_per_pixel=KERNELS * self._held,
             free_bytes=min(free, CPU_BYTES) if self.device.type == "cpu" else free,
         )
+
+    @cached_property
+    def _held(self) -> float:
+        """Bytes that the network's tensors take for each pixel that it sees."""
+        return bytes_per_pixel(self.network, self.contract.channels)
 
     def _as_grey(self, patch: Unit) -> Unit:
         return np.asarray(self._patchwise(patch).mean(axis=2, keepdims=True), np.float32)

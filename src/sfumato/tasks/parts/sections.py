@@ -78,14 +78,14 @@ class Train:
     minutes: Literal["off"] | float = "off"  # a time budget: the schedule ends on time
     steps: Literal["off"] | int = "off"
     epochs: Literal["off"] | int = "off"  # without any of the three: 20 epochs
-    batch: int = Field(default=8, ge=1)
+    batch: int = Field(default=8, ge=1)  # pictures a step, of all processes together
     accumulate: int = Field(default=1, ge=1)  # batches a step
     average: Literal["auto", "off"] | float = "auto"  # half-life of the weights' average in steps; auto: a 60th of the budget, or 100
     seed: int = 42
     device: Literal["auto", "cuda", "mps", "cpu"] = "auto"
     precision: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
-    workers: Literal["auto"] | int = "auto"  # processes that spoil; 0: in the training process
-    tune: bool = True  # choose threads, memory format and precision by measuring at the first start
+    workers: Literal["auto"] | int = "auto"  # processes that spoil; 0: in the training process; auto: measured
+    tune: bool = True  # choose threads, workers, memory layout, precision and compiling by measuring at the first start
     state_every: float = Field(default=60, gt=0)  # seconds between saved states (a step budget: see state_steps)
     state_steps: Literal["off"] | int = "off"  # steps between saved states
     valid_every: Literal["auto"] | int = "auto"  # epochs between validations; auto: about ten in all

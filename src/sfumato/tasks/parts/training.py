@@ -1,4 +1,4 @@
-"""What the recipe sections of a training say, made: budget, optimiser, workers, validations."""
+"""What the recipe sections of a training say, made: budget, optimiser, validations."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from collections.abc import Callable
 import torch
 from torch import nn
 
-from sfumato.core import devices
 from sfumato.core.errors import Refusal
 from sfumato.tasks.parts.sections import AdamW, Muon, Train
 from sfumato.train import muon
@@ -38,21 +37,17 @@ def half_life(train: Train, length: Budget) -> float:
     return AVERAGE_STEPS if length.steps is None else max(1.0, min(AVERAGE_STEPS, length.steps / AVERAGE_STEPS))
 
 
-def workers(wanted: int | str, device: torch.device) -> int:
-    """A CPU that trains has no core to spare: spoiling there is done between two steps, by the same threads."""
-    if isinstance(wanted, int):
-        return wanted
-    return 0 if device.type == "cpu" else max(1, min(8, devices.cores() - 1))
+def optimiser(spec: Muon | AdamW, network: nn.Module, *, fused: bool = True) -> torch.optim.Optimizer:
+    """The optimiser a recipe asks for; weight decay spares biases and norms (everything of fewer than two dimensions).
 
-
-def optimiser(spec: Muon | AdamW, network: nn.Module) -> torch.optim.Optimizer:
-    """The optimiser a recipe asks for; weight decay spares biases and norms (everything of fewer than two dimensions)."""
+    fused : AdamW in one kernel.
+    """
     if isinstance(spec, Muon):
         return muon.Muon(network, rate=spec.rate, rest_rate=spec.rest_rate, momentum=spec.momentum, weight_decay=spec.weight_decay)
     matrices = [p for p in network.parameters() if p.ndim > 1]
     vectors = [p for p in network.parameters() if p.ndim <= 1]
     groups = [{"params": matrices, "weight_decay": spec.weight_decay}, {"params": vectors, "weight_decay": 0.0}]
-    return torch.optim.AdamW([group for group in groups if group["params"]], lr=spec.rate, betas=(spec.beta1, spec.beta2), fused=True)
+    return torch.optim.AdamW([group for group in groups if group["params"]], lr=spec.rate, betas=(spec.beta1, spec.beta2), fused=fused)
 
 
 def due(every: int | str) -> Callable[[Learner], bool]:
