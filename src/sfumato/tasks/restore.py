@@ -83,6 +83,7 @@ class RestoreTask:
     """What a recipe asks for, made when it is first needed, in the order of the one path."""
 
     recipe: Restore
+    workers_here: int | None = None  # processes that spoil, instead of the recipe's number; the result does not depend on it
 
     @property
     def seed(self) -> Seed:
@@ -150,7 +151,7 @@ class RestoreTask:
     @property
     def workers(self) -> int:
         """Processes that spoil beside the one that trains."""
-        return training.workers(self.recipe.train.workers, self.device)
+        return training.workers(self.recipe.train.workers if self.workers_here is None else self.workers_here, self.device)
 
     @cached_property
     def device(self) -> torch.device:
@@ -332,9 +333,9 @@ class RestoreTask:
         )
 
 
-def build(recipe: Restore) -> RestoreTask:
-    """The task a recipe describes; what is wrong with it is said when the part is made."""
-    return RestoreTask(recipe)
+def build(recipe: Restore, *, workers: int | None = None) -> RestoreTask:
+    """The task a recipe describes; what is wrong with it is said when the part is made.  workers: instead of the recipe's number."""
+    return RestoreTask(recipe, workers)
 
 
 def train(recipe: Restore, folder: Path) -> Path:
@@ -342,9 +343,12 @@ def train(recipe: Restore, folder: Path) -> Path:
     return fitting.train(build(recipe), folder)
 
 
-def resume(folder: Path) -> Path:
-    """Go on with a run that was stopped, to the end of its budget; returns the path of its best model."""
-    return fitting.resume(build(recipes.read(Restore, runs.existing(folder).recipe)), folder)
+def resume(folder: Path, *, workers: int | None = None) -> Path:
+    """Go on with a run that was stopped, to the end of its budget; returns the path of its best model.
+
+    workers : processes that spoil from here on, instead of the recipe's number; the result does not depend on it.
+    """
+    return fitting.resume(build(recipes.read(Restore, runs.existing(folder).recipe), workers=workers), folder)
 
 
 def evaluate(

@@ -17,6 +17,9 @@ from torch import nn
 import sfumato
 from sfumato.core import files, locks
 from sfumato.core import recipe as recipes
+from sfumato.core.errors import Refusal
+from sfumato.core.progress import say
+from sfumato.data import batches
 from sfumato.train import run as runs
 from sfumato.train import state
 from sfumato.train.learner import Learner
@@ -61,8 +64,11 @@ class Trainable(Protocol):
 
 def train(task: Trainable, folder: Path) -> Path:
     """Train from the start in a new run folder; returns the path of its best model."""
+    locks.check_free(folder)
     run = runs.create(folder)
     with locks.owned(run.folder):
+        runs.create(folder)  # looked at once more: until now another training could begin here
+        _sweep(run)
         files.write_text(run.recipe, recipes.to_toml(task.recipe))
         return _fit(task, run, None)
 
@@ -71,7 +77,15 @@ def resume(task: Trainable, folder: Path) -> Path:
     """Go on with a run that was stopped, to the end of its budget; returns the path of its best model."""
     run = runs.existing(folder)
     with locks.owned(run.folder):
-        return _fit(task, run, state.newest(run, task.device))
+        _sweep(run)
+        saved = state.newest(run, task.device)
+        say("no state was saved yet: from the start" if saved is None else f"going on after step {saved['learner']['step']}")
+        return _fit(task, run, saved)
+
+
+def _sweep(run: Run) -> None:
+    """What a kill left half written goes."""
+    files.sweep(run.folder, run.states, run.previews)
 
 
 def _fit(task: Trainable, run: Run, saved: dict[str, Any] | None) -> Path:
@@ -87,6 +101,11 @@ def _fit(task: Trainable, run: Run, saved: dict[str, Any] | None) -> Path:
         learner.fit()
     except BaseException as error:
         run.note(status=f"stopped: {str(error) or type(error).__name__}", minutes=learner.spent / 60, steps=learner.step, **_memory())
+        if batches.lost_worker(error):
+            raise Refusal(
+                f"A process that spoils pictures died, most likely for want of memory ({error}). Nothing before the last state is lost: "
+                f"go on with sfumato resume {run.folder} --workers N, with fewer of them."
+            ) from error
         raise
     task.judge(run)
     wall = (time.monotonic() - begun) / 60
