@@ -122,19 +122,32 @@ def train(
     _finish(folder, lambda: catalogue.module(recipe.task).train(recipe, folder))
 
 
-def resume(run: Annotated[Path, typer.Argument(help="Folder of a run that was stopped.")]) -> None:
+def resume(
+    run: Annotated[Path, typer.Argument(help="Folder of a run that was stopped.")],
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            "--workers",
+            min=0,
+            metavar="N",
+            help="Processes that spoil from here on; the result does not depend on them.",
+            show_default="the recipe's",
+        ),
+    ] = None,
+) -> None:
     """Go on with a run that was stopped or killed, where it was, with the recipe it has.
 
     \b
     Examples:
       sfumato resume runs/restore-1
+      sfumato resume runs/restore-1 --workers 0
     """
     from sfumato.core import recipe as recipes
     from sfumato.tasks import catalogue
     from sfumato.train.run import existing
 
     task = str(recipes.read_table(existing(run).recipe).get("task"))
-    _finish(run, lambda: catalogue.module(task).resume(run))
+    _finish(run, lambda: catalogue.module(task).resume(run, workers=workers))
 
 
 def _finish(folder: Path, learn: Callable[[], Path]) -> None:

@@ -73,8 +73,12 @@ def models(
 
 
 def _model_files(paths: list[Path]) -> list[Path]:
-    """Files as they are named, and every model file under a folder."""
-    return [file for path in paths for file in (sorted(path.rglob("*.safetensors")) if path.is_dir() else [path])]
+    """Files as they are named, and every model file under a folder: neither states of runs nor what a kill left half written."""
+    return [file for path in paths for file in (_models_under(path) if path.is_dir() else [path])]
+
+
+def _models_under(folder: Path) -> list[Path]:
+    return [path for path in sorted(folder.rglob("*.safetensors")) if path.parent.name != "state" and not path.name.startswith(".")]
 
 
 def runs(

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import re
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from sfumato.core.errors import Refusal
+
+_ASIDE = re.compile(r"\..{1,80}\.\d+-[0-9a-f]{8}\.part(\.[^.]*)?", re.DOTALL)  # what `replacing` calls a file that is not whole yet
 
 
 @contextmanager
@@ -57,6 +60,19 @@ def write_text(path: Path, text: str) -> None:
 def write_json(path: Path, value: Any) -> None:
     """Write JSON with sorted keys at once, or not at all."""
     write_text(path, json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False) + "\n")
+
+
+def is_aside(path: Path) -> bool:
+    """Whether a file is one that `replacing` writes; where nobody writes any more, the half of one that a kill left."""
+    return _ASIDE.fullmatch(path.name) is not None
+
+
+def sweep(*folders: Path) -> None:
+    """Remove what kills left half written in folders where nobody else writes now."""
+    for folder in folders:
+        for path in folder.iterdir() if folder.is_dir() else ():
+            if is_aside(path):
+                path.unlink(missing_ok=True)
 
 
 def digest(data: bytes) -> str:

@@ -26,7 +26,7 @@ def owned(folder: Path) -> Iterator[None]:
     try:
         lock.acquire()
     except Timeout:
-        raise Refusal(f"The run folder {folder} is owned by {_owner(folder)}. Wait until it ends, or take another folder.") from None
+        raise _taken(folder) from None
     except OSError as error:
         raise Refusal(f"The run folder {folder} cannot be locked: {error.strerror or error}.") from error
     try:  # the owner's name stands beside the lock, for Windows lets nobody read a locked file
@@ -36,6 +36,12 @@ def owned(folder: Path) -> Iterator[None]:
     finally:
         (folder / ".owner").unlink(missing_ok=True)
         lock.release()
+
+
+def check_free(folder: Path) -> None:
+    """Refuse a run folder that somebody owns, with the owner's name."""
+    if is_owned(folder):
+        raise _taken(Path(folder))
 
 
 def is_owned(folder: Path) -> bool:
@@ -49,6 +55,10 @@ def is_owned(folder: Path) -> bool:
         return True
     lock.release()
     return False
+
+
+def _taken(folder: Path) -> Refusal:
+    return Refusal(f"The run folder {folder} is owned by {_owner(folder)}. Wait until it ends, or take another folder.")
 
 
 def _owner(folder: Path) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import multiprocessing
-import signal
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
@@ -16,6 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
+from sfumato.core import parents
 from sfumato.core.errors import Refusal
 from sfumato.core.levels import Levels, batch_to_unit
 from sfumato.core.seed import Seed
@@ -144,7 +144,7 @@ class Batches:
 
 @dataclass(frozen=True)
 class _Quiet:
-    """A worker spoils on one thread, and leaves Ctrl-C to the process that trains."""
+    """A worker spoils on one thread, leaves signals to the process that trains, and ends with it."""
 
     context: str
 
@@ -152,7 +152,13 @@ class _Quiet:
         torch.set_num_threads(1)
         if self.context == "spawn":
             cv2.setNumThreads(1)
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        parents.leave_signals()
+        parents.end_with_it()
+
+
+def lost_worker(error: BaseException) -> bool:
+    """Whether an error says that a worker was killed; torch raises it wherever the training process happens to be."""
+    return isinstance(error, RuntimeError) and str(error).startswith("DataLoader worker")
 
 
 def _stack(items: Sequence[tuple[Levels, Levels, int]]) -> tuple[Tensor, Tensor, tuple[int, ...]]:

@@ -86,6 +86,7 @@ class RestoreTask:
     """What a recipe asks for, made when it is first needed, in the order of the one path."""
 
     recipe: Restore
+    workers_here: int | None = None  # processes that spoil, instead of the recipe's number; the result does not depend on it
 
     @property
     def seed(self) -> Seed:
@@ -117,7 +118,7 @@ class RestoreTask:
         """Training pairs."""
         data, augment = self.recipe.data, self.recipe.augment
         factor = self.chain.enlarges
-        store = open_store(self.items[0], cache=data.cache, shared=self.recipe.train.workers != 0)
+        store = open_store(self.items[0], cache=data.cache, shared=self._workers != 0)
         return SpoiltPairs(
             store=store,
             chain=self.chain,
@@ -149,6 +150,11 @@ class RestoreTask:
     def batches(self) -> Batches:
         """Training batches, made in this process; how many workers help is chosen by measuring."""
         return Batches(pairs=self.pairs, batch=self.recipe.train.batch, seed=self.seed, share=self.ranks.share)
+
+    @property
+    def _workers(self) -> int | str:
+        """Processes that spoil beside the one that trains, or "auto"."""
+        return self.recipe.train.workers if self.workers_here is None else self.workers_here
 
     @cached_property
     def ranks(self) -> Ranks:
@@ -208,7 +214,7 @@ class RestoreTask:
     def tuned(self) -> Tuned:
         """How the training is carried out: measured where the recipe leaves it open."""
         train = self.recipe.train
-        workers = None if train.workers == "auto" else train.workers
+        workers = self._workers if isinstance(self._workers, int) else None
         if train.tune:
             return tune.tune(self._trial, precision=train.precision, workers=workers)
         name = tune.default_precision(self.device) if train.precision == "auto" else train.precision
@@ -233,7 +239,7 @@ class RestoreTask:
         network = self.network.to(memory_format=layout)  # type: ignore[call-overload]  # torch's own stubs do not know it
         return Learner(
             network,
-            dataclasses.replace(self.batches, workers=tuned.workers),
+            dataclasses.replace(self.batches, workers=self._workers if isinstance(self._workers, int) else tuned.workers),
             self.objective,
             held_out=self.held if self.ranks.writes else (),
             optimiser=training.optimiser(recipe.optimiser, network, fused=tuned.fused),
@@ -361,9 +367,9 @@ class RestoreTask:
         )
 
 
-def build(recipe: Restore) -> RestoreTask:
-    """The task a recipe describes; what is wrong with it is said when the part is made."""
-    return RestoreTask(recipe)
+def build(recipe: Restore, *, workers: int | None = None) -> RestoreTask:
+    """The task a recipe describes; what is wrong with it is said when the part is made.  workers: instead of the recipe's number."""
+    return RestoreTask(recipe, workers)
 
 
 def train(recipe: Restore, folder: Path) -> Path:
@@ -371,9 +377,12 @@ def train(recipe: Restore, folder: Path) -> Path:
     return fitting.train(build(recipe), folder)
 
 
-def resume(folder: Path) -> Path:
-    """Go on with a run that was stopped, to the end of its budget; returns the path of its best model."""
-    return fitting.resume(build(recipes.read(Restore, runs.existing(folder).recipe)), folder)
+def resume(folder: Path, *, workers: int | None = None) -> Path:
+    """Go on with a run that was stopped, to the end of its budget; returns the path of its best model.
+
+    workers : processes that spoil from here on, instead of the recipe's number; the result does not depend on it.
+    """
+    return fitting.resume(build(recipes.read(Restore, runs.existing(folder).recipe), workers=workers), folder)
 
 
 def evaluate(

@@ -79,6 +79,7 @@ class Learner:
         self.step = self.epoch = self.position = 0  # updates done; epoch; batches of this epoch done
         self.pieces = 1  # parts a batch is cut into, after a device ran out of memory
         self.progress = 0.0
+        self.judged = 0.0  # progress at the last validation
         self.spent = 0.0  # seconds
         self.batch: Batch
         self.outcome: Outcome
@@ -99,10 +100,10 @@ class Learner:
             self.fire("before_fit")
             if self.resumed is not None:
                 self._load(self.resumed)
-            elif len(self.held_out):
+            elif len(self.held_out) or self.ranks.count > 1:
                 self.validate()  # row 0: what a training that only hurts falls back to
             self._clock()
-            while self.progress < 1:
+            while self.judged < 1:  # not progress: a run that was killed after its last step has a validation left to do, and no step
                 self._run_epoch()
         except BaseException as error:
             self.stopped = str(error) or type(error).__name__
@@ -118,12 +119,12 @@ class Learner:
         self.fire("before_phase")
         stream = self._stream()
         for _ in range(self.position, self.batches.per_epoch):
-            self._train_batch(next(stream))
-            self._clock()
-            if self.stopping:
-                raise Interrupted(self.stopping)
             if self.progress >= 1:
                 break
+            self._train_batch(next(stream))
+            self._clock()
+            if self.stopping and self.position % self.accumulate == 0:
+                raise Interrupted(self.stopping)
         self.fire("after_phase")
         if self.progress >= 1 or self.valid_due(self):
             self.validate()
@@ -187,6 +188,7 @@ class Learner:
         if self.ranks.writes:
             self._validate()
         self._clock()
+        self.judged = self.progress
 
     def _validate(self) -> None:
         self.phase = "valid"
@@ -271,12 +273,17 @@ class Learner:
     def state(self) -> dict[str, Any]:
         """All that a later process needs to go on: tensors and JSON values only."""
         return {
-            "learner": {"step": self.step, "epoch": self.epoch, "position": self.position, "spent": self.spent, "pieces": self.pieces},
+            "learner": {name: getattr(self, name) for name in ("step", "epoch", "position", "judged", "spent", "pieces")},
             "network": self.network.state_dict(),
             "optimiser": self.optimiser.state_dict(),
             "precision": self.precision.state(),
             "callbacks": {type(c).__name__: state for c in self.callbacks if (state := c.state())},
         }
+
+    @property
+    def begins_at(self) -> int:
+        """The step that a resumed fit goes on after; 0 for one that begins."""
+        return int(self.resumed["learner"]["step"]) if self.resumed is not None else 0
 
     def _load(self, state: dict[str, Any]) -> None:
         """Take up a saved state; called after `before_fit`."""

@@ -83,9 +83,9 @@ class Run:
 
 
 def create(folder: Path) -> Run:
-    """A new run folder; refused when something stands there."""
+    """A new run folder; refused when something stands there.  What a run left that was killed before it had its recipe is nothing."""
     folder = Path(folder)
-    if folder.exists() and (not folder.is_dir() or any(entry.name not in (".lock", ".owner") for entry in folder.iterdir())):
+    if folder.exists() and (not folder.is_dir() or any(not _is_nothing(entry) for entry in folder.iterdir())):
         hint = f"Go on with it (sfumato resume {folder})" if Run(folder).recipe.is_file() else "Empty it"
         raise Refusal(f"{folder} is not empty, and a run is never overwritten. {hint}, or give another --out.")
     try:
@@ -95,8 +95,15 @@ def create(folder: Path) -> Run:
     return Run(folder)
 
 
+def _is_nothing(entry: Path) -> bool:
+    return entry.name in (".lock", ".owner") or files.is_aside(entry)
+
+
 def existing(folder: Path) -> Run:
-    """A run folder that was begun; refused when there is none."""
+    """A run folder that was begun; refused when there is none.
+
+    One that was killed before it had its recipe counts as none: `create` takes it.
+    """
     run = Run(Path(folder))
     if not run.recipe.is_file():
         raise Refusal(f"{folder} is not a run folder: it has no recipe.toml. See: sfumato runs {Path(folder).parent}")

@@ -80,7 +80,7 @@ def _unpack(value: Any, file: Any) -> Any:
 
 
 class SaveState(Callback):
-    """Write the whole state every so many steps or seconds, and when the run is interrupted."""
+    """Write the whole state every so many steps or seconds, after the last step, and when the run is interrupted."""
 
     def __init__(self, run: Run, *, steps: int | None, seconds: float):
         self.run, self.steps, self.seconds = run, steps, seconds
@@ -91,6 +91,7 @@ class SaveState(Callback):
     def before_fit(self, learner: Learner) -> None:
         """The clock starts."""
         self.saved_when = time.monotonic()
+        self.saved_at = learner.begins_at
 
     def before_batch(self, learner: Learner) -> None:
         """From here on weights and counters may disagree."""
@@ -106,6 +107,11 @@ class SaveState(Callback):
         else:
             due = time.monotonic() - self.saved_when >= self.seconds
         if due:
+            self.save(learner)
+
+    def after_phase(self, learner: Learner) -> None:
+        """What comes after the last step (validation, scores) may be killed too, and nothing is trained again for it."""
+        if learner.phase == "train" and learner.progress >= 1 and learner.step != self.saved_at:
             self.save(learner)
 
     def on_stop(self, learner: Learner) -> None:

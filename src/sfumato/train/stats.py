@@ -29,8 +29,10 @@ class Stats(Callback):
         self.flushed = time.monotonic()
 
     def before_fit(self, learner: Learner) -> None:
-        """Nothing is open between writes, so a kill leaves at most half a line."""
+        """Nothing is open between writes, so a kill leaves at most half a line; what a try wrote that was killed before any state goes."""
         self.run.stats.touch()
+        if learner.resumed is None:
+            os.truncate(self.run.stats, 0)
 
     def after_update(self, learner: Learner) -> None:
         """Sum, and write a line every few steps."""

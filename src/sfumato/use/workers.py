@@ -1,9 +1,7 @@
 """Jobs on files, here or in processes.  Paths and one picklable action cross the border; a process that dies costs its own file only."""
 
-import os
 import signal
 import sys
-import threading
 import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Mapping
@@ -11,10 +9,11 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, Thr
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from functools import partial
-from multiprocessing import get_context, parent_process
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
+from sfumato.core import parents
 from sfumato.core.errors import Refusal
 
 Action = Callable[[Path, Path], Mapping[str, Any] | None]  # reads the first, writes the second whole or not at all
@@ -179,7 +178,7 @@ def _start(action: Action) -> None:
     global _action
     _action = action
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches every process of the terminal; the parent decides
-    threading.Thread(target=_die_with_parent, daemon=True).start()
+    parents.end_with_it()
     if "cv2" in sys.modules:  # the files are shared out among the processors already
         sys.modules["cv2"].setNumThreads(1)
     if "torch" in sys.modules:
@@ -189,13 +188,6 @@ def _start(action: Action) -> None:
 def _arrive() -> None:
     """Nothing much, but in a process that has started: long enough that the next one is given to another process."""
     time.sleep(0.05)
-
-
-def _die_with_parent() -> None:
-    parent = parent_process()
-    if parent is not None:
-        parent.join()  # returns too when the parent was killed and could tell nobody
-        os._exit(1)
 
 
 def _work(job: Job) -> Answer:

@@ -20,6 +20,8 @@ import sfumato
 from sfumato.core import files, locks
 from sfumato.core import recipe as recipes
 from sfumato.core.errors import Refusal
+from sfumato.core.progress import say
+from sfumato.data import batches
 from sfumato.train import ranks, state
 from sfumato.train import run as runs
 from sfumato.train.learner import Learner
@@ -72,8 +74,11 @@ def train(task: Trainable, folder: Path) -> Path:
     """Train from the start in a new run folder; returns the path of its best model."""
     if not task.ranks.writes:
         return _help(task, Run(Path(folder)))
+    locks.check_free(folder)
     run = runs.create(folder)
     with locks.owned(run.folder):
+        runs.create(folder)  # looked at once more: until now another training could begin here
+        _sweep(run)
         files.write_text(run.recipe, recipes.to_toml(task.recipe))
         return _fit(task, run, None)
 
@@ -84,7 +89,15 @@ def resume(task: Trainable, folder: Path) -> Path:
         return _help(task, Run(Path(folder)))
     run = runs.existing(folder)
     with locks.owned(run.folder):
-        return _fit(task, run, state.newest(run, task.device))
+        _sweep(run)
+        saved = state.newest(run, task.device)
+        say("no state was saved yet: from the start" if saved is None else f"going on after step {saved['learner']['step']}")
+        return _fit(task, run, saved)
+
+
+def _sweep(run: Run) -> None:
+    """What a kill left half written goes."""
+    files.sweep(run.folder, run.states, run.previews)
 
 
 def _fit(task: Trainable, run: Run, saved: dict[str, Any] | None) -> Path:
@@ -130,10 +143,15 @@ def _together(learner: Learner, run: Run) -> None:
 
 @contextmanager
 def _loss_in_words(run: Run) -> Iterator[None]:
-    """That another process is gone comes as an error of whatever was being sent."""
+    """That another process is gone comes as an error of whatever was being done."""
     try:
         yield
     except RuntimeError as error:
+        if batches.lost_worker(error):
+            raise Refusal(
+                f"A process that spoils pictures died, most likely for want of memory ({error}). Nothing before the last state is lost: "
+                f"go on with sfumato resume {run.folder} --workers N, with fewer of them."
+            ) from error
         if not ranks.is_loss(error):
             raise
         raise Refusal(

@@ -51,13 +51,10 @@ def optimiser(spec: Muon | AdamW, network: nn.Module, *, fused: bool = True) -> 
 
 
 def due(every: int | str) -> Callable[[Learner], bool]:
-    """Whether to validate at an epoch's end: every so many epochs; auto: at the first one after each tenth of the budget."""
-    tenths = {"next": 0.1}
+    """Whether to validate at an epoch's end: every so many epochs; auto: at the first one after each tenth of the budget.
 
-    def auto(learner: Learner) -> bool:
-        if learner.progress < tenths["next"]:
-            return False
-        tenths["next"] = (int(learner.progress * 10) + 1) / 10
-        return True
-
-    return auto if every == "auto" else lambda learner: (learner.epoch + 1) % int(every) == 0
+    It follows from what a state keeps, so that a resumed run validates where it would have without a stop.
+    """
+    if every == "auto":
+        return lambda learner: int(10 * learner.progress) > int(10 * learner.judged)
+    return lambda learner: (learner.epoch + 1) % int(every) == 0

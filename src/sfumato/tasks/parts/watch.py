@@ -76,7 +76,11 @@ class Previews(Callback):
         self.run, self.held, self.scores, self.count = run, held, scores, min(count, len(held))
 
     def before_fit(self, learner: Learner) -> None:
-        """What they look like spoilt and good."""
+        """What they look like spoilt and good.  Those of steps that a kill undid go."""
+        for path in self.run.previews.glob("*.png"):
+            step = path.stem.partition("-")[0]
+            if step.isdigit() and int(step) > learner.begins_at:
+                path.unlink(missing_ok=True)
         for index in range(self.count):
             save_png(self.run.previews / f"input-{index:02d}.png", self.held.inputs[index])
             save_png(self.run.previews / f"target-{index:02d}.png", self.held.targets[index])
