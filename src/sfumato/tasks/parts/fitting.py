@@ -7,6 +7,8 @@ import json
 import os
 import platform
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -17,6 +19,7 @@ from torch import nn
 import sfumato
 from sfumato.core import files, locks
 from sfumato.core import recipe as recipes
+from sfumato.core.errors import Refusal, Unwritable
 from sfumato.train import run as runs
 from sfumato.train import state
 from sfumato.train.learner import Learner
@@ -64,14 +67,24 @@ def train(task: Trainable, folder: Path) -> Path:
     run = runs.create(folder)
     with locks.owned(run.folder):
         files.write_text(run.recipe, recipes.to_toml(task.recipe))
-        return _fit(task, run, None)
+        with _goes_on(run):
+            return _fit(task, run, None)
 
 
 def resume(task: Trainable, folder: Path) -> Path:
     """Go on with a run that was stopped, to the end of its budget; returns the path of its best model."""
     run = runs.existing(folder)
-    with locks.owned(run.folder):
+    with locks.owned(run.folder), _goes_on(run):
         return _fit(task, run, state.newest(run, task.device))
+
+
+@contextmanager
+def _goes_on(run: Run) -> Iterator[None]:
+    """A disk that is full or forbidden stops a run; whoever is told so is told how it goes on."""
+    try:
+        yield
+    except Unwritable as error:
+        raise Unwritable(f"{error} When that is put right, go on with: sfumato resume {run.folder}", full=error.full) from error
 
 
 def _fit(task: Trainable, run: Run, saved: dict[str, Any] | None) -> Path:
@@ -85,10 +98,11 @@ def _fit(task: Trainable, run: Run, saved: dict[str, Any] | None) -> Path:
     run.note(parameters=sum(parameter.numel() for parameter in task.network.parameters()), difference=recipes.difference(task.recipe))
     try:
         learner.fit()
+        task.judge(run)
     except BaseException as error:
-        run.note(status=f"stopped: {str(error) or type(error).__name__}", minutes=learner.spent / 60, steps=learner.step, **_memory())
+        with suppress(Refusal):  # the news is what stopped the run
+            run.note(status=f"stopped: {str(error) or type(error).__name__}", minutes=learner.spent / 60, steps=learner.step, **_memory())
         raise
-    task.judge(run)
     wall = (time.monotonic() - begun) / 60
     run.note(status="done", minutes=learner.spent / 60, steps=learner.step, wall_minutes=wall, **_memory())
     return run.best if run.best.is_file() else run.last
