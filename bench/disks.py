@@ -20,17 +20,27 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-import results  # bench is a folder of scripts, not a package
 import torch
+
+import results  # bench is a folder of scripts, not a package
 from disk_cases import clock, kit, limits, rights, rooms, sources, trial
-from disk_cases.trial import Case, Verdict
+from disk_cases.trial import Verdict
 from results import Bar
 
 GROUPS = (limits, rooms, rights, sources, clock)
 
 
-def tried(folder: Path, only: str, jobs: int) -> list[Verdict]:
-    """Every case whose fault or name has `only` in it, in the order of the groups."""
+def tried(only: str = "", jobs: int = 2, keep: Path | None = None) -> list[Verdict]:
+    """Every case whose fault or name has `only` in it, in the order of the groups; left in `keep` to look at, if it is given."""
+    if keep is not None:
+        keep.mkdir(parents=True)
+        return _tried(keep.resolve(), only, jobs)
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)  # others must be able to go there
+        return _tried(Path(folder), only, jobs)
+
+
+def _tried(folder: Path, only: str, jobs: int) -> list[Verdict]:
     made = kit.make(folder / "kit")
     cases = [case for group in GROUPS for case in group.cases(made) if only in case.fault or only in case.name]
     places = [folder / f"case-{number:03}" for number in range(len(cases))]
@@ -78,19 +88,13 @@ def main() -> None:
         sys.exit("These faults are made as Linux makes them: run it there.")
     torch.set_num_threads(1)
     began = time.monotonic()
-    if given.keep:
-        given.keep.mkdir(parents=True)
-        verdicts = tried(given.keep.resolve(), given.only, given.jobs)
-    else:
-        with tempfile.TemporaryDirectory() as folder:
-            Path(folder).chmod(0o755)
-            verdicts = tried(Path(folder), given.only, given.jobs)
+    verdicts = tried(given.only, given.jobs, given.keep)
     by_fault = [(fault, list(each)) for fault, each in groupby(verdicts, lambda verdict: verdict.case.fault)]
     bars = [bar(fault, each) for fault, each in by_fault]
     if not given.only:
-        cases = [{"fault": each.case.fault, "case": each.case.name, "said": each.said, "problems": list(each.problems)} for each in verdicts]
         faults = [row(fault, each) for fault, each in by_fault]
-        results.write("disks", bars, faults=faults, cases=cases, minutes=round((time.monotonic() - began) / 60, 2))
+        minutes = round((time.monotonic() - began) / 60, 2)
+        results.write("disks", bars, faults=faults, cases=[verdict.row() for verdict in verdicts], minutes=minutes)
     sys.exit(any(each.problems for each in verdicts))
 
 

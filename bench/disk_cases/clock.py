@@ -55,7 +55,7 @@ def _clock(trial: Trial, *, shift: float = 0.0, back: float = 0.0) -> dict[str, 
 def minutes(trial: Trial) -> None:
     """It trains as long as it was told to, by a clock that only goes forward."""
     run = trial.place / "run"
-    words = [word for word in trial.kit.training(trial.kit.six, run, "train.steps=off", f"train.minutes={MINUTES}")]
+    words = trial.kit.training(trial.kit.six, run, "train.steps=off", f"train.minutes={MINUTES}")
     began = time.monotonic()
     trial.well(trial.typed(*words, **_clock(trial, back=HOUR)))
     trial.whole(run)

@@ -58,12 +58,12 @@ def nobody() -> str | None:
     return "nobody" if os.geteuid() == 0 else None
 
 
-def _close(folder: Path) -> None:
+def forbid(folder: Path) -> None:
     for path in (folder, *folder.rglob("*")):
         path.chmod(0o555 if path.is_dir() else 0o444)
 
 
-def _open(folder: Path) -> None:
+def allow(folder: Path) -> None:
     for path in (folder, *folder.rglob("*")):
         path.chmod(0o777 if path.is_dir() else 0o666)
 
@@ -72,12 +72,12 @@ def forbidden(trial: Trial, verb: str) -> None:
     """Refused by name; with the right to write the same command works."""
     folder = trial.place / "theirs"
     folder.mkdir()
-    _close(folder)
+    forbid(folder)
     own = str(trial.kit.folder / "home" / "cache")
     words = verbs(trial.kit, folder)[verb]
     trial.told(trial.typed(*words, user=nobody(), SFUMATO_CACHE=own), "theirs")
     trial.must(not any(folder.iterdir()), "something was written")
-    _open(folder)
+    allow(folder)
     if verb not in ONCE:
         trial.well(trial.typed(*words, user=nobody(), SFUMATO_CACHE=own))
         trial.whole(folder)
@@ -90,10 +90,10 @@ def foreign_run(trial: Trial, verb: str) -> None:
     if verb == "resume":
         max((run / "state").glob("*.safetensors")).unlink()
     before = files(run)
-    _close(run)
+    forbid(run)
     trial.told(trial.typed(verb, run, user=nobody()), "theirs")
     trial.same(before)
-    _open(run)
+    allow(run)
     trial.well(trial.typed(verb, run, user=nobody()))
     trial.whole(run)
     trial.weights(run, trial.kit.run)
@@ -103,8 +103,8 @@ def listing(trial: Trial) -> None:
     """A finished run that one may not lock is not said to be running."""
     folder = trial.place / "theirs"
     shutil.copytree(trial.kit.run, folder / "run")
-    _close(folder)
+    forbid(folder)
     ended = trial.typed("runs", folder, user=nobody())
     trial.well(ended)
     trial.must("done" in ended.out and "running" not in ended.out, f"it said: {ended.out}")
-    _open(folder)
+    allow(folder)

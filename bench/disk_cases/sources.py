@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
 from disk_cases.kit import Kit
 from disk_cases.limits import tree
-from disk_cases.rights import _close, _open, nobody
+from disk_cases.rights import allow, forbid, nobody
 from disk_cases.rooms import SIZE, disk
 from disk_cases.trial import Case, Trial, files
-
-from sfumato.data import arena
+from sfumato.data import arena, items, split
 
 VANISHED, STORE = "an input folder, or files in it, that vanish", "a store that is read-only, damaged, or of another version"
 LONG = "train.steps=200"
@@ -70,10 +70,7 @@ def some_of_training(trial: Trial) -> None:
     pictures, run = _pictures(trial, trial.kit.many), trial.place / "run"
     process = trial.start(*trial.kit.training(pictures, run, LONG, "data.cache=none", "data.valid=0.01"))
     trial.until(process, lambda: (run / "state" / "00000005.safetensors").is_file())
-    held = trial.kit  # which pictures are held out is the split's affair: take pictures that are not
-    from sfumato.data import items, split
-
-    train, _ = split.by_hash(items.from_folder(held.many), 0.01)
+    train, _ = split.by_hash(items.from_folder(trial.kit.many), 0.01)
     for item in train[:2]:
         (pictures / item.name).unlink()
     trial.well(trial.wait(process), says="The next picture is taken in its place")
@@ -146,10 +143,10 @@ def read_only(trial: Trial) -> None:
     cache = trial.place / "cache"
     store = _filled(trial, cache)
     before = store.read_bytes()
-    _close(cache)
+    forbid(cache)
     _trains(trial, cache, user=nobody())
     trial.must(store.read_bytes() == before, "the store was changed")
-    _open(cache)
+    allow(cache)
     _trains(trial, cache, user=nobody(), name="later")
 
 
@@ -157,16 +154,14 @@ def nowhere_to_keep(trial: Trial) -> None:
     """Said once, and trained without."""
     cache = trial.place / "cache"
     cache.mkdir()
-    _close(cache)
+    forbid(cache)
     _trains(trial, cache, user=nobody(), says="not kept")
-    _open(cache)
+    allow(cache)
     _trains(trial, cache, user=nobody(), name="later")
 
 
 def mounted(trial: Trial) -> None:
     """As `read_only`, for root too."""
-    import subprocess
-
     cache = trial.place / "cache"
     with disk(cache, SIZE):
         store = _filled(trial, cache)

@@ -19,14 +19,19 @@ from pathlib import Path
 from typing import IO, Any
 
 import torch
-from disk_cases.kit import Kit
 from PIL import Image
 
+from disk_cases.kit import Kit
 from sfumato.core.errors import Refusal
 from sfumato.nets import load
 from sfumato.train import state
 
-LIMIT = "import os, resource, sys; n = int(sys.argv[1]); resource.setrlimit(resource.RLIMIT_FSIZE, (n, n)); os.execv(sys.argv[2], sys.argv[2:])"
+LIMIT = """
+import os, resource, sys
+most = int(sys.argv[1])
+resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
+os.execv(sys.argv[2], sys.argv[2:])
+"""
 HANGS = 180.0  # s
 PICTURES = {".png", ".jpg"}
 
@@ -199,6 +204,10 @@ class Verdict:
     problems: tuple[str, ...] = ()
     said: str = ""
     not_measured: str = ""
+
+    def row(self) -> dict[str, Any]:
+        """For the result file."""
+        return {"fault": self.case.fault, "case": self.case.name, "said": self.not_measured or self.said, "problems": list(self.problems)}
 
 
 def judge(case: Case, kit: Kit, place: Path) -> Verdict:
