@@ -80,6 +80,11 @@ class Kit:
         return self.folder / "restored"
 
     @property
+    def restored_six(self) -> Path:
+        """The six, repaired by it."""
+        return self.folder / "restored-six"
+
+    @property
     def spoilt(self) -> Path:
         """The many, spoilt."""
         return self.folder / "spoilt"
@@ -118,6 +123,7 @@ def make(folder: Path) -> Kit:
         kit.training(kit.six, kit.run),
         kit.training(kit.many, kit.run_on_many),
         kit.restoring(kit.many, kit.restored),
+        kit.restoring(kit.six, kit.restored_six),
         kit.spoiling(kit.many, kit.spoilt),
     ):
         around = {**os.environ, **kit.environment, "PYTHONDONTWRITEBYTECODE": "", "SFUMATO_CACHE": str(folder / "cache")}

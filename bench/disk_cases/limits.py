@@ -16,15 +16,15 @@ SIZE, FULL = "no file may grow beyond a size (RLIMIT_FSIZE)", "output to /dev/fu
 def cases(kit: Kit) -> list[Case]:
     """A limit just below each kind of file that a training writes, and some for the other verbs."""
     limits = {f"a training, where {kind} has just no room": size - 1 for kind, size in sizes(kit).items()}
-    pictures = sorted(path.stat().st_size for path in kit.restored.glob("*.png"))
-    middle, largest = pictures[len(pictures) // 2], pictures[-1]
+    middle = sorted(path.stat().st_size for path in kit.restored_six.glob("*.png"))[3]
+    record = 20_000 + max(path.stat().st_size for path in kit.spoilt.glob("*.png"))
     found = [Case(SIZE, name, partial(training, limit=limit)) for name, limit in limits.items()]
     found += [
         Case(SIZE, "a training that keeps decoded pictures on the disk", partial(store, limit=1_500_000)),
         Case(SIZE, "repair of a folder, where half the pictures have no room", partial(repair, limit=middle)),
         Case(SIZE, "repair of one picture", one_picture),
-        Case(SIZE, "spoiling of a folder in two processes, where the record has no room", partial(spoiling, limit=largest + 20_000)),
-        Case(SIZE, "spoiling of a folder in one process, where the record has no room", partial(spoiling, limit=largest + 20_000, jobs=1)),
+        Case(SIZE, "spoiling of a folder in two processes, where the record has no room", partial(spoiling, limit=record)),
+        Case(SIZE, "spoiling of a folder in one process, where the record has no room", partial(spoiling, limit=record, jobs=1)),
         Case(SIZE, "a sheet of all steps", sheet),
         Case(SIZE, "a report", report),
         Case(SIZE, "a new recipe", new_recipe),
@@ -76,9 +76,9 @@ def store(trial: Trial, limit: int) -> None:
 def repair(trial: Trial, limit: int) -> None:
     """What fits is done, what does not is named."""
     out = trial.place / "out"
-    words = trial.kit.restoring(trial.kit.many, out)
+    words = trial.kit.restoring(trial.kit.six, out)
     trial.told(trial.typed(*words, limit=limit), out, codes=(3,))
-    tree(trial, out, words, trial.kit.restored)
+    tree(trial, out, words, trial.kit.restored_six)
 
 
 def spoiling(trial: Trial, limit: int, jobs: int = 2) -> None:

@@ -23,8 +23,8 @@ LONG = "train.steps=200"
 def cases(kit: Kit) -> list[Case]:
     """While learning, repairing and spoiling; then stores of all sorts."""
     found = [
-        Case(VANISHED, f"a training, {change}", partial(training, change=change))
-        for change in ("data.cache=none", "data.cache=ram", "train.workers=1")
+        Case(VANISHED, f"a training, {', '.join(changes)}", partial(training, changes=changes))
+        for changes in (("data.cache=none",), ("data.cache=ram",), ("data.cache=none", "train.workers=1"))
     ]
     found += [
         Case(VANISHED, "a training, two of the pictures", some_of_training),
@@ -52,10 +52,10 @@ def _pictures(trial: Trial, source: Path) -> Path:
     return Path(shutil.copytree(source, trial.place / "pictures"))
 
 
-def training(trial: Trial, change: str) -> None:
+def training(trial: Trial, changes: tuple[str, ...]) -> None:
     """The run stops with a sentence that names a picture, and is resumed when the folder is back."""
     pictures, run = _pictures(trial, trial.kit.six), trial.place / "run"
-    process = trial.start(*trial.kit.training(pictures, run, LONG, change))
+    process = trial.start(*trial.kit.training(pictures, run, LONG, *changes))
     trial.until(process, lambda: (run / "state" / "00000005.safetensors").is_file())
     back = _away(pictures)
     trial.told(trial.wait(process), pictures)

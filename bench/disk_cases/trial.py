@@ -105,11 +105,17 @@ class Trial:
     def must(self, holds: bool, otherwise: str) -> None:
         """Note a problem."""
         if not holds:
-            self.problems.append(otherwise.replace(str(self.place), "..."))
+            self.problems.append(self._without_place(otherwise))
+
+    def _without_place(self, text: str) -> str:
+        return text.replace(f"{self.place}/", "").replace(f"{self.kit.folder}/", "")
+
+    def _says(self, line: str) -> None:
+        self.said = self.said or self._without_place(line)
 
     def told(self, ended: Ended, names: str | Path, codes: Sequence[int] = (2,)) -> None:
         """One sentence that names what was struck, and its status; never a traceback."""
-        self.said = self.said or (ended.sentences[0] if ended.sentences else f"status {ended.code}").replace(f"{self.place}/", "")
+        self._says(ended.sentences[0] if ended.sentences else f"status {ended.code}")
         self.must(ended.code in codes, f"status {ended.code} and not one of {list(codes)}: {ended.err[-600:]}")
         self.must(len(ended.sentences) == 1, f"{len(ended.sentences)} sentences: {ended.err[-600:]}")
         self.must(str(names) in ended.err, f"{names} is not named: {ended.err[-600:]}")
@@ -118,7 +124,7 @@ class Trial:
     def well(self, ended: Ended, says: str = "") -> None:
         """It ended as if there were no fault; `says` stands in what it told on the way."""
         line = next((line for line in ended.err.splitlines() if says in line), "") if says else "all done, status 0"
-        self.said = self.said or line.replace(f"{self.place}/", "")
+        self._says(line)
         self.must(ended.code == 0, f"status {ended.code}: {ended.err[-600:]}")
         self.must(says in ended.err, f"{says!r} was not said: {ended.err[-600:]}")
         self._calm(ended)

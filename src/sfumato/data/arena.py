@@ -178,8 +178,8 @@ def _make(path: Path, count: int, capacity: float) -> None:
 def _fits(path: Path, count: int) -> bool:
     try:
         with path.open("rb") as file:
-            version = np.frombuffer(file.read(_WORD), np.int64)
-        return path.stat().st_size > head_bytes(count) and list(version) == [VERSION]
+            version, end = np.frombuffer(file.read(_HEAD * _WORD), np.int64)
+        return bool(version == VERSION and head_bytes(count) <= end <= path.stat().st_size)
     except (OSError, ValueError):
         return False
 
