@@ -43,6 +43,7 @@ bench: setup data  ## one script a bar; each writes bench/results/NAME.json (abo
 	$(BIN)/python bench/restore_bsds.py score
 	test ! -x $(PEERS)/bin/python || $(PEERS)/bin/python bench/pairs_per_second.py
 	test ! -x $(PEERS)/bin/python || $(PEERS)/bin/python bench/learner_overhead.py
+	$(BIN)/python bench/disks.py
 
 data: $(DATA)  ## check the archives of SFUMATO_DATA against their sums, and unpack them into build/data
 
