@@ -1,5 +1,6 @@
 """Pictures and generators the tests share: real, small, and free to use."""
 
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import cv2
@@ -33,3 +34,12 @@ def photograph_folder(tmp_path: Path) -> Path:
             path.parent.mkdir(parents=True, exist_ok=True)
             Image.fromarray(picture[:, ::-1] if side == "left" else picture).save(path)
     return folder
+
+
+@pytest.fixture
+def sizes_limited() -> Iterator[Callable[[int], None]]:
+    """From the call on, until the test ends, no file of this process may grow beyond so many bytes: what a full disk does, at any place."""
+    resource = pytest.importorskip("resource", reason="there are no such limits on Windows")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    yield lambda most: resource.setrlimit(resource.RLIMIT_FSIZE, (most, before[1]))
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)

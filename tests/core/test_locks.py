@@ -37,6 +37,11 @@ def test_asking_who_owns_a_folder_leaves_no_file_in_it(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_folder_that_nobody_may_lock_is_not_said_to_be_owned(tmp_path: Path) -> None:
+    (tmp_path / ".lock").mkdir()  # in the way, as a read-only disk is
+    assert not locks.is_owned(tmp_path)
+
+
 @pytest.mark.skipif(os.name == "nt", reason="SIGKILL is not known there")
 def test_the_lock_of_a_killed_process_falls(tmp_path: Path) -> None:
     with subprocess.Popen([sys.executable, "-c", HOLD, str(tmp_path)], stdout=subprocess.PIPE, text=True) as holder:

@@ -1,6 +1,7 @@
 """Progress: what a person sees on a terminal, in a file, and when quiet."""
 
 import io
+import sys
 
 import pytest
 from rich.console import Console
@@ -89,3 +90,13 @@ def test_an_error_inside_leaves_the_terminal_in_order(terminal: io.StringIO) -> 
 @pytest.mark.parametrize(("seconds", "shown"), [(0.4, "0:00"), (65, "1:05"), (3599.6, "1:00:00"), (7200, "2:00:00")])
 def test_a_clock_reads_as_people_read_it(seconds: float, shown: str) -> None:
     assert progress.clock(seconds) == shown
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="there is no /dev/full")
+def test_words_for_which_there_is_no_room_stop_no_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(OSError, match="No space left"), open("/dev/full", "w", buffering=1) as full:  # raised when it is closed
+        monkeypatch.setattr(sys, "stderr", full)
+        progress.say("nobody hears this")
+        with progress.Progress(2, "nor this") as bar:
+            bar.advance(2)
+        monkeypatch.undo()

@@ -1,10 +1,12 @@
 """Order and content of batches follow from (seed, epoch, index) alone."""
 
+from dataclasses import dataclass
 from itertools import islice
 
 import pytest
 import torch
 
+from sfumato.core.errors import Refusal
 from sfumato.core.seed import Seed
 from sfumato.data.batches import Batches
 from tests.train.conftest import Darkened
@@ -50,3 +52,19 @@ def test_an_item_does_not_depend_on_the_batch_it_is_in():
 
 def test_a_batch_larger_than_the_data_becomes_the_data():
     assert batches(batch=1000).batch == 24
+
+
+@dataclass(frozen=True)
+class Gone(Darkened):
+    """Of which nothing is left."""
+
+    def pair(self, epoch, index):
+        raise Refusal("None of the pictures can be decoded.")
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_a_refusal_comes_from_a_worker_in_its_own_words(workers):
+    stream = Batches(pairs=Gone(), batch=2, seed=Seed(3), workers=workers).stream(0, 0)
+    with pytest.raises(Refusal) as refusal:
+        next(stream)
+    assert str(refusal.value) == "None of the pictures can be decoded."

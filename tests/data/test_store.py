@@ -212,6 +212,29 @@ def test_what_does_not_fit_is_not_kept(made, room_of):
     assert [room.get(index) is not None for index in range(6)] == [True, True, False, False, False, False]
 
 
+def test_a_file_that_nobody_may_write_to_is_still_read(found, tmp_path, monkeypatch):
+    kept = open_store(found, cache="disk", folder=tmp_path / "stores")
+    kept.fill(range(len(found)))
+    lock = Path(f"{file_of(kept)}.lock")
+    lock.unlink()
+    lock.mkdir()  # in the way, as a read-only disk is
+    again = open_store(found, cache="disk", folder=tmp_path / "stores")
+    monkeypatch.setattr("sfumato.data.read.decode", lambda *_, **__: pytest.fail("it was decoded again"))
+    assert [again[index].shape for index in range(len(found))] == [(120, 160, 3)] * 6
+
+
+def test_where_no_file_can_be_made_pictures_are_decoded_again_and_it_is_said(found, tmp_path, capsys):
+    (tmp_path / "stores").write_text("in the way")
+    kept = open_store(found, cache="disk", folder=tmp_path / "stores")
+    np.testing.assert_array_equal(kept[0], found[0].levels())
+    assert "stores cannot be made" in capsys.readouterr().err
+
+
+def test_a_files_table_is_written_and_no_hole(tmp_path):
+    room = arena.in_file(tmp_path / "large.pictures", 5000, 1 << 20)
+    assert isinstance(room, arena.Arena) and (tmp_path / "large.pictures").stat().st_blocks * 512 >= arena.head_bytes(5000)
+
+
 def test_a_full_disk_only_costs_time(found, tmp_path, monkeypatch):
     kept = open_store(found, cache="disk", folder=tmp_path / "stores")
 

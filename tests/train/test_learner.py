@@ -80,6 +80,18 @@ def test_after_fit_comes_even_when_training_fails():
     assert diary.events[-2:] == ["on_stop", "after_fit"]
 
 
+def test_after_fit_comes_to_all_even_when_it_fails_for_one():
+    diary = Diary()
+
+    class Fail(Callback):
+        def after_fit(self, learner):
+            raise ValueError("broken")
+
+    with pytest.raises(ValueError, match="broken"):
+        toy_learner([Fail(), diary]).fit()
+    assert diary.events[-1] == "after_fit"
+
+
 def test_a_method_that_looks_like_an_event_is_refused_with_the_nearest_name():
     class Shout(Callback):
         def after_bach(self, learner):

@@ -1,9 +1,11 @@
 """A run that was stopped goes on as if it had not been: bit for bit."""
 
+import json
+
 import pytest
 import torch
 
-from sfumato.core.errors import Interrupted, Refusal
+from sfumato.core.errors import Interrupted, Refusal, Unwritable
 from sfumato.train import run as runs
 from sfumato.train import state
 from sfumato.train.averages import WeightAverage
@@ -87,3 +89,34 @@ def test_a_tree_of_tensors_and_values_comes_back(tmp_path):
     back = state.read(tmp_path / "tree.safetensors", torch.device("cpu"))
     assert back["a"] == tree["a"]
     assert torch.equal(back["b"]["c"], tree["b"]["c"]) and torch.equal(back["b"]["d"], tree["b"]["d"])
+
+
+class LimitAt(Callback):
+    def __init__(self, step, limit):
+        self.step, self.limit = step, limit
+
+    def after_update(self, learner):
+        if learner.step == self.step:
+            self.limit()
+
+
+def test_a_state_for_which_there_is_no_room_stops_the_run_and_the_one_before_it_stays(tmp_path, sizes_limited):
+    run = runs.create(tmp_path / "run")
+    with pytest.raises(Unwritable, match="00000010.safetensors could not be written: File too large"):
+        learner_in(run, [LimitAt(7, lambda: sizes_limited(2000))]).fit()
+    assert [path.name for path in run.states.iterdir()] == ["00000005.safetensors"]
+    assert state.newest(run, torch.device("cpu"))["learner"]["step"] == 5
+
+
+def test_lines_for_which_there_is_no_room_stop_the_run_and_leave_no_half_line(tmp_path, sizes_limited):
+    run = runs.create(tmp_path / "run")
+    with pytest.raises(Unwritable, match="stats.jsonl could not be written"):
+        learner_in(run, [LimitAt(7, lambda: sizes_limited(run.stats.stat().st_size + 30))]).fit()
+    assert [json.loads(line)["step"] for line in run.stats.read_text().splitlines()] == [1, 3]
+
+
+def test_a_run_that_begins_again_for_want_of_a_state_forgets_the_lines_of_its_first_start(tmp_path):
+    run = runs.create(tmp_path / "run")
+    run.stats.write_text('{"kind": "step", "step": 1}\n{"kind": "st')
+    learner_in(run).fit()
+    assert [json.loads(line)["step"] for line in run.stats.read_text().splitlines()][:2] == [1, 3]

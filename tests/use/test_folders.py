@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from sfumato.core import files
 from sfumato.core.errors import Refusal
 from sfumato.use import folders
 from sfumato.use.manifest import NAME
@@ -305,6 +306,62 @@ def test_a_manifest_with_a_torn_last_line_loses_only_that_line(tree, out):
     record = out / NAME
     record.write_text(record.read_text()[:-20])
     assert over(tree, out).skipped == 3
+
+
+def test_when_the_record_cannot_be_kept_work_stops_and_what_is_done_stays_known(many, out, sizes_limited):
+    sizes_limited(4000)  # bytes: room for about ten pictures in the record
+    summary = over(many, out)
+    assert (summary.exit_code, f"{NAME} could not be written" in summary.stopped) == (3, True)
+    assert 2 < summary.done == len(written(out)) == 30 - summary.left < 29
+
+
+def test_when_the_record_can_be_kept_again_the_same_command_does_the_rest(many, out, sizes_limited):
+    sizes_limited(4000)
+    first = over(many, out)
+    sizes_limited(1_000_000)
+    second = over(many, out)
+    assert (second.exit_code, len(written(out)), second.skipped >= first.done - 1) == (0, 30, True)
+
+
+@dataclass(frozen=True)
+class FullAfter:
+    """Writes to a disk on which there is no more room after so many files."""
+
+    count: int
+
+    def __call__(self, source: Path, target: Path) -> None:
+        full = len(list(target.parent.glob("*.png"))) >= self.count
+        files.append(Path("/dev/full") if full else target, source.read_bytes())
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="there is no /dev/full")
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_once_the_disk_is_full_no_further_picture_is_begun(many, out, jobs):
+    summary = over(many, out, FullAfter(5), jobs=jobs)
+    assert (summary.exit_code, summary.stopped, summary.done >= 5, summary.left > 15) == (3, folders.FULL, True, True)
+    assert "The disk is full. When that is put right, the same command goes on from here." in summary.sentence()
+
+
+def test_a_tree_that_is_refused_after_others_were_done_hides_nothing(tree, out):
+    first, second = folders.in_turn([(tree, out), (tree, tree / "inside")], lambda source, out: over(source, out))
+    assert (first.done, second.failed[0][0], "lies inside the input" in second.failed[0][1]) == (4, tree, True)
+
+
+def test_after_control_c_no_further_tree_is_begun(tree, out):
+    (tree / "p.png").write_bytes(b"stops")
+    summaries = folders.in_turn([(tree, out), (tree, out / "other")], lambda source, out: over(source, out, STAGES, threads=1))
+    assert [summary.exit_code for summary in summaries] == [130]
+
+
+def test_a_picture_that_vanishes_after_it_was_found_is_named(tree, out):
+    @dataclass(frozen=True)
+    class Remove:
+        def __call__(self, source: Path, target: Path) -> None:
+            (tree / "two.jpg").unlink(missing_ok=True)
+            target.write_bytes(source.read_bytes())
+
+    summary = over(tree, out, Remove())
+    assert summary.failed == ((tree / "two.jpg", "it cannot be read: No such file or directory"),)
 
 
 def test_an_output_folder_inside_the_input_is_refused(tree):

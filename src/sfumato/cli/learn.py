@@ -2,15 +2,16 @@
 
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from itertools import count
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from sfumato.cli.verb import OwnSpoil, Set, StepsFile, option, show, switch
+from sfumato.cli.verb import OwnSpoil, Set, StepsFile, complain, option, show, switch
 from sfumato.core import progress
-from sfumato.core.errors import Interrupted, Refusal
+from sfumato.core.errors import PARTLY, Interrupted, Refusal
 
 Task = Annotated[str, typer.Argument(metavar="TASK|RECIPE", help="A task (restore), a recipe of ours (sfumato recipes), or a TOML file.")]
 Out = Annotated[Path | None, option("--out", "-o", says="Run folder: new or empty.", default="runs/NAME-N")]
@@ -167,10 +168,14 @@ def _finish(folder: Path, learn: Callable[[], Path]) -> None:
         model = learn()
     except (Interrupted, Refusal) as stopped:
         if isinstance(stopped, Interrupted) or (run.stats.is_file() and not began_before):
-            progress.say(f"report: {page.write_report(folder)}")
+            with suppress(Refusal):  # the news is what stopped the run
+                progress.say(f"report: {page.write_report(folder)}")
         raise
-    progress.say(f"report: {page.write_report(folder)}")
     show(str(model))
+    try:
+        progress.say(f"report: {page.write_report(folder)}")
+    except Refusal as refusal:
+        raise typer.Exit(complain(f"{refusal} The training is done; for its report: sfumato report {folder}", PARTLY)) from refusal
 
 
 def _next_free(folder: Path, name: str) -> Path:
@@ -196,6 +201,6 @@ def find_rate(
 
     recipe = catalogue.read(task, changes or [])
     found = catalogue.module(recipe.task).build(recipe).find_rate()
+    show(f"--set optimiser.rate={found.suggested:.2g}")  # first, for where the plot cannot be written it is not lost
     files.write_bytes(out, plots.rate_finder(found.rates, found.losses, found.suggested))
     progress.say(f"plot: {out}")
-    show(f"--set optimiser.rate={found.suggested:.2g}")

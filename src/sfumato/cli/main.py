@@ -1,6 +1,7 @@
 """The command `sfumato`: one verb after the other is hung up here, and nothing slow is imported before one is called."""
 
 import inspect
+import sys
 from typing import Annotated
 
 import typer
@@ -8,7 +9,7 @@ import typer
 from sfumato import __version__
 from sfumato.cli import learn, look, repair
 from sfumato.cli.steps import WithSteps
-from sfumato.cli.verb import Quiet, Verbose, listen, verb
+from sfumato.cli.verb import Quiet, Unheard, Verbose, guarded, hush, listen, verb
 from sfumato.core import threads
 
 LEARN, USE, LOOK = "Learn", "Use", "Look"
@@ -69,6 +70,20 @@ def before(
 
 
 def run() -> None:
-    """The console script."""
+    """The console script.  Help and wrong options are said by typer itself, on streams that may be full too."""
+
+    def typed() -> None:
+        try:
+            app()
+        except SystemExit as done:
+            raise typer.Exit(int(done.code or 0)) from None
+        except OSError as error:
+            raise Unheard(error) from error
+
     threads.wait_asleep()
-    app()
+    code = guarded(typed)
+    try:
+        sys.stderr.flush()
+    except OSError:
+        hush(sys.stderr)
+    sys.exit(code)

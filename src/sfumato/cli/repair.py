@@ -3,12 +3,27 @@
 from __future__ import annotations
 
 from collections import Counter
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from sfumato.cli.verb import Device, Json, Overwrite, OwnSpoil, Seed, StepsFile, existing, option, show, show_json, show_table, switch
+from sfumato.cli.verb import (
+    Device,
+    Json,
+    Overwrite,
+    OwnSpoil,
+    Seed,
+    StepsFile,
+    complain,
+    existing,
+    option,
+    show,
+    show_json,
+    show_table,
+    switch,
+)
 from sfumato.core import progress
 from sfumato.core.errors import DONE, INTERRUPTED, PARTLY, REFUSED, Refusal
 
@@ -38,10 +53,10 @@ def restore(
     if not overwrite and (taken := [target for source, target in planned if source.is_file() and target.is_file()]):
         raise Refusal(f"{taken[0]} exists already. Give --overwrite to replace it, or another --out.")
     from sfumato.tasks.parts import restorer
+    from sfumato.use import folders
 
-    repairer = restorer.load(model, device=device, exact=exact)
-    summaries = [repairer.restore_tree(source, target, quality=quality, overwrite=overwrite) for source, target in planned]
-    _tell(summaries, as_json)
+    repair = partial(restorer.load(model, device=device, exact=exact).restore_tree, quality=quality, overwrite=overwrite)
+    _tell(folders.in_turn(planned, repair), as_json)
 
 
 def evaluate(
@@ -145,10 +160,14 @@ def _tell(summaries: list[Summary], as_json: bool) -> None:
     if as_json:
         failed = [{"file": path, "reason": reason} for summary in summaries for path, reason in summary.failed]
         counts = {name: sum(getattr(summary, name) for summary in summaries) for name in ("done", "skipped", "left")}
-        show_json({**counts, "failed": failed, "out": [summary.out for summary in summaries]})
+        stopped = next((summary.stopped for summary in summaries if summary.stopped), "")
+        show_json({**counts, "failed": failed, "stopped": stopped, "out": [summary.out for summary in summaries]})
     else:
         for summary in summaries:
-            progress.say(summary.sentence())
+            if summary.exit_code in (DONE, INTERRUPTED):
+                progress.say(summary.sentence())
+            else:
+                complain(summary.sentence(), summary.exit_code)
     codes = {summary.exit_code for summary in summaries}
     some = any(summary.done + summary.skipped for summary in summaries)
     raise typer.Exit(INTERRUPTED if INTERRUPTED in codes else DONE if codes == {DONE} else PARTLY if some else REFUSED)

@@ -6,8 +6,9 @@ import json
 import os
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
-from typing import Annotated, Any, get_type_hints
+from typing import Annotated, Any, TextIO, get_type_hints
 
 import typer
 
@@ -71,18 +72,27 @@ def verb(action: Callable[..., None]) -> Callable[..., None]:
 
 def guarded(action: Callable[[], None]) -> int:
     """Do it, and say in words what went wrong; the exit code."""
+    code = _answered(action)
+    try:
+        sys.stdout.flush()
+    except OSError as error:
+        return _unheard(error, code)
+    return code
+
+
+def _answered(action: Callable[[], None]) -> int:
     try:
         action()
-        sys.stdout.flush()
     except typer.Exit as done:
         return done.exit_code
     except Refusal as refusal:
         return complain(str(refusal), REFUSED)
     except (Interrupted, KeyboardInterrupt) as interrupted:
         return complain(str(interrupted) or "interrupted.", INTERRUPTED)
-    except BrokenPipeError:  # whoever read our output has seen enough (`sfumato runs | head`)
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return OURS
+    except Unheard as unheard:
+        return _unheard(unheard.error)
+    except BrokenPipeError as error:
+        return _unheard(error)
     except OSError as error:  # the disk's, not ours: no room, no right, no such file
         if _verbose:
             raise
@@ -94,20 +104,45 @@ def guarded(action: Callable[[], None]) -> int:
     return 0
 
 
+class Unheard(Exception):
+    """stdout takes no more."""
+
+    def __init__(self, error: OSError):
+        super().__init__(str(error))
+        self.error = error
+
+
+def _unheard(error: OSError, code: int = 0) -> int:
+    """Whoever read our output has seen enough (`sfumato runs | head`), or the disk that it goes to is full; the exit code."""
+    hush(sys.stdout)
+    if isinstance(error, BrokenPipeError):
+        return OURS
+    return complain(f"What was asked for could not be written to stdout: {error.strerror or error}.", code or REFUSED)
+
+
+def hush(stream: TextIO) -> None:
+    """What waits in a stream that cannot be written to goes nowhere, for Python would fail over it again at the end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
 def complain(sentence: str, code: int) -> int:
-    """One sentence on stderr; hands the code on."""
-    print(f"sfumato: {sentence}", file=sys.stderr)
+    """One sentence on stderr, where anybody listens; hands the code on."""
+    with suppress(OSError):
+        print(f"sfumato: {sentence}", file=sys.stderr)
     return code
 
 
 def show(text: str) -> None:
     """What a verb was asked for, on stdout."""
-    print(text)
+    try:
+        print(text)
+    except OSError as error:
+        raise Unheard(error) from error
 
 
 def show_json(value: Any) -> None:
     """The same for programs: one JSON value on stdout."""
-    print(json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False, default=str))
+    show(json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False, default=str))
 
 
 def show_table(titles: list[str], rows: list[list[str]]) -> None:

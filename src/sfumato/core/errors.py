@@ -10,6 +10,14 @@ class Refusal(Exception):
     """The request is wrong, or nothing could be done.  Its text is shown to the person as it is (exit code 2)."""
 
 
+class Unwritable(Refusal):
+    """A file or folder could not be written.  full: for want of room, so the next one could not be either."""
+
+    def __init__(self, words: str, full: bool = False):
+        super().__init__(words)
+        self.full = full
+
+
 class Interrupted(Exception):
     """Ctrl-C or SIGTERM, after the step was finished and everything was saved (exit code 130)."""
 

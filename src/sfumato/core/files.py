@@ -1,16 +1,19 @@
 """Files are never half written: a new one is written aside, synced and renamed over the old."""
 
+import errno
 import hashlib
 import json
 import os
 import re
 import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from sfumato.core.errors import Refusal
+from sfumato.core.errors import Unwritable
+
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 
 _ASIDE = re.compile(r"\..{1,80}\.\d+-[0-9a-f]{8}\.part(\.[^.]*)?", re.DOTALL)  # what `replacing` calls a file that is not whole yet
 
@@ -19,7 +22,7 @@ _ASIDE = re.compile(r"\..{1,80}\.\d+-[0-9a-f]{8}\.part(\.[^.]*)?", re.DOTALL)  #
 def replacing(path: Path) -> Iterator[Path]:
     """A name beside `path` to write to; renamed over `path` when the block ends well, removed when it does not.
 
-    The parent folder is made.  An error of the disk becomes a Refusal that names the file.
+    The parent folder is made.  An error of the disk is refused by the name of the file.
     """
     path = Path(path)
     aside = path.with_name(f".{path.name[:80]}.{os.getpid()}-{secrets.token_hex(4)}.part{path.suffix}")
@@ -31,19 +34,49 @@ def replacing(path: Path) -> Iterator[Path]:
         os.replace(aside, path)
         _sync_folder(path.parent)
     except OSError as error:
-        raise Refusal(f"{path} could not be written: {error.strerror or error}. What stood there before is untouched.") from error
+        raise _unwritable(path, error) from error
     finally:
-        aside.unlink(missing_ok=True)
+        with suppress(OSError):  # renamed, never made, or in a folder that is none
+            aside.unlink()
 
 
 def _sync_folder(folder: Path) -> None:
     if os.name == "nt":  # Windows cannot open a folder, and needs no sync for a rename
         return
-    handle = os.open(folder, os.O_RDONLY)
+    with suppress(OSError):  # the file is whole and has its name; not every folder may be read, and not every disk can do this
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def _unwritable(path: Path, error: OSError) -> Unwritable:
+    words = f"{path} could not be written: {error.strerror or error}. What stood there before is untouched."
+    return Unwritable(words, full=error.errno in NO_ROOM)
+
+
+def append(path: Path, data: bytes) -> int:
+    """Add to the end of a file, all of it or nothing; the file's new length in bytes."""
+    length = None
     try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+        with open(path, "ab") as file:
+            length = file.tell()
+            file.write(data)
+    except OSError as error:
+        if length is not None:
+            with suppress(OSError):
+                os.truncate(path, length)  # half a line would spoil the next one
+        raise _unwritable(path, error) from error
+    return length + len(data)
+
+
+def make_folder(path: Path) -> None:
+    """Make a folder and its parents, where they are not there yet."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise Unwritable(f"The folder {path} cannot be made: {error.strerror or error}.", full=error.errno in NO_ROOM) from error
 
 
 def write_bytes(path: Path, data: bytes) -> None:

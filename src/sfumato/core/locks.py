@@ -4,7 +4,7 @@ import json
 import os
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 
@@ -34,7 +34,8 @@ def owned(folder: Path) -> Iterator[None]:
         files.write_json(folder / ".owner", {"pid": os.getpid(), "host": socket.gethostname(), "time": now})
         yield
     finally:
-        (folder / ".owner").unlink(missing_ok=True)
+        with suppress(OSError):  # never written, or the disk has become read-only
+            (folder / ".owner").unlink()
         lock.release()
 
 
@@ -51,8 +52,10 @@ def is_owned(folder: Path) -> bool:
     lock = FileLock(Path(folder) / ".lock", timeout=0)
     try:
         lock.acquire()
-    except (Timeout, OSError):
+    except Timeout:
         return True
+    except OSError:  # nobody may lock it (a disk that is read-only, a folder of somebody else): the owner's name must do
+        return (Path(folder) / ".owner").exists()
     lock.release()
     return False
 

@@ -3,13 +3,17 @@
 Everything goes to stderr, so that what a command prints can be piped.  NO_COLOR is honoured (by rich).
 """
 
+import sys
 import time
 from collections.abc import Iterable, Iterator, Sized
+from contextlib import suppress
 from functools import cache
 from types import TracebackType
-from typing import TYPE_CHECKING, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
 
 if TYPE_CHECKING:
+    from typing import IO
+
     from rich.console import Console
 
 T = TypeVar("T")
@@ -26,12 +30,28 @@ def set_quiet(quiet: bool) -> None:
     _quiet = quiet
 
 
+class _Stderr:
+    """stderr as it is when it is written to; a disk that is full or a reader that left stops no work for the sake of a message."""
+
+    def write(self, text: str) -> int:
+        with suppress(OSError):
+            sys.stderr.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        with suppress(OSError):
+            sys.stderr.flush()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(sys.stderr, name)
+
+
 @cache
 def console() -> "Console":
     """The one console for people; rich looks at stderr, the width and NO_COLOR when it writes."""
     from rich.console import Console  # rich takes a while to import, and workers never need it
 
-    return Console(stderr=True, highlight=False, soft_wrap=True)
+    return Console(file=cast("IO[str]", _Stderr()), highlight=False, soft_wrap=True)
 
 
 def say(text: str) -> None:

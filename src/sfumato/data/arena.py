@@ -20,6 +20,7 @@ from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 
 from sfumato.core import files
+from sfumato.core.errors import Refusal, Unwritable
 from sfumato.core.levels import Levels
 
 CHANNELS: Final = 3
@@ -142,16 +143,20 @@ def in_memory(count: int, capacity: float) -> Room:
 
 
 def in_file(path: Path, count: int, capacity: float) -> Room:
-    """Room in a file that is made where it is not there, or is of another layout; it takes space on the disk as it is filled."""
+    """Room in a file that is made where it is not there, or is of another layout; it takes space on the disk as it is filled.
+
+    One that may be read but not written to is used as it stands.  Refused where there is none, and none can be made.
+    """
     lock = FileLock(f"{path}.lock", timeout=_WAIT)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with lock:
+    try:
+        files.make_folder(path.parent)
+        with lock:
+            if not _fits(path, count):
+                _make(path, count, capacity)
+    except (Refusal, OSError) as error:  # a lock that nobody lets go is an OSError too
         if not _fits(path, count):
-            head = np.zeros(_HEAD, np.int64)
-            head[:] = VERSION, head_bytes(count)
-            with files.replacing(path) as aside, aside.open("wb") as file:
-                file.write(head.tobytes())
-                file.truncate(head_bytes(count) + int(capacity))
+            reason = str(error) if isinstance(error, Refusal) else f"{path} could not be written: {error.strerror or error}."
+            raise Unwritable(reason) from error
     buffer: NDArray[np.uint8] = np.memmap(path, np.uint8, "r")
 
     def write(at: int, data: NDArray[np.uint8]) -> None:
@@ -162,11 +167,19 @@ def in_file(path: Path, count: int, capacity: float) -> Room:
     return Arena(buffer, count, write=write, lock=lambda: lock, checked=True)
 
 
+def _make(path: Path, count: int, capacity: float) -> None:
+    head = np.zeros(head_bytes(count) // _WORD, np.int64)
+    head[:_HEAD] = VERSION, head_bytes(count)
+    with files.replacing(path) as aside, aside.open("wb") as file:
+        file.write(head.tobytes())  # no hole: on a disk in memory to read one through a map takes room, and kills where there is none
+        file.truncate(head_bytes(count) + int(capacity))
+
+
 def _fits(path: Path, count: int) -> bool:
     try:
         with path.open("rb") as file:
-            version = np.frombuffer(file.read(_WORD), np.int64)
-        return path.stat().st_size > head_bytes(count) and list(version) == [VERSION]
+            version, end = np.frombuffer(file.read(_HEAD * _WORD), np.int64)
+        return bool(version == VERSION and head_bytes(count) <= end <= path.stat().st_size)
     except (OSError, ValueError):
         return False
 

@@ -63,11 +63,15 @@ class Pairs(Protocol):
 
 
 @dataclass(frozen=True)
-class _ByPlace(Dataset[tuple[Levels, Levels, int]]):
+class _ByPlace(Dataset[tuple[Levels, Levels, int] | Refusal]):
     pairs: Pairs
 
-    def __getitem__(self, place: Place) -> tuple[Levels, Levels, int]:
-        return *self.pairs.pair(*place), place[1]
+    def __getitem__(self, place: Place) -> tuple[Levels, Levels, int] | Refusal:
+        """A pair, or why there is none: raised in a worker, the words would come with its traceback."""
+        try:
+            return *self.pairs.pair(*place), place[1]
+        except Refusal as refusal:
+            return refusal
 
 
 @dataclass(frozen=True)
@@ -126,19 +130,22 @@ class Batches:
         if self.workers == 0:
             for places in order:
                 self.pairs.prepare([index for _, index in places])
-                yield collate([dataset[place] for place in places])
+                yield collate([(*self.pairs.pair(*place), place[1]) for place in places])
         context = self.context if self.context in multiprocessing.get_all_start_methods() else "spawn"
         cv2.setNumThreads(1)  # before any fork: a child that inherits OpenCV's threads hangs when it changes their number
         loader = DataLoader(
             dataset,
             batch_sampler=order,
             num_workers=self.workers,
-            collate_fn=_stack,
+            collate_fn=_stack_or_refuse,
             multiprocessing_context=context,
             worker_init_fn=_Quiet(context),
             prefetch_factor=AHEAD,
         )
-        for inputs, targets, items in loader:
+        for made in loader:
+            if isinstance(made, Refusal):
+                raise made
+            inputs, targets, items = made
             yield Batch(batch_to_unit(inputs), batch_to_unit(targets), items)
 
 
@@ -164,6 +171,11 @@ def lost_worker(error: BaseException) -> bool:
 def _stack(items: Sequence[tuple[Levels, Levels, int]]) -> tuple[Tensor, Tensor, tuple[int, ...]]:
     inputs, targets, indices = zip(*items, strict=True)
     return _together(inputs), _together(targets), tuple(indices)
+
+
+def _stack_or_refuse(items: Sequence[tuple[Levels, Levels, int] | Refusal]) -> tuple[Tensor, Tensor, tuple[int, ...]] | Refusal:
+    refusals = [item for item in items if isinstance(item, Refusal)]
+    return refusals[0] if refusals else _stack([item for item in items if not isinstance(item, Refusal)])
 
 
 def _together(pictures: Sequence[NDArray[np.uint8]]) -> Tensor:

@@ -18,8 +18,9 @@ import psutil
 
 from sfumato.core import files
 from sfumato.core.devices import cores
-from sfumato.core.errors import Refusal
+from sfumato.core.errors import Refusal, Unwritable
 from sfumato.core.levels import Levels
+from sfumato.core.progress import say
 from sfumato.data import arena
 from sfumato.data.arena import CHANNELS, Room
 from sfumato.data.find import cache_folder
@@ -84,7 +85,10 @@ class Store:
         if self.kind == "ram":
             return arena.in_memory(len(self.items), self.capacity) if self.shared else arena.Own(self.capacity)
         if self.kind == "disk":
-            return arena.in_file(self._file(), len(self.items), self.capacity)
+            try:
+                return arena.in_file(self._file(), len(self.items), self.capacity)
+            except Unwritable as error:
+                say(f"{error} Decoded pictures are not kept, which only costs time.")
         return arena.Own(0)
 
     def _file(self) -> Path:

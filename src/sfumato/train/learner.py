@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
 from typing import Any, Protocol
 
 import torch
@@ -110,7 +111,9 @@ class Learner:
             self.fire("on_stop")
             raise
         finally:
-            self.fire("after_fit")
+            with ExitStack() as everyone:  # nobody is left out for an error of one before: terminals and signals are put in order there
+                for method in reversed(self._watching("after_fit")):
+                    everyone.callback(method, self)
 
     def _run_epoch(self) -> None:
         self.fire("before_epoch")
@@ -243,10 +246,13 @@ class Learner:
 
     def fire(self, event: str) -> None:
         """Call everyone who watches `event`, in order."""
-        for method in self._listeners[event]:
-            players = method.__self__.players  # type: ignore[attr-defined]
-            if not players or self.player in players:
-                method(self)
+        for method in self._watching(event):
+            method(self)
+
+    def _watching(self, event: str) -> list[Callable[[Learner], None]]:
+        """Methods of those who watch `event` in this player's turn."""
+        listed = [(method, method.__self__.players) for method in self._listeners[event]]  # type: ignore[attr-defined]
+        return [method for method, players in listed if not players or self.player in players]
 
     def _clock(self) -> None:
         now = time.monotonic()

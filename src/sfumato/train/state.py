@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor
 
 from sfumato.core import files
@@ -28,8 +28,7 @@ def write(path: Path, state: dict[str, Any]) -> None:
     """Write a tree of dicts, lists, tensors and JSON values at once, or not at all."""
     tensors: dict[str, Tensor] = {}
     tree = _pack(state, tensors)
-    with files.replacing(path) as aside:
-        save_file(tensors, aside, metadata={"tree": json.dumps(tree)})
+    files.write_bytes(path, save(tensors, metadata={"tree": json.dumps(tree)}))
 
 
 def read(path: Path, device: torch.device) -> dict[str, Any]:

@@ -8,6 +8,8 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from sfumato.core import files
+from sfumato.core.errors import Unwritable
 from sfumato.core.progress import Progress
 from sfumato.train.callback import Callback
 from sfumato.train.learner import Learner
@@ -29,10 +31,9 @@ class Stats(Callback):
         self.flushed = time.monotonic()
 
     def before_fit(self, learner: Learner) -> None:
-        """Nothing is open between writes, so a kill leaves at most half a line; what a try wrote that was killed before any state goes."""
-        self.run.stats.touch()
+        """A run that begins has no past, whatever a start before its first state left.  Nothing is open between writes."""
         if learner.resumed is None:
-            os.truncate(self.run.stats, 0)
+            files.write_bytes(self.run.stats, b"")
 
     def after_update(self, learner: Learner) -> None:
         """Sum, and write a line every few steps."""
@@ -56,16 +57,18 @@ class Stats(Callback):
         self.flush()
 
     def after_fit(self, learner: Learner) -> None:
-        """Likewise at the end."""
-        self.flush()
+        """Likewise at the end; of a run that failed, if the disk takes it."""
+        try:
+            self.flush()
+        except Unwritable:
+            if learner.stopped is None:
+                raise
 
     def flush(self) -> None:
-        """Append what was gathered."""
+        """Append what was gathered.  What the disk refuses is let go: the run stops, and later goes on from its last state."""
         if self.lines:
-            with open(self.run.stats, "ab") as file:
-                file.write("".join(self.lines).encode())
-                self.length = file.tell()
-            self.lines = []
+            gathered, self.lines = "".join(self.lines), []
+            self.length = files.append(self.run.stats, gathered.encode())
         self.flushed = time.monotonic()
 
     def state(self) -> dict[str, Any]:
@@ -76,7 +79,7 @@ class Stats(Callback):
     def load_state(self, state: dict[str, Any]) -> None:
         """Cut the file back to the state's length."""
         self.length, self.sums, self.count = state["length"], dict(state["sums"]), state["count"]
-        if self.run.stats.stat().st_size > self.length:
+        if self.run.stats.is_file() and self.run.stats.stat().st_size > self.length:
             os.truncate(self.run.stats, self.length)
 
 

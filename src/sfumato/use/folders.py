@@ -1,18 +1,19 @@
 """One function over a tree of pictures: mirrored folders, progress, what is done is skipped, a bad file stops nothing."""
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from sfumato.core.errors import DONE, INTERRUPTED, PARTLY, REFUSED, Refusal
+from sfumato.core.errors import DONE, INTERRUPTED, PARTLY, REFUSED, Refusal, Unwritable
 from sfumato.core.progress import Progress
 from sfumato.data.find import PICTURE_SUFFIXES, find_pictures
 from sfumato.use.manifest import Manifest
 from sfumato.use.workers import Action, Answer, Job, Stages, attempt, in_processes, overlapped
 
 ALREADY = "a file stands there already that no earlier run recorded; move it away, or ask for existing files to be replaced"
+FULL = "The disk is full."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,7 +26,8 @@ class Summary:
     failed: tuple[tuple[Path, str], ...]  # input and reason
     ignored: int = 0  # files that are no pictures by their names
     interrupted: bool = False
-    left: int = 0  # files not reached when interrupted
+    stopped: str = ""  # why the rest was not tried: the next outputs could not be written or recorded either
+    left: int = 0  # files not reached when interrupted or stopped
     results: Mapping[str, Mapping[str, Any] | None] = field(
         default_factory=dict
     )  # by output, relative to `out`: what the action said, now or then
@@ -35,7 +37,7 @@ class Summary:
         """0 all done, 3 some files failed, 2 nothing could be done, 130 interrupted."""
         if self.interrupted:
             return INTERRUPTED
-        if not self.failed:
+        if not self.failed and not self.stopped:
             return DONE
         return PARTLY if self.done + self.skipped else REFUSED
 
@@ -46,7 +48,8 @@ class Summary:
         parts += [f"{len(self.failed)} failed"] if self.failed else []
         parts += [f"{self.left} not reached"] if self.left else []
         ignored = f" {_count(self.ignored, 'other file')} left alone." if self.ignored else ""
-        stopped = " Interrupted; the same command goes on from here." if self.interrupted else ""
+        stopped = f" {self.stopped} When that is put right, the same command goes on from here." if self.stopped else ""
+        stopped = " Interrupted; the same command goes on from here." if self.interrupted else stopped
         named = "".join(f"\n  {path}: {reason}" for path, reason in self.failed)
         return f"{', '.join(parts)}, in {self.out}.{ignored}{stopped}{named}"
 
@@ -73,7 +76,7 @@ def over(
     A single picture may be given a file as `out`: there is no record then, and a file that stands there is replaced.
     threads : above 0 an action in `Stages` reads ahead and writes behind in so many, while it works on a device that needs no processor.
     Refuses an `out` at or inside `source`, an output that would fall on an input, and two inputs with one output.
-    Ctrl-C keeps what is done, and the summary says so.
+    Ctrl-C and a full disk keep what is done, and the summary says so.
     """
     source, out = Path(source), Path(out)
     if not source.exists():
@@ -96,12 +99,31 @@ def over(
     return record.summary(out, ignored=_others(source), interrupted=interrupted)
 
 
+def in_turn(trees: Sequence[tuple[Path, Path]], act: Callable[[Path, Path], Summary]) -> list[Summary]:
+    """One tree (or picture) after the other; a later one that is refused has failed, and what was done before it is still told.
+
+    After Ctrl-C, and once the disk is full, no further one is begun.
+    """
+    summaries: list[Summary] = []
+    for source, out in trees:
+        try:
+            summaries.append(act(source, out))
+        except Refusal as refusal:
+            if not summaries:
+                raise
+            summaries.append(Summary(out=out, done=0, skipped=0, failed=((source, str(refusal)),)))
+        if summaries[-1].interrupted or summaries[-1].stopped:
+            break
+    return summaries
+
+
 def _single(source: Path, out: Path, action: Action) -> Summary:
     if out.exists() and out.samefile(source):
         raise Refusal(f"{out} is the input itself. Give the output another name or folder.")
     answer = attempt(action, Job(source, out, out.name))
     failed = ((source, answer.error),) if answer.error else ()
-    return Summary(out=out.parent, done=1 - len(failed), skipped=0, failed=failed, results={out.name: answer.result})
+    stopped = FULL if answer.full else ""
+    return Summary(out=out.parent, done=1 - len(failed), skipped=0, failed=failed, stopped=stopped, results={out.name: answer.result})
 
 
 def _plan(source: Path, out: Path, suffix: str | None) -> list[Job]:
@@ -130,6 +152,7 @@ class _Record:
     def __init__(self, manifest: Manifest):
         self.manifest = manifest
         self.done = self.skipped = self.waiting = 0
+        self.stopped = ""
         self.failed: list[tuple[Path, str]] = []
         self.results: dict[str, Mapping[str, Any] | None] = {}
 
@@ -140,7 +163,7 @@ class _Record:
             try:
                 state = self.manifest.state(job.name, job.source) if existing == "keep" else "fresh"
             except OSError as error:
-                self.failed.append((job.source, str(error)))
+                self.failed.append((job.source, f"it cannot be read: {error.strerror or error}"))
                 continue
             if state == "same":
                 self.skipped += 1
@@ -153,12 +176,17 @@ class _Record:
         return todo
 
     def begin(self, todo: list[Job]) -> Iterator[Job]:
-        """Hand out the jobs one by one, each noted as begun; one whose input cannot be read fails here."""
+        """Hand out the jobs one by one, each noted as begun; one whose input cannot be read fails here; no more, once the disk is full."""
         for job in todo:
+            if self.stopped:
+                return
             try:
                 self.manifest.begin(job.name, job.source)
+            except Unwritable as unwritable:
+                self.stopped = str(unwritable)
+                return
             except OSError as error:
-                self.take(job, Answer(None, str(error)))
+                self.take(job, Answer(None, f"it cannot be read: {error.strerror or error}"))
                 continue
             yield job
 
@@ -166,10 +194,14 @@ class _Record:
         self.waiting -= 1
         if answer.error:
             self.failed.append((job.source, answer.error))
+            self.stopped = self.stopped or (FULL if answer.full else "")
             return
-        self.manifest.finish(job.name, answer.result)
         self.results[job.name] = answer.result
         self.done += 1
+        try:
+            self.manifest.finish(job.name, answer.result)
+        except Unwritable as unwritable:  # the output stands, and is known as begun: it will be made once more
+            self.stopped = self.stopped or str(unwritable)
 
     def summary(self, out: Path, *, ignored: int, interrupted: bool) -> Summary:
         return Summary(
@@ -179,6 +211,7 @@ class _Record:
             failed=tuple(self.failed),
             ignored=ignored,
             interrupted=interrupted,
+            stopped=self.stopped,
             left=self.waiting,
             results=self.results,
         )

@@ -2,12 +2,14 @@
 
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal, Self, TextIO
+from typing import Any, Literal, Self
 
-from sfumato.core.files import digest, write_text
+from sfumato.core.errors import Unwritable
+from sfumato.core.files import append, digest, write_text
 
 NAME = ".sfumato-manifest.jsonl"
 
@@ -35,17 +37,17 @@ class Manifest:
         self.folder = folder
         self.options = digest(options.encode())
         self.entries = _read(self.path)
-        self._lines: TextIO | None = None
+        self._entered = False
 
     def __enter__(self) -> Self:
         self._rewrite()  # also takes away a last line that a kill cut short, to which the next one would be glued
-        self._lines = self.path.open("a", encoding="ascii")
+        self._entered = True
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        if self._lines is not None:
-            self._lines.close()
-        self._rewrite()
+        self._entered = False
+        with suppress(Unwritable):  # every line stands there already; this only makes them fewer
+            self._rewrite()
 
     def state(self, name: str, source: Path) -> State:
         """Whether an output is missing, made from these bytes with these options, made from others, or not made by a run of ours."""
@@ -61,7 +63,8 @@ class Manifest:
             return "same"
         if entry.input != digest(source.read_bytes()):
             return "changed"
-        self._note(replace(entry, time=now.st_mtime_ns))  # touched or copied, but the same bytes: do not read them again next time
+        with suppress(Unwritable):  # touched or copied, but the same bytes: if it can be noted, they are not read again next time
+            self._note(replace(entry, time=now.st_mtime_ns))
         return "same"
 
     def begin(self, name: str, source: Path) -> None:
@@ -76,9 +79,8 @@ class Manifest:
 
     def _note(self, entry: Entry) -> None:
         self.entries[entry.name] = entry
-        if self._lines is not None:
-            self._lines.write(_line(entry))
-            self._lines.flush()
+        if self._entered:
+            append(self.path, _line(entry).encode())
 
     def _rewrite(self) -> None:
         write_text(self.path, "".join(_line(entry) for _, entry in sorted(self.entries.items())))

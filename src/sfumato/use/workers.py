@@ -13,8 +13,8 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
-from sfumato.core import parents
-from sfumato.core.errors import Refusal
+from sfumato.core import files, parents
+from sfumato.core.errors import Refusal, Unwritable
 
 Action = Callable[[Path, Path], Mapping[str, Any] | None]  # reads the first, writes the second whole or not at all
 
@@ -32,17 +32,20 @@ class Job:
 
 @dataclass(frozen=True)
 class Answer:
-    """What the action said, or why it failed (empty: it did not)."""
+    """What the action said, or why it failed (empty: it did not).  full: the disk has no room, for the next output neither."""
 
     result: Mapping[str, Any] | None
     error: str = ""
+    full: bool = False
 
 
 def attempt(action: Action, job: Job) -> Answer:
     """Do one job; whatever goes wrong with it becomes a reason, for the other files must be done."""
     try:
-        job.target.parent.mkdir(parents=True, exist_ok=True)
+        files.make_folder(job.target.parent)
         result = action(job.source, job.target)
+    except Unwritable as refusal:
+        return Answer(None, str(refusal), full=refusal.full)
     except Refusal as refusal:
         return Answer(None, str(refusal) or "refused")
     except Exception as error:

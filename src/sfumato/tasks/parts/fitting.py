@@ -8,7 +8,7 @@ import os
 import platform
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -19,7 +19,7 @@ from torch import nn
 import sfumato
 from sfumato.core import files, locks
 from sfumato.core import recipe as recipes
-from sfumato.core.errors import Refusal
+from sfumato.core.errors import Refusal, Unwritable
 from sfumato.core.progress import say
 from sfumato.data import batches
 from sfumato.train import ranks, state
@@ -80,7 +80,8 @@ def train(task: Trainable, folder: Path) -> Path:
         runs.create(folder)  # looked at once more: until now another training could begin here
         _sweep(run)
         files.write_text(run.recipe, recipes.to_toml(task.recipe))
-        return _fit(task, run, None)
+        with _goes_on(run):
+            return _fit(task, run, None)
 
 
 def resume(task: Trainable, folder: Path) -> Path:
@@ -88,7 +89,7 @@ def resume(task: Trainable, folder: Path) -> Path:
     if not task.ranks.writes:
         return _help(task, Run(Path(folder)))
     run = runs.existing(folder)
-    with locks.owned(run.folder):
+    with locks.owned(run.folder), _goes_on(run):
         _sweep(run)
         saved = state.newest(run, task.device)
         say("no state was saved yet: from the start" if saved is None else f"going on after step {saved['learner']['step']}")
@@ -98,6 +99,15 @@ def resume(task: Trainable, folder: Path) -> Path:
 def _sweep(run: Run) -> None:
     """What a kill left half written goes."""
     files.sweep(run.folder, run.states, run.previews)
+
+
+@contextmanager
+def _goes_on(run: Run) -> Iterator[None]:
+    """A disk that is full or forbidden stops a run; whoever is told so is told how it goes on."""
+    try:
+        yield
+    except Unwritable as error:
+        raise Unwritable(f"{error} When that is put right, go on with: sfumato resume {run.folder}", full=error.full) from error
 
 
 def _fit(task: Trainable, run: Run, saved: dict[str, Any] | None) -> Path:
@@ -111,10 +121,11 @@ def _fit(task: Trainable, run: Run, saved: dict[str, Any] | None) -> Path:
     run.note(parameters=sum(parameter.numel() for parameter in task.network.parameters()), difference=recipes.difference(task.recipe))
     try:
         _together(learner, run)
+        task.judge(run)
     except BaseException as error:
-        run.note(status=f"stopped: {str(error) or type(error).__name__}", minutes=learner.spent / 60, steps=learner.step, **_memory())
+        with suppress(Refusal):  # the news is what stopped the run
+            run.note(status=f"stopped: {str(error) or type(error).__name__}", minutes=learner.spent / 60, steps=learner.step, **_memory())
         raise
-    task.judge(run)
     wall = (time.monotonic() - begun) / 60
     run.note(status="done", minutes=learner.spent / 60, steps=learner.step, wall_minutes=wall, **_memory())
     return run.best if run.best.is_file() else run.last

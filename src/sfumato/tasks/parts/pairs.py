@@ -38,7 +38,7 @@ class SpoiltPairs:
     margin: int
     crops_per_picture: int
     seed: Seed
-    replaced: dict[int, int] = field(default_factory=dict, compare=False, repr=False)  # bad picture -> the one shown instead
+    bad: set[int] = field(default_factory=set, compare=False, repr=False)  # pictures that could not be decoded, each named once
 
     def __len__(self) -> int:
         return len(self.store) * self.crops_per_picture
@@ -50,19 +50,18 @@ class SpoiltPairs:
     def pair(self, epoch: int, index: int) -> tuple[Levels, Levels]:
         """Input and target, uint8 (crop / enlarges, crop / enlarges, 3) and (crop, crop, 3)."""
         wanted = index // self.crops_per_picture
-        start = self.replaced.get(wanted, wanted)
+        reason = ""
         for further in range(len(self.store)):
-            number = (start + further) % len(self.store)
-            rng = self.seed.at("pair", epoch, index)
+            number = (wanted + further) % len(self.store)
+            if number in self.bad:
+                continue
             try:
-                drawn = self._drawn(number, rng)
+                return self._drawn(number, self.seed.at("pair", epoch, index))
             except Refusal as bad:  # found late: replaced by a fixed rule, and named once
                 say(f"{bad} The next picture is taken in its place.")
-                continue
-            if number != wanted:
-                self.replaced[wanted] = number
-            return drawn
-        raise Refusal("None of the pictures to train on can be decoded.")
+                self.bad.add(number)
+                reason = f" The last one: {bad}"
+        raise Refusal(f"None of the {len(self.store)} pictures to train on can be decoded.{reason}")
 
     def _drawn(self, number: int, rng: np.random.Generator) -> tuple[Levels, Levels]:
         """A window of the good picture after its geometry, spoilt and then cut."""
