@@ -190,10 +190,11 @@ def _leaf(place: _Place, kind: Any, name: str, table: Table, changes: Sequence[_
     if any(change.path for change in changes):
         raise Refusal(f"{_dotted(path)} is a single value and has no keys of its own.")
     candidates, where = (changes[-1].values, "among the changes") if changes else ([table[name]], place.where)
+    if any(map(_holds_nul, candidates)):
+        raise Refusal(f"{_dotted(path)} {where} holds the sign that ends texts (\\u0000), which no name of a file can hold.")
     for value in candidates:
         try:  # read as JSON, in which a list may become a tuple while all else stays strict
-            if not _holds_nul(value):  # no file is called so
-                return _adapter(kind, name).validate_json(json.dumps(value, allow_nan=False))
+            return _adapter(kind, name).validate_json(json.dumps(value, allow_nan=False))
         except (ValidationError, ValueError, TypeError):  # the latter two: nan, inf, dates
             continue
     expected = _expected(_fields(kind)[name])
