@@ -44,5 +44,6 @@ def test_what_no_machine_can_do_is_refused_when_the_recipe_is_read(changes, word
 @pytest.mark.parametrize("folders", [["a"], ["a", "a", "b"]])
 def test_what_people_ask_for_is_not(folders):
     changes = [f"data.folders={json.dumps(folders)}", "network.widths=[48,96,192,384]", "network.blocks=[2,2,4,8]"]
-    large = ["network.blocks_up=[2,2,2]", "train.batch=512", "data.crop=256", "data.leaves=20000", "train.steps=10000000", "name=Großmutters Fotos (1950-1960)"]
+    changes.append("network.blocks_up=[2,2,2]")
+    large = ["train.batch=512", "data.crop=256", "data.leaves=20000", "train.steps=10000000", "name=Großmutters Fotos (1950-1960)"]
     assert recipe.read(Restore, {}, [*changes, *large]).data.folders == tuple(folders)

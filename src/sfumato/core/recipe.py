@@ -280,9 +280,13 @@ def _expected(info: FieldInfo) -> str:
 
 def _bounded(words: str, rules: Sequence[Any]) -> str:
     """What a value must be, with its limits."""
-    bounds = {"ge": "at least", "gt": "above", "le": "at most", "lt": "below", "min_length": "of length >=", "max_length": "of length <="}
-    limits = [f"{says} {_number(getattr(rule, name))}" for rule in rules for name, says in bounds.items() if hasattr(rule, name)]
-    return " ".join([words, " and ".join(limits)]).strip()
+    size = _limits(rules, {"ge": "at least", "gt": "above", "le": "at most", "lt": "below"})
+    length = _limits(rules, {"min_length": "at least", "max_length": "at most"})
+    return " ".join(filter(None, [words, size])) + (f"; {length} of them" if length else "")
+
+
+def _limits(rules: Sequence[Any], names: Mapping[str, str]) -> str:
+    return " and ".join(f"{says} {_number(getattr(rule, name))}" for rule in rules for name, says in names.items() if hasattr(rule, name))
 
 
 def _number(value: float) -> str:
