@@ -1,37 +1,73 @@
 """Hostile files: each is read or refused by name, in little time and memory.  bench/hostile.py tries more of the same."""
 
+import importlib
 import sys
 
 import pytest
 
 SHORT = 2.0  # s of the processor
+LINUX = pytest.mark.skipif(sys.platform != "linux", reason="peaks are reset through /proc")
 LITTLE = 500.0  # MB, the whole process
 
 
 @pytest.fixture
 def tried(bench, tmp_path):
-    """Tries mutants of a module of bench/mutants; gives what became of each."""
+    """Tries the first so many mutants of a module of bench/mutants; gives what fell over, took long or took much."""
     from mutants import trial
 
-    return lambda module, mutants: list(trial.each(module, mutants, tmp_path))
+    def tried(kind, count):
+        make = importlib.import_module(f"mutants.{kind}").make
+        return [
+            (mutant.name, mutant.how, verdict)
+            for mutant, verdict in trial.each(f"mutants.{kind}", map(make, range(count)), tmp_path)
+            if not verdict.fine or verdict.busy > SHORT or verdict.peak > LITTLE
+        ]
+
+    return tried
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="peaks are reset through /proc")
+@LINUX
 def test_two_hundred_hostile_pictures_are_each_read_or_refused_in_little_time_and_memory(tried):
-    from mutants import pictures
-
-    bad = [
-        (mutant.name, mutant.how, verdict)
-        for mutant, verdict in tried("mutants.pictures", map(pictures.make, range(200)))
-        if not verdict.fine or verdict.busy > SHORT or verdict.peak > LITTLE
-    ]
-    assert bad == []
+    assert tried("pictures", 200) == []
 
 
-def test_a_hostile_picture_can_be_made_again(bench):
-    from mutants import pictures
+@LINUX
+def test_a_hundred_hostile_models_are_each_used_or_refused_in_little_time_and_memory(tried):
+    assert tried("models", 100) == []
 
-    assert [pictures.make(number) for number in range(40)] == [pictures.make(number) for number in range(40)]
+
+@LINUX
+def test_a_hundred_hostile_archives_are_each_unpacked_or_refused_in_little_time_and_memory(tried):
+    assert tried("archives", 132) == []
+
+
+def test_two_hundred_hostile_recipes_are_each_read_or_refused_in_a_sentence(bench):
+    from mutants import recipes
+
+    assert recipes.fuzz(200).wrong == []
+
+
+@pytest.mark.slow
+def test_ten_thousand_hostile_recipes_are_each_read_or_refused_in_a_sentence(bench):
+    from mutants import recipes
+
+    assert recipes.fuzz(10_000).wrong == []
+
+
+@pytest.mark.parametrize("kind", ["pictures", "models", "archives"])
+def test_a_hostile_file_can_be_made_again(kind, bench):
+    make = importlib.import_module(f"mutants.{kind}").make
+    assert [make(number) for number in range(40)] == [make(number) for number in range(40)]
+
+
+@pytest.mark.parametrize("kind", ["models", "archives"])
+def test_a_file_without_harm_is_used(kind, bench, tmp_path):
+    from mutants import trial
+
+    module = importlib.import_module(f"mutants.{kind}")
+    good = [number for number in range(140) if module.make(number).how == "harmless"]
+    found = [verdict.outcome for _, verdict in trial.each(f"mutants.{kind}", [module.make(number) for number in good], tmp_path)]
+    assert "read" in found and (kind == "models" or set(found) == {"read"})
 
 
 def test_every_way_to_harm_is_tried_in_every_format(bench):

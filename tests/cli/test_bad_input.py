@@ -136,3 +136,33 @@ def test_a_run_is_never_overwritten(photograph_folder: Path, tmp_path: Path, typ
 
 def test_quiet_says_only_what_was_asked_for(model: Path, photograph_folder: Path, tmp_path: Path, type_in: TypeIn) -> None:
     assert type_in("restore", photograph_folder, "--model", model, "--out", tmp_path / "out", "-q") == (0, "", "")
+
+
+def with_recipe(model: Path, **spoil: object) -> Path:
+    """The same model, whose maker says that its pictures were spoilt in this way."""
+    kept = load.read(model)
+    load.write(model, kept.network.state_dict(), dataclasses.replace(kept.header, recipe={"spoil": spoil}))
+    return model
+
+
+def test_a_file_with_steps_that_a_model_names_is_not_run_unasked(
+    model: Path, photograph_folder: Path, tmp_path: Path, type_in: TypeIn
+) -> None:
+    steps = tmp_path / "steps.py"
+    steps.write_text(f"open({str(tmp_path / 'ran')!r}, 'w')\nSTEPS = {{}}")
+    code, _, err = type_in("eval", with_recipe(model, chain="jpeg 30", steps_file=str(steps)), photograph_folder)
+    assert (code, "steps.py" in err, "--steps-file" in err, (tmp_path / "ran").exists()) == (2, True, True, False)
+
+
+@pytest.mark.parametrize("spoil", [{}, {"chain": 3}, {"chain": ["jpeg"]}, {"chain": "jpeg 1e300"}])
+def test_a_model_that_does_not_say_how_its_pictures_were_spoilt_is_refused(
+    spoil: dict[str, object], model: Path, photograph_folder: Path, type_in: TypeIn
+) -> None:
+    assert type_in("eval", with_recipe(model, **spoil), photograph_folder)[0] == 2
+
+
+def test_what_a_model_says_of_itself_moves_no_cursor(model: Path, type_in: TypeIn) -> None:
+    kept = load.read(model)
+    load.write(model, kept.network.state_dict(), dataclasses.replace(kept.header, licence="free\x1b[2J\nscores: 99"))
+    code, out, _ = type_in("models", model)
+    assert (code, "\x1b" in out, "\nscores" in out, "free" in out) == (0, False, False, True)

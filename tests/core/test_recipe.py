@@ -141,6 +141,10 @@ REFUSED = {  # what is wrong: (text, changes, words the sentence must hold)
     "another task": ("task = 'bread'", [], ["task", "'bread'", '"dish"']),
     "no TOML": ("name = \nname = 3", [], ["not TOML", "line 1"]),
     "endless brackets": ("x = " + "[" * 100_000, [], ["not TOML"]),
+    "a text with the sign that ends texts": ('name = "a\\u0000b"', [], ["name", "the sign that ends texts"]),
+    "a recipe without end": ("#" * 300_000, [], ["too long", "256 kB"]),
+    "a key of very many parts": (".".join("x" * 500) + " = 1", [], ["too long", "200 dots"]),
+    "a name without end": ("x" * 100_000 + " = 1", [], ["xxx...", "no key"]),
     "a number of thousands of digits": ("[cook]\nportions = 0x" + "f" * 5000, [], ["cook.portions", "whole number"]),
 }
 

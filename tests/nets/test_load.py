@@ -96,3 +96,132 @@ def test_other_software_reads_the_weights(model_file):
     from safetensors.torch import load_file
 
     assert set(load_file(model_file)) == {f"network.{name}" for name in load.read(model_file).network.state_dict()}
+
+
+def rewritten(path, change):
+    """The same file after `change(note, table)`; its checksum stays right, for the tensors are not touched."""
+    raw = path.read_bytes()
+    size = struct.unpack("<Q", raw[:8])[0]
+    table = json.loads(raw[8 : 8 + size])
+    note = json.loads(table["__metadata__"]["sfumato"])
+    change(note, table)
+    table["__metadata__"]["sfumato"] = json.dumps(note)
+    text = json.dumps(table).encode()
+    path.write_bytes(struct.pack("<Q", len(text)) + text + raw[8 + size :])
+    return path
+
+
+def refusal(path):
+    with pytest.raises(Refusal, match=r"model\.safetensors") as caught:
+        load.read(path)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "network",
+    [
+        {"kind": "unet", "widths": [4096] * 8, "blocks": [64] * 8, "blocks_up": [64] * 7},
+        {"kind": "unet", "widths": [10**9], "blocks": [1], "blocks_up": []},
+        {"kind": "residual", "width": 8, "blocks": 10**6},
+        {"kind": "residual", "width": 4096, "blocks": 256},
+    ],
+)
+def test_a_small_file_that_names_a_gigantic_network_is_refused_at_once(network, model_file):
+    assert "network" in refusal(rewritten(model_file, lambda note, table: note.update(network=network)))
+
+
+@pytest.mark.parametrize("kind", ["os:system", "sfumato.nets.unet:build", "", None, ["unet"]])
+def test_a_kind_is_a_name_of_the_catalogue_and_nothing_else(kind, model_file):
+    assert "no network called" in refusal(rewritten(model_file, lambda note, table: note["network"].update(kind=kind)))
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("stride", 0),
+        ("stride", 8),
+        ("stride", True),
+        ("channels", 0),
+        ("channels", 1),
+        ("channels", 3.0),
+        ("enlarges", 2),
+        ("reach", -1),
+        ("reach", 4096),
+        ("reach", 10**30),
+        ("effective", -1),
+        ("tiles", False),
+        ("tiles", "yes"),
+        ("low", float("nan")),
+        ("high", 255.0),
+        ("depth", 3),
+    ],
+)
+def test_a_contract_the_network_cannot_keep_is_refused(name, value, model_file):
+    assert name in refusal(rewritten(model_file, lambda note, table: note["contract"].update({name: value}))) or name == "channels"
+
+
+@pytest.mark.parametrize("field", ["task", "network", "recipe", "scores", "versions", "licence", "card", "sha256"])
+@pytest.mark.parametrize("value", [None, 3, [], "\ud800"])
+def test_a_field_of_another_type_is_refused(field, value, model_file):
+    refusal(rewritten(model_file, lambda note, table: note.update({field: value})))
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        {"shape": [10**6, 10**6, 3]},
+        {"shape": [-8]},
+        {"shape": "8"},
+        {"shape": [8.0]},
+        {"data_offsets": [10**9, 10**9 + 32]},
+        {"data_offsets": [-32, 0]},
+        {"data_offsets": [0, 32]},
+        {"data_offsets": [0.0, 32.0]},
+        {"data_offsets": None},
+        {"dtype": "I32"},
+        {"dtype": ["F32"]},
+        {"more": 1},
+    ],
+)
+def test_a_tensor_that_is_described_wrongly_is_refused_by_name(entry, model_file):
+    assert "network.head.bias" in refusal(rewritten(model_file, lambda note, table: table["network.head.bias"].update(entry))) or (
+        entry == {"data_offsets": [0, 32]}
+    )
+
+
+def test_what_stands_behind_the_last_tensor_is_refused(model_file):
+    model_file.write_bytes(model_file.read_bytes() + b"\0" * 8)
+    assert "damaged" in refusal(model_file)
+
+
+def test_a_key_that_stands_there_twice_is_refused(model_file):
+    raw = model_file.read_bytes()
+    size = struct.unpack("<Q", raw[:8])[0]
+    text = raw[8 : 8 + size].rstrip()[:-1] + b',"__metadata__":{}}'
+    model_file.write_bytes(struct.pack("<Q", len(text)) + text + raw[8 + size :])
+    assert "twice" in refusal(model_file)
+
+
+def test_weights_that_are_no_numbers_are_refused_by_name(tmp_path, network):
+    with torch.no_grad():
+        network.head.bias[0] = float("nan")
+    load.write(tmp_path / "model.safetensors", network.state_dict(), HEADER)
+    assert "head.bias" in refusal(tmp_path / "model.safetensors")
+
+
+@pytest.mark.parametrize("depth", [1000, 100_000, 2_000_000])
+def test_brackets_without_end_are_refused(depth, model_file):
+    text = b"[" * depth
+    model_file.write_bytes(struct.pack("<Q", len(text)) + text)
+    refusal(model_file)
+
+
+def test_a_network_of_more_weights_than_a_machine_holds_is_refused_before_it_is_built():
+    with pytest.raises(Refusal, match="weights"):
+        catalogue.build(arguments.UNet(widths=(4096,) * 8, blocks=(64,) * 8, blocks_up=(64,) * 7))
+
+
+def test_an_outline_names_what_the_network_holds_and_takes_no_memory_for_it(network):
+    outline = catalogue.outline(SPEC).state_dict()
+    assert {name: tensor.shape for name, tensor in outline.items()} == {name: tensor.shape for name, tensor in network.state_dict().items()}
+    assert all(tensor.is_meta for tensor in outline.values())

@@ -6,8 +6,9 @@ import pytest
 import torch
 from torch import nn
 
+from sfumato.core.errors import Refusal
 from sfumato.nets import arguments, catalogue
-from sfumato.nets.reach import reach
+from sfumato.nets.reach import farthest, reach
 
 SMALL = [
     arguments.UNet(widths=(8, 12), blocks=(1, 1), blocks_up=(1,)),
@@ -70,6 +71,12 @@ def test_beyond_its_reach_nothing_changes_an_output(spec):
 
 
 @pytest.mark.parametrize("spec", [spec for spec in SMALL if spec.norm != "group"], ids=str)
+def test_no_network_looks_farther_than_its_kernels_let_it(spec):
+    network = make(spec)
+    assert reach(network) <= farthest(network)
+
+
+@pytest.mark.parametrize("spec", SMALL, ids=str)
 def test_at_its_reach_something_changes_an_output(spec):
     """For some output of a period: the measured reach is no larger than it must be."""
     network = wake(make(spec)).eval().double()
@@ -105,3 +112,9 @@ def test_building_a_network_from_a_seed_leaves_torch_alone():
     before = torch.random.get_rng_state()
     make(SMALL[0])
     assert torch.equal(before, torch.random.get_rng_state())
+
+
+@pytest.mark.parametrize(("blocks", "blocks_up"), [((1, 1), (1, 1)), ((1, 1, 1), (1,)), ((), ())])
+def test_levels_without_blocks_or_blocks_without_levels_are_refused(blocks, blocks_up):
+    with pytest.raises(Refusal, match=r"network\.widths names 3 level"):
+        arguments.UNet(widths=(8, 8, 8), blocks=blocks, blocks_up=blocks_up)

@@ -69,7 +69,12 @@ def models(
             "made with": ", ".join(f"{name} {value}" for name, value in header.versions.items()),
         }
         for name, value in lines.items():
-            show(f"  {name}: {value}")
+            show(f"  {_harmless(f'{name}: {value}')}")
+
+
+def _harmless(text: str) -> str:
+    """What a file of others says, as one line that moves no cursor and colours nothing."""
+    return "".join(sign if sign.isprintable() else "\N{REPLACEMENT CHARACTER}" for sign in text)
 
 
 def _model_files(paths: list[Path]) -> list[Path]:

@@ -83,10 +83,10 @@ def evaluate(
     from sfumato.tasks.parts import restorer
 
     tested = restorer.load(model, device=device)
-    own = tested.header.recipe.get("spoil", {})
-    ways = catalogue.with_file(steps_file or own.get("steps_file", ""))
-    chain = grammar.parse(spoil or own.get("chain", ""), ways)
-    target = grammar.parse(own["target"], ways) if own.get("target") else None
+    own = _own_spoil(model, tested.header.recipe, needed=spoil is None, steps_given=steps_file is not None)
+    ways = catalogue.with_file(steps_file or "")
+    chain = grammar.parse(spoil or own["chain"], ways)
+    target = grammar.parse(own["target"], ways) if own["target"] else None
     names = tuple(metrics.split(","))
     scores = task.evaluate(tested, items.from_folder(folder), chain, seed=seeds.Seed(seed), target=target, names=names)
     if as_json:
@@ -97,6 +97,24 @@ def evaluate(
     for name in names:
         show(f"{name}: {scores['protocols'][name]}")
     show(f"{len(scores['pictures'])} pictures, spoilt by {str(chain)!r} with seed {seed}; in brackets the 95 % interval of the mean")
+
+
+def _own_spoil(model: Path, recipe: dict[str, Any], *, needed: bool, steps_given: bool) -> dict[str, str]:
+    """The chains a model learnt to undo, from the recipe in its header.
+
+    A file with steps that it names is not run unless the person names it too: it was the model's maker who wrote the name.
+    """
+    own = recipe.get("spoil")
+    table = own if isinstance(own, dict) else {}
+    chains = {name: str(table.get(name, "")) for name in ("chain", "target")}
+    if table.get("steps_file") and not steps_given and (needed or chains["target"]):
+        raise Refusal(
+            f"{model} was trained with ways to spoil from the file {str(table['steps_file'])!r}, which is Python and would be run. "
+            "If you trust it, give --steps-file; or give --spoil."
+        )
+    if needed and not chains["chain"]:
+        raise Refusal(f"{model} does not say how its pictures were spoilt: give --spoil.")
+    return chains
 
 
 def _score(score: dict[str, Any]) -> str:

@@ -22,9 +22,14 @@ class Interrupted(Exception):
     """Ctrl-C or SIGTERM, after the step was finished and everything was saved (exit code 130)."""
 
 
+def shortened(text: str, most: int = 60) -> str:
+    """A text of others as a sentence can hold it: no longer than `most` characters."""
+    return text if len(text) <= most else text[: most - 3] + "..."
+
+
 def unknown(kind: str, name: str, known: Iterable[str]) -> Refusal:
     """A name that is not in a list: the nearest one, or the whole list."""
-    names = sorted(known)
+    names, name = sorted(known), shortened(name)
     near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
     hint = f"Did you mean {near[0]!r}?" if near else f"There are: {', '.join(names)}."
     return Refusal(f"There is no {kind} called {name!r}. {hint}")

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import secrets
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -38,6 +39,32 @@ def replacing(path: Path) -> Iterator[Path]:
     finally:
         with suppress(OSError):  # renamed, never made, or in a folder that is none
             aside.unlink()
+
+
+@contextmanager
+def making_folder(path: Path) -> Iterator[Path]:
+    """A folder beside `path` to fill; renamed to `path` when the block ends well, removed with all in it when it does not.
+
+    Refuses a `path` at which something stands already, unless it is an empty folder.
+    """
+    path = Path(path).absolute()
+    if path.is_symlink() or (path.exists() and not (path.is_dir() and not any(path.iterdir()))):
+        raise Refusal(f"{path} exists already. Move it away, or give another folder.")
+    aside = path.with_name(f".{path.name[:80]}.{os.getpid()}-{secrets.token_hex(4)}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        aside.mkdir()
+        yield aside
+        if hasattr(os, "sync"):  # one for all files in it
+            os.sync()
+        if path.is_dir():
+            path.rmdir()
+        aside.rename(path)
+        _sync_folder(path.parent)
+    except OSError as error:
+        raise Refusal(f"{path} could not be made: {error.strerror or error}. Nothing of it was left behind.") from error
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
 
 
 def _sync_folder(folder: Path) -> None:

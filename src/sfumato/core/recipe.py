@@ -20,10 +20,12 @@ import tomli_w
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
 
-from sfumato.core.errors import Refusal, unknown
+from sfumato.core.errors import Refusal, shortened, unknown
 
 T = TypeVar("T")
 Table = dict[str, Any]
+_LONGEST = 256 << 10  # bytes of a recipe; ten lines is a good one
+_DOTS = 200  # in a line: Python's reader takes a time that grows with the square of a key's parts
 
 
 def read(kind: type[T], source: Path | str | Table, changes: Sequence[str] = ()) -> T:
@@ -44,7 +46,9 @@ def read_table(source: Path | str | Table) -> Table:
         return source
     where = str(source) if isinstance(source, Path) else "The recipe"
     try:
-        text = source.read_text("utf-8-sig") if isinstance(source, Path) else source
+        text = _text_of(source) if isinstance(source, Path) else source
+        if len(text) > _LONGEST or any(line.count(".") > _DOTS for line in text.splitlines()):
+            raise Refusal(f"{where} is too long for a recipe: at most {_LONGEST >> 10} kB, and at most {_DOTS} dots in a line.")
         return tomllib.loads(text)
     except FileNotFoundError:
         raise Refusal(f"There is no recipe {source}.") from None
@@ -52,6 +56,12 @@ def read_table(source: Path | str | Table) -> Table:
         raise Refusal(f"{where} could not be read: {error.strerror or error}.") from error
     except (ValueError, RecursionError) as error:  # not TOML, not UTF-8, numbers of thousands of digits, brackets without end
         raise Refusal(f"{where} is not TOML: {str(error).rstrip('.')}.") from error
+
+
+def _text_of(path: Path) -> str:
+    """No more of a file than it takes to see that it is too long."""
+    with open(path, encoding="utf-8-sig") as file:
+        return file.read(_LONGEST + 1)
 
 
 def as_dict(recipe: Any) -> Table:
@@ -180,6 +190,8 @@ def _leaf(place: _Place, kind: Any, name: str, table: Table, changes: Sequence[_
     if any(change.path for change in changes):
         raise Refusal(f"{_dotted(path)} is a single value and has no keys of its own.")
     candidates, where = (changes[-1].values, "among the changes") if changes else ([table[name]], place.where)
+    if any(map(_holds_nul, candidates)):
+        raise Refusal(f"{_dotted(path)} {where} holds the sign that ends texts (\\u0000), which no name of a file can hold.")
     for value in candidates:
         try:  # read as JSON, in which a list may become a tuple while all else stays strict
             return _adapter(kind, name).validate_json(json.dumps(value, allow_nan=False))
@@ -187,6 +199,10 @@ def _leaf(place: _Place, kind: Any, name: str, table: Table, changes: Sequence[_
             continue
     expected = _expected(_fields(kind)[name])
     raise Refusal(f"{_dotted(path)} {where} is {_shown(candidates[0])}, but must be {expected}.")
+
+
+def _holds_nul(value: Any) -> bool:
+    return any(map(_holds_nul, value)) if isinstance(value, list) else isinstance(value, str) and "\0" in value
 
 
 @cache
@@ -248,8 +264,7 @@ def _shown(value: Any) -> str:
         text = repr(value) if isinstance(value, str) else str(value).lower() if isinstance(value, bool) else str(value)
     except ValueError:  # a hexadecimal number of thousands of digits
         text = "a number of thousands of digits"
-    short = text if len(text) <= 60 else text[:57] + "..."
-    return f"{short} ({_type_of(value)})"
+    return f"{shortened(text)} ({_type_of(value)})"
 
 
 def _type_of(value: Any) -> str:
@@ -260,9 +275,22 @@ def _type_of(value: Any) -> str:
 
 
 def _expected(info: FieldInfo) -> str:
-    bounds = {"ge": "at least", "gt": "above", "le": "at most", "lt": "below", "min_length": "of length >=", "max_length": "of length <="}
-    limits = [f"{words} {getattr(rule, name):g}" for rule in info.metadata for name, words in bounds.items() if hasattr(rule, name)]
-    return " ".join([_words(info.annotation), " and ".join(limits)]).strip()
+    return _bounded(_words(info.annotation), info.metadata)
+
+
+def _bounded(words: str, rules: Sequence[Any]) -> str:
+    """What a value must be, with its limits."""
+    size = _limits(rules, {"ge": "at least", "gt": "above", "le": "at most", "lt": "below"})
+    length = _limits(rules, {"min_length": "at least", "max_length": "at most"})
+    return " ".join(filter(None, [words, size])) + (f"; {length} of them" if length else "")
+
+
+def _limits(rules: Sequence[Any], names: Mapping[str, str]) -> str:
+    return " and ".join(f"{says} {_number(getattr(rule, name))}" for rule in rules for name, says in names.items() if hasattr(rule, name))
+
+
+def _number(value: float) -> str:
+    return str(value) if isinstance(value, int) else f"{value:g}"
 
 
 def _words(annotation: Any) -> str:
@@ -275,7 +303,7 @@ def _words(annotation: Any) -> str:
         choices = [json.dumps(one) for one in arguments]
         return choices[0] if len(choices) == 1 else f"one of {', '.join(choices)}"
     if origin is Annotated:
-        return _words(arguments[0])
+        return _bounded(_words(arguments[0]), [rule for field in arguments[1:] for rule in field.metadata])
     if origin is tuple and arguments[-1:] == (Ellipsis,):
         return f"a list, each of it {_words(arguments[0])}"
     if origin is tuple:

@@ -1,11 +1,15 @@
 """What each network can be told, in recipes and in model files.  Importing this needs no torch."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field
 from pydantic.dataclasses import dataclass
 
+from sfumato.core.errors import Refusal
+
 STRICT = ConfigDict(extra="forbid", strict=True)
+Width = Annotated[int, Field(ge=1, le=4096)]  # channels
+Count = Annotated[int, Field(ge=0, le=64)]  # of blocks at one level
 Norm = Literal["none", "batch", "group"]
 Activation = Literal["relu", "leaky", "gelu", "silu"]
 
@@ -15,13 +19,21 @@ class UNet:
     """The U-Net of the lectures made right: added skips, nearest-up + conv, exact identity at the start."""
 
     kind: Literal["unet"] = "unet"
-    widths: tuple[int, ...] = (32, 64, 96)  # channels a level, finest first
-    blocks: tuple[int, ...] = (2, 2, 2)  # residual blocks a level on the way down; the last level is the bottom
-    blocks_up: tuple[int, ...] = (2, 2)  # residual blocks a level on the way up, finest first
+    widths: tuple[Width, ...] = Field(default=(32, 64, 96), min_length=1, max_length=8)  # channels a level, finest first
+    blocks: tuple[Count, ...] = (2, 2, 2)  # residual blocks a level on the way down; the last level is the bottom
+    blocks_up: tuple[Count, ...] = (2, 2)  # residual blocks a level on the way up, finest first
     stem: Literal["full", "half"] = "half"  # half: pixel-unshuffle, all work at half resolution
     cross: bool = False  # residual block + conv on every skip, the input's too
     norm: Norm = "none"
     activation: Activation = "relu"
+
+    def __post_init__(self) -> None:
+        levels = len(self.widths)
+        if len(self.blocks) != levels or len(self.blocks_up) != levels - 1:
+            raise Refusal(
+                f"network.widths names {levels} level(s), so network.blocks needs {levels} and network.blocks_up {levels - 1} numbers, "
+                f"but they have {len(self.blocks)} and {len(self.blocks_up)}."
+            )
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
@@ -29,9 +41,9 @@ class Residual:
     """A small residual restorer (0.05-1 M parameters) for super-resolution and denoising."""
 
     kind: Literal["residual"] = "residual"
-    width: int = Field(default=64, ge=4)
-    blocks: int = Field(default=6, ge=1)
+    width: int = Field(default=64, ge=4, le=4096)
+    blocks: int = Field(default=6, ge=1, le=256)
     stem: Literal["full", "half"] = "full"
-    enlarges: int = Field(default=1, ge=1, le=8)  # set from a chain that ends in shrink
+    enlarges: int = Field(default=1, ge=1, le=16)  # set from a chain that ends in shrink
     norm: Norm = "none"
     activation: Activation = "relu"

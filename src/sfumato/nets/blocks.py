@@ -87,7 +87,7 @@ def zero_(module: nn.Module) -> None:
 def initialise(network: nn.Module) -> None:
     """He et al. 2015 for every convolution, without touching what `zero_` made zero."""
     for part in network.modules():
-        if isinstance(part, nn.Conv2d) and part.weight.any():
+        if isinstance(part, nn.Conv2d) and not part.weight.is_meta and part.weight.any():
             nn.init.kaiming_normal_(part.weight, nonlinearity="relu")
             if part.bias is not None:
                 nn.init.zeros_(part.bias)

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Union
 
 from pydantic import TypeAdapter, ValidationError
 
-from sfumato.core.errors import Refusal, unknown
+from sfumato.core.errors import Refusal, shortened, unknown
 from sfumato.nets import arguments
 
 if TYPE_CHECKING:
     from torch import nn
+
+
+MOST_WEIGHTS = 10**9
 
 
 @dataclass(frozen=True)
@@ -36,7 +40,28 @@ else:  # what a recipe may name: whatever stands in the table above
 
 
 def build(spec: Any, channels: int = 3) -> nn.Module:
-    """A fresh network (random weights from torch's own generator: fork it and seed it around this call)."""
+    """A fresh network (random weights from torch's own generator: fork it and seed it around this call).
+
+    Refuses one of more than a billion weights before any memory is taken for it.
+    """
+    weights = sum(tensor.numel() for tensor in outline(spec, channels).state_dict().values())
+    if weights > MOST_WEIGHTS:
+        raise Refusal(
+            f"The network {spec.kind!r} would have {weights:,} weights, but at most {MOST_WEIGHTS:,} can be built: "
+            "make it narrower or give it fewer blocks."
+        )
+    return _built(spec, channels)
+
+
+def outline(spec: Any, channels: int = 3) -> nn.Module:
+    """The network without its weights, on torch's device `meta`: names, shapes and types of all it holds, and no memory for them."""
+    import torch
+
+    with torch.device("meta"):
+        return _built(spec, channels)
+
+
+def _built(spec: Any, channels: int) -> nn.Module:
     entry = NETWORKS.get(spec.kind)
     if entry is None:
         raise unknown("network", spec.kind, NETWORKS)
@@ -49,10 +74,11 @@ def specification(kind: str, values: dict[str, Any]) -> Any:
     """Arguments of a network as a model file keeps them, checked."""
     if kind not in NETWORKS:
         raise unknown("network", kind, NETWORKS)
-    try:
-        return TypeAdapter(NETWORKS[kind].arguments).validate_python({**values, "kind": kind}, strict=False)
+    try:  # read as JSON, in which a list may become a tuple while all else stays strict
+        return TypeAdapter(NETWORKS[kind].arguments).validate_json(json.dumps({**values, "kind": kind}, allow_nan=False))
     except ValidationError as error:
         first = error.errors()[0]
-        raise Refusal(
-            f"The arguments of the network {kind!r} are not understood: {'.'.join(map(str, first['loc']))}: {first['msg']}."
-        ) from error
+        place = shortened(".".join(map(str, first["loc"])))
+        raise Refusal(f"The arguments of the network {kind!r} are not understood: {place}: {first['msg']}.") from error
+    except (ValueError, RecursionError) as error:
+        raise Refusal(f"The arguments of the network {kind!r} are not understood: {error}.") from error

@@ -1,41 +1,47 @@
 """Model files: one safetensors file, tensors by part and one JSON header.  The only way a file becomes modules.
 
-Reading parses JSON and raw numbers; it never unpickles, runs a person's code or parses a chain.
+Reading parses JSON and raw numbers; it never unpickles, runs a person's code or parses a chain.  What a file promises is compared
+before memory is taken: its tensors with its length (tensor_file.py), the network it names with its tensors, its contract with the network.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
-import struct
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import torch
+from pydantic import ConfigDict, Field, ValidationError
+from pydantic.dataclasses import dataclass as checked
 from safetensors.torch import save
 from torch import Tensor, nn
 
 from sfumato.core import files
-from sfumato.core.errors import Refusal
-from sfumato.nets import catalogue
+from sfumato.core.errors import Refusal, shortened
+from sfumato.nets import catalogue, tensor_file
+from sfumato.nets.reach import LIMIT, farthest
+from sfumato.nets.tensor_file import TensorFile
 
 VERSION = 1  # of the header; a file from a newer version is refused, an older one migrated
-_HEADER_LIMIT = 8 << 20  # bytes, refused before anything is parsed
-_NOTE_LIMIT = 1 << 20  # bytes, our part of it
-_TYPES = {"F64": torch.float64, "F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16, "I64": torch.int64, "U8": torch.uint8}
+_NOTE_LIMIT = 1 << 20  # bytes of our part of the header
+_PART = "network."  # what the names of its tensors begin with
+_STRICT = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 
 
-@dataclass(frozen=True, kw_only=True)
+@checked(frozen=True, kw_only=True, config=_STRICT)
 class Contract:
     """What a network promises to whoever uses it."""
 
-    channels: int  # of input and output
-    stride: int  # px; the network pads to it by itself, tiles are cut on it
-    reach: int  # px, theoretical: nothing farther away changes an output
+    channels: int = Field(ge=1, le=64)  # of input and output
+    stride: int = Field(ge=1, le=LIMIT)  # px; the network pads to it by itself, tiles are cut on it
+    reach: int = Field(ge=0, le=LIMIT)  # px, theoretical: nothing farther away changes an output
     tiles: bool  # may a picture be repaired in pieces
-    enlarges: int = 1
-    effective: int | None = None  # px, measured: a margin with which outputs change by at most a quarter of a level; None: not measured
+    enlarges: int = Field(default=1, ge=1, le=16)
+    effective: Annotated[int, Field(ge=0, le=LIMIT)] | None = (
+        None  # px, measured: a margin with which outputs change by at most a quarter of a level; None: not measured
+    )
     colours: bool = False  # it gives colour to grey pictures; without it grey in means grey out
     low: float = 0.0  # range of the input
     high: float = 1.0
@@ -45,7 +51,7 @@ class Contract:
         return self.reach if exact or self.effective is None else min(self.effective, self.reach)
 
 
-@dataclass(frozen=True, kw_only=True)
+@checked(frozen=True, kw_only=True, config=_STRICT)
 class Header:
     """All that a model file says of itself."""
 
@@ -71,9 +77,10 @@ class Model:
 
 def write(path: Path, network_state: dict[str, Tensor], header: Header, *, half: bool = False) -> None:
     """Write a model file at once, or not at all.  `half` keeps weights as float16."""
-    tensors = {f"network.{name}": _kept(tensor, half) for name, tensor in sorted(network_state.items())}
+    tensors = {_PART + name: _kept(tensor, half) for name, tensor in sorted(network_state.items())}
     note: dict[str, Any] = {"version": VERSION, **header.__dict__, "contract": header.contract.__dict__}
-    note["sha256"] = _digest_of_tensors(save(tensors))
+    bare = save(tensors)
+    note["sha256"] = tensor_file.digest(bare[8 + int.from_bytes(bare[:8], "little") :])
     text = json.dumps(note, sort_keys=True, ensure_ascii=False)
     if len(text.encode()) > _NOTE_LIMIT:
         raise Refusal(
@@ -89,30 +96,26 @@ def _kept(tensor: Tensor, half: bool) -> Tensor:
 
 def read_header(path: Path) -> Header:
     """Only the header; the weights are not looked at."""
-    with open(_existing(path), "rb") as file:
-        note, _ = _parse(path, file.read(8 + _HEADER_LIMIT))
-    return _header(path, note)
+    return _header(tensor_file.look(_existing(path)))
 
 
 def read(path: Path, *, task: str | None = None) -> Model:
     """Build the network a file describes and give it its weights; refused with the reason when that cannot be done."""
-    raw = _existing(path).read_bytes()
-    note, table = _parse(path, raw)
-    header = _header(path, note)
+    file = tensor_file.look(_existing(path))
+    header = _header(file)
     if task is not None and header.task != task:
-        raise Refusal(f"{path} is a model of the task {header.task!r}, but {task!r} was asked for. See: sfumato models {path}")
-    if header.sha256 != _digest_of_tensors(raw):
+        raise Refusal(
+            f"{path} is a model of the task {shortened(header.task)!r}, but {task!r} was asked for: `sfumato models {path}` says more."
+        )
+    spec = _specification(path, header)
+    outline = catalogue.outline(spec, header.contract.channels)
+    _check_tensors(file, outline.state_dict())
+    _check_contract(path, header.contract, outline)
+    data = file.data()
+    if header.sha256 != tensor_file.digest(data):
         raise Refusal(f"{path} is damaged: its weights do not match the checksum in its header. Copy or train it again.")
-    network = catalogue.build(catalogue.specification(str(header.network.get("kind")), header.network), header.contract.channels)
-    state = _tensors(path, raw, table)
-    wanted = network.state_dict()
-    for name, tensor in wanted.items():
-        if name not in state or state[name].shape != tensor.shape:
-            found = tuple(state[name].shape) if name in state else "nothing"
-            raise Refusal(f"{path} does not fit the network it names: {name!r} should be {tuple(tensor.shape)}, the file holds {found}.")
-    if extra := sorted(set(state) - set(wanted)):
-        raise Refusal(f"{path} does not fit the network it names: the file also holds {extra[0]!r}.")
-    network.load_state_dict({name: state[name].to(tensor.dtype) for name, tensor in wanted.items()})
+    network = catalogue.build(spec, header.contract.channels)
+    network.load_state_dict({name: _weights(file, data, name, like) for name, like in network.state_dict().items()})
     return Model(header, network.eval())
 
 
@@ -126,61 +129,82 @@ def _existing(path: Path) -> Path:
     return path
 
 
-def _parse(path: Path, raw: bytes) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Our note and the table of tensors, from the first bytes of a safetensors file."""
-    size = struct.unpack("<Q", raw[:8])[0] if len(raw) >= 8 else _HEADER_LIMIT + 1
-    if size > _HEADER_LIMIT:
-        raise Refusal(
-            f"{path} is not a model file: it does not begin like a safetensors file, or its header is over {_HEADER_LIMIT >> 20} MB."
-        )
-    try:
-        table = json.loads(raw[8 : 8 + size])
-        note = json.loads(table.pop("__metadata__")["sfumato"])
-        if not isinstance(note, dict) or not isinstance(note.get("version"), int):
-            raise ValueError("the header is no table with a version")
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise Refusal(f"{path} is not a model of sfumato, or its header is damaged ({type(error).__name__}).") from error
-    if note["version"] > VERSION:
-        made = note.get("versions", {}).get("sfumato", "unknown") if isinstance(note.get("versions"), dict) else "unknown"
-        raise Refusal(f"{path} has format {note['version']} (sfumato {made}), but this sfumato reads up to {VERSION}: update sfumato.")
-    return note, table
-
-
-def _header(path: Path, note: dict[str, Any]) -> Header:
+def _header(file: TensorFile) -> Header:
+    """Our note in the header, every value of the type and in the range it must have."""
+    text = file.notes.get("sfumato")
+    if not isinstance(text, str):
+        raise Refusal(f"{file.path} is not a model of sfumato: its header has no note of ours.")
+    raw = text.encode()
+    if len(raw) > _NOTE_LIMIT:
+        raise Refusal(f"{file.path} is damaged: our note in its header has {len(raw)} bytes, but at most {_NOTE_LIMIT} are kept.")
+    note = tensor_file.parse(file.path, raw)
+    _check_version(file.path, note)
     try:
         contract = Contract(**note["contract"])
-        header = Header(**{name: note[name] for name in Header.__dataclass_fields__ if name != "contract"}, contract=contract)
-        if (
-            not isinstance(header.network, dict)
-            or not 1 <= contract.channels <= 64
-            or not 1 <= contract.enlarges <= 8
-            or contract.reach < 0
-            or (contract.effective is not None and contract.effective < 0)
-        ):
-            raise ValueError("a value is out of range")
-    except (KeyError, TypeError, ValueError) as error:
-        raise Refusal(f"The header of {path} is damaged: {error}.") from error
-    return header
+        return Header(**{name: note[name] for name in Header.__dataclass_fields__ if name != "contract"}, contract=contract)
+    except KeyError as error:
+        raise Refusal(f"The header of {file.path} is damaged: it says nothing of {error}.") from error
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        place = shortened(".".join(map(str, first["loc"])))
+        raise Refusal(f"The header of {file.path} is damaged: {place}: {first['msg']}.") from error
+    except TypeError as error:
+        raise Refusal(f"The header of {file.path} is damaged: its contract is no table.") from error
 
 
-def _digest_of_tensors(raw: bytes) -> str:
-    size = struct.unpack("<Q", raw[:8])[0]
-    return hashlib.sha256(memoryview(raw)[8 + size :]).hexdigest()
+def _check_version(path: Path, note: dict[str, Any]) -> None:
+    version = note.get("version")
+    if type(version) is not int or version < 1:
+        raise Refusal(f"{path} is not a model of sfumato: its header names no version of its format.")
+    if version > VERSION:
+        versions = note.get("versions")
+        made = versions.get("sfumato", "unknown") if isinstance(versions, dict) else "unknown"
+        raise Refusal(
+            f"{path} has format {shortened(str(version))} (sfumato {shortened(str(made))}), but this sfumato reads up to {VERSION}: "
+            "update sfumato."
+        )
 
 
-def _tensors(path: Path, raw: bytes, table: dict[str, Any]) -> dict[str, Tensor]:
-    """Copies of the tensors of the part `network.`; every offset and length is checked against the file."""
-    start = 8 + struct.unpack("<Q", raw[:8])[0]
-    found = {}
-    for name, entry in table.items():
-        try:
-            low, high = entry["data_offsets"]
-            dtype, shape = _TYPES[entry["dtype"]], [int(side) for side in entry["shape"]]
-            count = int(torch.Size(shape).numel())
-            if not 0 <= low <= high <= len(raw) - start or count * dtype.itemsize != high - low or min(shape, default=0) < 0:
-                raise ValueError("lying about its size")
-        except (KeyError, TypeError, ValueError, OverflowError, RuntimeError) as error:
-            raise Refusal(f"{path} is damaged: the tensor {name!r} is not described rightly.") from error
-        data = torch.frombuffer(bytearray(raw[start + low : start + high]), dtype=dtype) if count else torch.empty(0, dtype=dtype)
-        found[name.removeprefix("network.")] = data.reshape(shape)
-    return found
+def _specification(path: Path, header: Header) -> Any:
+    try:
+        return catalogue.specification(str(header.network.get("kind")), header.network)
+    except Refusal as refusal:
+        raise Refusal(f"{path} names a network that cannot be built. {refusal}") from refusal
+
+
+def _check_tensors(file: TensorFile, wanted: Mapping[str, Tensor]) -> None:
+    """Refuse a file whose tensors are not those of its network, before any of them is read."""
+    for name, tensor in wanted.items():
+        place = file.places.get(_PART + name)
+        if place is None or place.shape != tuple(tensor.shape):
+            found = place.shape if place else "nothing"
+            raise Refusal(
+                f"{file.path} does not fit the network it names: {name!r} should be {tuple(tensor.shape)}, the file holds {found}."
+            )
+    if extra := sorted(set(file.places) - {_PART + name for name in wanted}):
+        raise Refusal(f"{file.path} does not fit the network it names: the file also holds {shortened(extra[0])!r}.")
+
+
+def _check_contract(path: Path, contract: Contract, network: nn.Module) -> None:
+    """Refuse promises that the network cannot keep; a reach too far would be paid for with every tile."""
+    has = {
+        "stride": network.stride,
+        "enlarges": getattr(network, "enlarges", 1),
+        "tiles": bool(network.tiles),
+        "low": 0.0,
+        "high": 1.0,
+    }
+    for name, value in has.items():
+        if getattr(contract, name) != value:
+            said = getattr(contract, name)
+            raise Refusal(f"{path} does not fit the network it names: its contract says {name} {said}, but it is {value}.")
+    limit = farthest(network)
+    if contract.tiles and contract.reach > limit:
+        raise Refusal(f"{path} does not fit the network it names: its contract says reach {contract.reach}, but it is at most {limit} px.")
+
+
+def _weights(file: TensorFile, data: bytes, name: str, like: Tensor) -> Tensor:
+    tensor = file.tensor(_PART + name, data).to(like.dtype)
+    if not torch.isfinite(tensor).all():
+        raise Refusal(f"{file.path} is damaged: the tensor {name!r} holds values that are no numbers.")
+    return tensor

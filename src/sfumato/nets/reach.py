@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from sfumato.core.levels import TOP
 
-_LIMIT = 4096  # px; a network that looks farther is treated as one that looks at everything
+LIMIT = 4096  # px; a network that looks farther is treated as one that looks at everything
 
 
 def reach(network: nn.Module, channels: int = 3) -> int:
@@ -34,12 +34,24 @@ def reach(network: nn.Module, channels: int = 3) -> int:
             if isinstance(part, nn.BatchNorm2d | nn.GroupNorm):
                 part.weight.fill_(1)
     length = 64 * stride
-    while length <= _LIMIT:
+    while length <= LIMIT:
         found = _extent(probe, channels, stride, enlarges, length)
         if found < length // 2 - stride:
             return found
         length *= 2
-    return _LIMIT
+    return LIMIT
+
+
+def farthest(network: nn.Module) -> int:
+    """px that no theoretical reach exceeds, from the sizes of the kernels alone: at once, and without weights.
+
+    A kernel of k px looks at most (k - 1) * dilation px of its own grid away, whose px are at most `stride` px; as much again for
+    the grid itself.
+    """
+    stride: int = getattr(network, "stride", 1)
+    kernels = [part for part in network.modules() if isinstance(part, nn.Conv2d | nn.ConvTranspose2d)]
+    steps = sum(1 + max((size - 1) * apart for size, apart in zip(part.kernel_size, part.dilation)) for part in kernels)
+    return min(LIMIT, stride * steps)
 
 
 def effective(network: nn.Module, probes: Sequence[Tensor], reach: int, tolerance: float = 0.25 / TOP) -> int:

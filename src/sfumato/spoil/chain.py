@@ -17,6 +17,8 @@ from sfumato.core.levels import Levels
 from sfumato.spoil.parts import arguments
 from sfumato.spoil.parts.ranges import Noting, Range, draw
 
+MOST = 1000  # steps that may act on one picture
+FARTHEST = 4096  # px that a pixel of the result may look: windows are that much larger than a crop on every side
 Span = tuple[int, int]  # px along one side, from the first up to, but without, the second
 
 
@@ -30,6 +32,9 @@ class Node(Protocol):
 
     @property
     def enlarges(self) -> int: ...  # how much larger the good picture is than the spoilt one
+
+    @property
+    def acts(self) -> int: ...  # how many steps act on a picture, at most
 
     def __call__(self, picture: Levels, rng: np.random.Generator) -> Levels: ...
 
@@ -53,6 +58,10 @@ class Step:
     def enlarges(self) -> int:
         return int(getattr(self.act, "enlarges", 1))
 
+    @property
+    def acts(self) -> int:
+        return 1
+
     def __call__(self, picture: Levels, rng: np.random.Generator) -> Levels:
         """Refuses, by name, a step that gives anything but uint8 with the channels it was given."""
         if isinstance(rng, Noting):
@@ -68,7 +77,7 @@ class Step:
 
 @dataclass(frozen=True)
 class Chain:
-    """Steps one after the other.  Refuses no steps at all, and a `shrink` that is not the last."""
+    """Steps one after the other.  Refuses none at all, more than 1000 or a reach over 4096 px, and a `shrink` that is not the last."""
 
     steps: tuple[Node, ...]
 
@@ -77,6 +86,15 @@ class Chain:
             raise Refusal("A chain needs at least one step, like 'jpeg 10..60'.")
         if any(step.enlarges != 1 for step in self.steps[:-1]):
             raise Refusal("A step that makes the picture smaller (shrink) must be the last of a chain; to get the size back, use 'scale'.")
+        if self.acts > MOST:
+            raise Refusal(f"Of this chain {self.acts} steps would act on every picture, but at most {MOST} may: repeat less.")
+        if self.reach > FARTHEST:
+            raise Refusal(f"A pixel spoilt by this chain would depend on others {self.reach} px away, but at most {FARTHEST} are taken.")
+
+    @cached_property
+    def acts(self) -> int:
+        """How many steps act on a picture, at most."""
+        return sum(step.acts for step in self.steps)
 
     @cached_property
     def reach(self) -> int:
@@ -133,6 +151,10 @@ class _Group:
     def enlarges(self) -> int:
         return 1
 
+    @property
+    def acts(self) -> int:
+        return self.chain.acts
+
 
 @dataclass(frozen=True)
 class Maybe(_Group):
@@ -188,6 +210,10 @@ class Repeat(_Group):
     @property
     def reach(self) -> int:
         return int(self.times[1]) * self.chain.reach
+
+    @property
+    def acts(self) -> int:
+        return int(self.times[1]) * self.chain.acts
 
     def context(self, low: int, high: int) -> Span:
         for _ in range(int(self.times[1])):

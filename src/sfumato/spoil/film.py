@@ -8,7 +8,7 @@ import numpy as np
 
 from sfumato.core.errors import Refusal, check_range
 from sfumato.core.levels import Levels
-from sfumato.spoil.parts.paint import LUMA, Points, blend, check_colours, curve, fill, ink, ramp, scatter, stroke
+from sfumato.spoil.parts.paint import LUMA, Points, blend, check_colours, check_depth, curve, fill, ink, ramp, scatter, stroke
 from sfumato.spoil.parts.ranges import Range, draw, note, pick
 
 DENSEST = 20000  # marks per megapixel
@@ -40,6 +40,7 @@ class Scratches:
         check_range("The angle of scratches", self.angle, within=(-360, 360))
         check_range("The opacity of scratches", self.opacity, within=(0, 1))
         check_colours("of scratches", self.colour)
+        check_depth("scratches", self.density[1], self.length[1], self.length[1])
 
     def __call__(self, picture: Levels, rng: np.random.Generator) -> Levels:
         """uint8 (H, W, C) -> the same shape."""
@@ -78,17 +79,23 @@ class Dust:
         check_range("The share of hairs in dust", (self.hairs, self.hairs), within=(0, 1))
         check_range("The opacity of dust", self.opacity, within=(0, 1))
         check_colours("of dust", self.colour)
+        check_depth("dust", self.density[1], self._largest, self._largest)
 
     def __call__(self, picture: Levels, rng: np.random.Generator) -> Levels:
         """uint8 (H, W, C) -> the same shape."""
         canvas = picture.copy()
-        half = self.size[1] * (4 if self.hairs else 0.75)
+        half = self._largest / 2
         places = scatter(rng, draw(rng, self.density, "density"), picture, (half, half))
         for y, x in places:
             size, hair = draw(rng, self.size), rng.random() < self.hairs
             points = bent(rng, 8 * size) if hair else blob(rng, size / 2, corners=7, rough=0.3)
             mark(canvas, rng, points + np.array([x, y]), self.colour, self.opacity, width=1 if hair else 0)
         return canvas
+
+    @property
+    def _largest(self) -> float:
+        """px that no mark exceeds."""
+        return self.size[1] * (8 if self.hairs else 1.5)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -163,6 +170,7 @@ class Stains:
         check_range("The density of stains", self.density, within=(0, DENSEST))
         check_range("The opacity of stains", self.opacity, within=(0, 1))
         check_colours("of stains", self.colour)
+        check_depth("stains", self.density[1], self.size[1], self.size[1], most=20)  # large ones have wide soft rims, which take long
 
     def __call__(self, picture: Levels, rng: np.random.Generator) -> Levels:
         """uint8 (H, W, C) -> the same shape."""

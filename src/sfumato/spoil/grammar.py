@@ -21,6 +21,7 @@ from sfumato.spoil.parts.arguments import NUMBER, WORD, Value
 
 T = TypeVar("T")
 DEEPEST = 20  # brackets within brackets
+LONGEST = 20_000  # characters
 _GROUPS = ("maybe", "shuffle", "repeat")
 _TOKEN = re.compile(rf'(?P<number>{NUMBER})|(?P<dots>\.\.)|(?P<word>{WORD})|(?P<text>"(?:[^"\\]|\\.)*")|(?P<mark>[|(),=])', re.DOTALL)
 
@@ -44,6 +45,8 @@ class _Reader:
     """Recursive descent: one method a rule of the grammar."""
 
     def __init__(self, text: str, steps: Mapping[str, catalogue.Entry]):
+        if len(text) > LONGEST:
+            raise Refusal(f"A chain has at most {LONGEST} characters, but this one has {len(text)}: {text[:60]!r}...")
         self.text, self.steps = text, steps
         self.tokens = list(self._tokens())
         self.place = 0

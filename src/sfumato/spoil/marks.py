@@ -10,13 +10,22 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from sfumato.core.errors import check_range
+from sfumato.core.errors import Refusal, check_range
 from sfumato.core.levels import Levels
 from sfumato.spoil.parts import emblems, lettering
-from sfumato.spoil.parts.paint import Cover, blend, check_colours, ink, scatter, wallpaper
+from sfumato.spoil.parts.paint import Cover, blend, check_colours, check_depth, ink, scatter, wallpaper
 from sfumato.spoil.parts.ranges import Range, draw, pick
 
 DENSEST = 20000  # marks per megapixel
+LARGEST = 32 << 20  # px of a text that is drawn whole, before it is laid over the picture
+
+
+def check_letters(step: str, texts: tuple[str, ...], size: float) -> None:
+    """Refuse texts that would be drawn larger than any picture is."""
+    for text in texts:
+        lines = text.splitlines() or [""]
+        if 1.5 * len(lines) * lettering.WIDEST * max(map(len, lines)) * size**2 > LARGEST:
+            raise Refusal(f"What {step} says is too long for letters of {size:g} px: {text[:30]!r}... has {len(text)} characters.")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,6 +57,8 @@ class Text:
         check_range("The opacity of text", self.opacity, within=(0, 1))
         check_range("The length of text", self.length, within=(1, 40))
         check_colours("of text", self.colour)
+        check_letters("text", self.says, self.size[1])
+        check_depth("text", self.density[1], *self._largest)
 
     def __call__(self, picture: Levels, rng: np.random.Generator) -> Levels:
         """uint8 (H, W, C) -> the same shape."""
@@ -126,6 +137,7 @@ class Watermark:
         check_range("The size of watermark", self.size, within=(4, 400))
         check_range("The density of watermark", self.density, within=(0.1, DENSEST))
         check_colours("of watermark", self.colour)
+        check_letters("watermark", self.says, self.size[1])
 
     def __call__(self, picture: Levels, rng: np.random.Generator) -> Levels:
         """uint8 (H, W, C) -> the same shape."""
@@ -176,6 +188,7 @@ class Logo:
         check_range("The density of logo", self.density, within=(0, DENSEST))
         check_range("The opacity of logo", self.opacity, within=(0, 1))
         check_colours("of logo", self.colour)
+        check_depth("logo", self.density[1], self.size[1], self.size[1])
 
     def __call__(self, picture: Levels, rng: np.random.Generator) -> Levels:
         """uint8 (H, W, C) -> the same shape.  Refuses a file that is no picture."""

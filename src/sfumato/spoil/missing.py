@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from sfumato.core.errors import check_range
 from sfumato.core.levels import TOP, Levels, to_levels
-from sfumato.spoil.parts.paint import brush, check_colours, ink, scatter, window
+from sfumato.spoil.parts.paint import brush, check_colours, check_depth, ink, scatter, window
 from sfumato.spoil.parts.ranges import Range, draw, note, pick
 
 DENSEST = 20000  # marks per megapixel
@@ -36,6 +36,7 @@ class Hole:
         check_range("The size of hole", self.size, within=(1, 20000))
         check_range("The density of hole", self.density, within=(0, DENSEST))
         check_colours("of hole", self.fill, also=("noise",))
+        check_depth("hole", self.density[1] if set(self.kind) - {"centre"} else 0, self.size[1], self.size[1])
 
     def __call__(self, picture: Levels, rng: np.random.Generator) -> Levels:
         """uint8 (H, W, C) -> the same shape."""
@@ -137,6 +138,7 @@ class Erase:
         check_range("The density of erase", self.density, within=(0, DENSEST))
         check_range("The mean of erase", (self.mean, self.mean), within=(0, 1))
         check_range("The spread of erase", (self.spread, self.spread), within=(0, 1))
+        check_depth("erase", self.density[1], self.size[1], self.size[1])
 
     def __call__(self, picture: Levels, rng: np.random.Generator) -> Levels:
         """uint8 (H, W, C) -> the same shape."""

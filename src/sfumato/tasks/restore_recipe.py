@@ -7,7 +7,7 @@ from pydantic.dataclasses import dataclass
 
 from sfumato.nets.arguments import UNet
 from sfumato.nets.catalogue import Network
-from sfumato.tasks.parts.sections import STRICT, AdamW, Augment, Data, Muon, Previews, Schedule, Train
+from sfumato.tasks.parts.sections import STRICT, AdamW, Augment, Data, Muon, Previews, Schedule, Train, check_batch, check_name
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
@@ -43,3 +43,7 @@ class Restore:
     train: Train = Train()
     previews: Previews = Previews()
     start_from: str = ""  # a model file whose weights the training starts from
+
+    def __post_init__(self) -> None:
+        check_name(self.name)
+        check_batch(self.data, self.train)

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import ImageColor
 
-from sfumato.core.errors import unknown
+from sfumato.core.errors import Refusal, unknown
 from sfumato.core.levels import TOP, Levels, Unit, to_levels, to_unit
 from sfumato.spoil.parts.ranges import note, pick
 
@@ -39,6 +39,13 @@ def check_colours(what: str, names: Iterable[str], also: tuple[str, ...] = ()) -
                 ImageColor.getrgb(name)
             except ValueError:
                 raise unknown(f"colour ({what})", name, [*ImageColor.colormap, "any", *also]) from None
+
+
+def check_depth(what: str, density: float, high: float, wide: float, *, most: float = 1000) -> None:
+    """Refuse marks of `high` x `wide` px, `density` of them on every million px, that would lie more than `most` deep everywhere."""
+    deep = density * high * wide / 1e6
+    if deep > most:
+        raise Refusal(f"The marks of {what} would lie {deep:.0f} deep everywhere, but at most {most:g} may: make them fewer or smaller.")
 
 
 @lru_cache(maxsize=1024)

@@ -1,27 +1,32 @@
 """Sections that the recipes of several tasks share.  Plain, frozen, strict; importing them needs neither torch nor OpenCV."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field
 from pydantic.dataclasses import dataclass
 
+from sfumato.core.errors import Refusal
+
 STRICT = ConfigDict(extra="forbid", strict=True)
+Count = Annotated[int, Field(ge=0, le=10**9)]
+Every = Annotated[int, Field(ge=1, le=10**9)]
+Positive = Annotated[float, Field(gt=0)]
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
 class Data:
     """Which pictures, how they are split, and what a training picture is."""
 
-    folders: tuple[str, ...] = ("builtin:photographs",)  # or builtin:dead-leaves; named twice: seen twice as often
+    folders: tuple[str, ...] = Field(default=("builtin:photographs",), min_length=1)  # or builtin:dead-leaves; twice: seen twice as often
     split: Literal["hash", "folder", "list", "none"] = "hash"  # how held-out pictures are chosen
     valid: float = Field(default=0.1, ge=0, lt=1)  # share held out by split = "hash"
     valid_folder: str = "valid"  # the folder held out by split = "folder"
     valid_list: str = ""  # a text file with one relative path a line, held out by split = "list"
-    crop: int = Field(default=96, ge=16)  # px, side of a training picture
-    margin: int = Field(default=0, ge=0)  # px spoilt around the crop and then cut off, beyond what the chain looks at
-    crops_per_picture: int = Field(default=8, ge=1)  # an epoch draws so many crops from every picture
+    crop: int = Field(default=96, ge=16, le=4096)  # px, side of a training picture
+    margin: int = Field(default=0, ge=0, le=4096)  # px spoilt around the crop and then cut off, beyond what the chain looks at
+    crops_per_picture: int = Field(default=8, ge=1, le=10_000)  # an epoch draws so many crops from every picture
     cache: Literal["auto", "ram", "disk", "none"] = "auto"  # where decoded pictures are kept
-    leaves: int = Field(default=200, ge=1)  # pictures that builtin:dead-leaves makes
+    leaves: int = Field(default=200, ge=1, le=100_000)  # pictures that builtin:dead-leaves makes
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
@@ -33,7 +38,7 @@ class Augment:
     rotate: float = Field(default=0, ge=0, le=45)  # degrees, at most
     zoom: tuple[float, float] = (1.0, 1.0)  # scale of the window that becomes the crop: 2 shrinks by two
     perspective: float = Field(default=0, ge=0, le=0.3)  # share of the side by which corners move, at most
-    pad: int = Field(default=0, ge=0)  # px of reflection the crop may reach beyond the picture
+    pad: int = Field(default=0, ge=0, le=4096)  # px of reflection the crop may reach beyond the picture
     erase: float = Field(default=0, ge=0, le=1)  # chance that a patch of the input is replaced by noise
 
 
@@ -46,7 +51,7 @@ class Muon:
     rest_rate: float = Field(default=1e-3, gt=0)  # of biases and norms
     momentum: float = Field(default=0.95, ge=0, lt=1)
     weight_decay: float = Field(default=0, ge=0)
-    clip: Literal["off"] | float = 1.0  # largest norm of the gradient
+    clip: Literal["off"] | Positive = 1.0  # largest norm of the gradient
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
@@ -58,7 +63,7 @@ class AdamW:
     beta1: float = Field(default=0.9, ge=0, lt=1)
     beta2: float = Field(default=0.99, ge=0, lt=1)
     weight_decay: float = Field(default=1e-4, ge=0)
-    clip: Literal["off"] | float = 1.0  # largest norm of the gradient
+    clip: Literal["off"] | Positive = 1.0  # largest norm of the gradient
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
@@ -75,20 +80,20 @@ class Schedule:
 class Train:
     """How long, how many at once, on what."""
 
-    minutes: Literal["off"] | float = "off"  # a time budget: the schedule ends on time
-    steps: Literal["off"] | int = "off"
-    epochs: Literal["off"] | int = "off"  # without any of the three: 20 epochs
-    batch: int = Field(default=8, ge=1)  # pictures a step, of all processes together
-    accumulate: int = Field(default=1, ge=1)  # batches a step
-    average: Literal["auto", "off"] | float = "auto"  # half-life of the weights' average in steps; auto: a 60th of the budget, or 100
+    minutes: Literal["off"] | Annotated[float, Field(ge=0)] = "off"  # a time budget: the schedule ends on time
+    steps: Literal["off"] | Count = "off"
+    epochs: Literal["off"] | Count = "off"  # without any of the three: 20 epochs
+    batch: int = Field(default=8, ge=1, le=65_536)  # pictures a step, of all processes together
+    accumulate: int = Field(default=1, ge=1, le=65_536)  # batches a step
+    average: Literal["auto", "off"] | Positive = "auto"  # half-life of the weights' average in steps; auto: a 60th of the budget, at most 60
     seed: int = 42
     device: Literal["auto", "cuda", "mps", "cpu"] = "auto"
     precision: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
-    workers: Literal["auto"] | int = "auto"  # processes that spoil; 0: in the training process; auto: measured
+    workers: Literal["auto"] | Annotated[int, Field(ge=0, le=256)] = "auto"  # processes that spoil; auto: measured
     tune: bool = True  # choose threads, workers, memory layout, precision and compiling by measuring at the first start
     state_every: float = Field(default=60, gt=0)  # seconds between saved states (a step budget: see state_steps)
-    state_steps: Literal["off"] | int = "off"  # steps between saved states
-    valid_every: Literal["auto"] | int = "auto"  # epochs between validations; auto: about ten in all
+    state_steps: Literal["off"] | Every = "off"  # steps between saved states
+    valid_every: Literal["auto"] | Every = "auto"  # epochs between validations; auto: about ten in all
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
@@ -96,4 +101,23 @@ class Previews:
     """Held-out pictures that are repaired and kept again and again, always the same ones."""
 
     count: int = Field(default=4, ge=0, le=32)
-    side: int = Field(default=256, ge=32)  # px, the largest side of a preview
+    side: int = Field(default=256, ge=32, le=4096)  # px, the largest side of a preview
+
+
+MOST_PIXELS = 1 << 30  # of a batch; as numbers, with what should come back, they are 24 GB
+
+
+def check_batch(data: Data, train: Train) -> None:
+    """Refuse batches that no machine holds."""
+    pixels = train.batch * data.crop**2
+    if pixels > MOST_PIXELS:
+        raise Refusal(
+            f"train.batch = {train.batch} pictures of data.crop = {data.crop} px are {pixels:,} pixels at once, "
+            f"but at most {MOST_PIXELS:,} are tried: lower one of them, and raise train.accumulate instead."
+        )
+
+
+def check_name(name: str) -> None:
+    """Refuse a name that could not be a folder's: run folders are called by it."""
+    if not name.strip(". ") or len(name) > 100 or not name.isprintable() or set(name) & set('/\\:<>"|?*'):
+        raise Refusal(f"The recipe's name is {name[:60]!r}, but a run folder is called by it: use up to 100 letters, digits, - and _.")
