@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from sfumato.core.errors import Unwritable
+from sfumato.core.errors import Refusal, Unwritable
 
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 
