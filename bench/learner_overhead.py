@@ -65,7 +65,7 @@ def network() -> nn.Module:
 class Clock:
     """The same batch again and again; when each was handed out."""
 
-    batch, per_epoch = 2, WARM + STEPS + 1
+    batch, per_epoch, workers = 2, WARM + STEPS + 1, 0
 
     def __init__(self, batch: Any = BATCH) -> None:
         self.one, self.times = batch, [0.0]

@@ -40,7 +40,7 @@ def test_the_average_of_a_ramp_has_its_closed_form():
             network.weight.fill_(step)
         average.after_update(learner)
         expected = float(step) if step == 1 else decay * expected + (1 - decay) * step
-    assert average.average.module.weight.item() == pytest.approx(expected, rel=1e-5)
+    assert average.average.weight.item() == pytest.approx(expected, rel=1e-5)
 
 
 def test_the_average_follows_buffers():

@@ -22,18 +22,18 @@ def bytes_per_pixel(network: nn.Module, channels: int = 3) -> float:
     stride: int = getattr(network, "stride", 1)
     side = -(-_SIDE // stride) * stride
     probe = copy.deepcopy(network).to("meta").eval()
-    picture = torch.empty(1, channels, side, side, device="meta")
     with torch.no_grad(), _Alive() as alive:
+        picture = torch.empty(1, channels, side, side, device="meta")
         kept = probe(picture)
-    del kept
-    return (alive.most + picture.nbytes) / side**2
+        del picture, kept
+    return float(alive.most) / side**2
 
 
-class _Alive(TorchDispatchMode):
+class _Alive(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Counts the bytes of all tensors made inside it that are still alive, and remembers the most."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.now = self.most = 0
         self.known: set[int] = set()
 

@@ -239,7 +239,7 @@ class RestoreTask:
         network = self.network.to(memory_format=layout)  # type: ignore[call-overload]  # torch's own stubs do not know it
         return Learner(
             network,
-            dataclasses.replace(self.batches, workers=self._workers if isinstance(self._workers, int) else tuned.workers),
+            self._helped(self._workers if isinstance(self._workers, int) else tuned.workers),
             self.objective,
             held_out=self.held if self.ranks.writes else (),
             optimiser=training.optimiser(recipe.optimiser, network, fused=tuned.fused),
@@ -254,6 +254,9 @@ class RestoreTask:
             ranks=self.ranks,
             callbacks=[*self._careful(tuned), *(self._writing(run) if self.ranks.writes else [])],
         )
+
+    def _helped(self, workers: int) -> Batches:
+        return self.batches if workers == self.batches.workers else dataclasses.replace(self.batches, workers=workers)
 
     def _careful(self, tuned: Tuned) -> list[Callback]:
         """What every process that trains has."""

@@ -2,37 +2,57 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+import torch
+from torch import Tensor, nn
 
 from sfumato.train.callback import Callback
 from sfumato.train.learner import Learner
 from sfumato.train.nonfinite import SkipNonFinite
 
+_WEIGHTS = "module."  # before the names of weights in a state, as torch's AveragedModel has it
+
 
 class WeightAverage(Callback):
-    """Keep an exponential average of the weights; an old weight counts for half after `half_life` updates.  Buffers are copied."""
+    """Keep an exponential average of the weights; an old weight counts for half after `half_life` updates.  Buffers are copied.
+
+    The average begins with the weights after the first update.  torch's AveragedModel does the same in twenty times the time, for it
+    goes through all modules at every step.
+    """
 
     follows = (SkipNonFinite,)  # an update that was skipped must not count
 
     def __init__(self, *, half_life: float):
-        self.rule = get_ema_multi_avg_fn(0.5 ** (1 / half_life))  # type: ignore[no-untyped-call]
-        self.average: AveragedModel
+        self.share = 1 - 0.5 ** (1 / half_life)  # of the new weights
+        self.count = 0
+        self.average: nn.Module
 
     def before_fit(self, learner: Learner) -> None:
         """A resumed run calls `load_state` after this."""
-        self.average = AveragedModel(learner.network, multi_avg_fn=self.rule)
-        learner.shown = self.average.module
+        self.average = copy.deepcopy(learner.network)
+        self.slow, self.fast = ([parameter.detach() for parameter in one.parameters()] for one in (self.average, learner.network))
+        self.copies, self.buffers = (list(one.buffers()) for one in (self.average, learner.network))
+        learner.shown = self.average
 
+    @torch.no_grad()
     def after_update(self, learner: Learner) -> None:
         """One step of the average."""
-        self.average.update_parameters(learner.network)
+        self.count += 1
+        if self.count == 1:
+            torch._foreach_copy_(self.slow, self.fast)
+        else:
+            torch._foreach_lerp_(self.slow, self.fast, self.share)
+        if self.buffers:
+            torch._foreach_copy_(self.copies, self.buffers)
 
     def state(self) -> dict[str, Any]:
         """The average and how many updates it holds."""
-        return self.average.state_dict()
+        return {"n_averaged": self.count, **{_WEIGHTS + name: value for name, value in self.average.state_dict().items()}}
 
     def load_state(self, state: dict[str, Any]) -> None:
         """Take up what `state` gave."""
-        self.average.load_state_dict(state)
+        weights: dict[str, Tensor] = {name.removeprefix(_WEIGHTS): value for name, value in state.items() if name.startswith(_WEIGHTS)}
+        self.count = int(state["n_averaged"])
+        self.average.load_state_dict(weights)

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import torch
 from torch import nn
+from torch.nn.parallel import DistributedDataParallel
 
 from sfumato.data.batches import Batch
 from sfumato.train.callback import Callback
@@ -35,7 +36,7 @@ class OtherForm(Callback):
     def forward_(self, batch: Batch) -> Outcome:
         """As the Learner does it, on the other form; of batches that are gathered into one step, only the last is sent round."""
         learner = self.learner
-        if self.ranks.count > 1:
+        if isinstance(self.form, DistributedDataParallel):
             self.form.require_backward_grad_sync = (learner.position + 1) % learner.accumulate == 0
         with learner.precision.autocast(learner.device):
             return learner.objective(self.form, batch, learner.draw)

@@ -85,7 +85,7 @@ class Learner:
         self.batch: Batch
         self.outcome: Outcome
         self.skip: str | None = None  # why this update is left out
-        self.gradient_norm: Tensor  # of the whole step, before clipping
+        self.gradient_norm = 0.0  # of the whole step, before clipping
         self.stopping: str | None = None  # set from outside: stop after this step
         self.stopped: str | None = None
         self.draw = torch.Generator(device)
@@ -234,12 +234,12 @@ class Learner:
         self.precision.step(self.optimiser)
 
     def _clip_gradients(self) -> None:
-        """Unscale and clip; the norm before clipping stays in `gradient_norm`, a tensor, so that no device is waited for."""
+        """Unscale and clip; the norm before clipping stays in `gradient_norm`."""
         self.precision.unscale(self.optimiser)
         gradients = [p.grad for p in self._parameters if p.grad is not None]
-        norm = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(gradients)))
-        if self.clip is not None:
-            torch._foreach_mul_(gradients, torch.clamp(self.clip / (norm + 1e-6), max=1.0))
+        norm = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(gradients))).item()
+        if self.clip is not None and norm > self.clip:  # not where it is no number: such an update is left out
+            torch._foreach_mul_(gradients, self.clip / norm)
         self.gradient_norm = norm
 
     # order, time, state -----------------------------------------------------------------------------------------------

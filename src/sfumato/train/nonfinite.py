@@ -19,7 +19,7 @@ class SkipNonFinite(Callback):
 
     def after_backward(self, learner: Learner) -> None:
         """One number tells: the norm of all gradients is finite only if every gradient and the loss are."""
-        if math.isfinite(learner.gradient_norm.item()):
+        if math.isfinite(learner.gradient_norm):
             self.in_a_row = 0
             return
         self.count += 1

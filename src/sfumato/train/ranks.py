@@ -42,11 +42,11 @@ class Ranks:
 
     def device(self, device: torch.device) -> torch.device:
         """The device of this process, where a machine has several of that kind."""
-        return self.accelerator.device if self.accelerator else device  # type: ignore[no-any-return]
+        return self.accelerator.device if self.accelerator else device
 
     def parallel(self, network: nn.Module) -> nn.Module:
         """A form of the network whose gradients are averaged over all processes while they are computed."""
-        return self.accelerator.prepare_model(network, device_placement=False) if self.accelerator else network  # type: ignore[no-any-return]
+        return self.accelerator.prepare_model(network, device_placement=False) if self.accelerator else network
 
     def sums(self, *values: float) -> list[float]:
         """Each number, added up over all processes; every process must ask at the same point."""
@@ -55,7 +55,7 @@ class Ranks:
         import torch
 
         found: torch.Tensor = self.accelerator.reduce(torch.tensor(values, dtype=torch.float64, device=self.accelerator.device), "sum")
-        return found.tolist()  # type: ignore[no-any-return]
+        return found.tolist()
 
     def wait(self) -> None:
         """Until every process has come to this point."""
