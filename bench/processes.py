@@ -27,6 +27,7 @@ from results import Bar
 FOLDER = "builtin:photographs"
 EXACT = ["network.blocks=[1,1,1]", "network.blocks_up=[1,1]", "data.crop=48", "train.batch=8"]
 SMALL = ["network.widths=[8,12]", "network.blocks=[1,1]", "network.blocks_up=[1]", "data.crop=32", "train.batch=8", "previews.count=1"]
+RATE = 2e-3  # of plain gradient descent
 WAITS = 90.0  # s, in which all must have ended after one was killed
 
 
@@ -121,8 +122,8 @@ def follow(name: str, steps: int, out: Path) -> None:
     learner = task.learner(task.tuned(), Run(out / "run"))
     if case.exact:
         learner.objective, learner.held_out = double, ()
-        learner.optimiser = torch.optim.SGD(learner.network.parameters(), lr=0.05)
-        learner._base_rates = [0.05]
+        learner.optimiser = torch.optim.SGD(learner.network.parameters(), lr=RATE)
+        learner._base_rates = [RATE]
     learner.held_out = ()
     learner.fit()
     ended = {"items": diary.items, "losses": diary.losses}

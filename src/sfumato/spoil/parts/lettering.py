@@ -6,10 +6,9 @@ from functools import cache, lru_cache
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
+from PIL import ImageFont
 
 from sfumato.core.errors import Refusal
-from sfumato.core.levels import TOP
 from sfumato.spoil.parts.paint import Cover
 
 FONTS = (  # they ship with matplotlib
@@ -102,10 +101,13 @@ class Letter:
 def letter(font: str, height: int, character: str) -> Letter:
     """A letter whose digits are `height` px high."""
     sized = _font(font, _em(font, height))
-    left, top, right, bottom = (int(side) for side in sized.getbbox(character, anchor="ls"))
-    canvas = Image.new("L", (max(right - left, 1), max(bottom - top, 1)))
-    ImageDraw.Draw(canvas).text((-left, -top), character, fill=TOP, font=sized, anchor="ls")
-    return Letter(np.array(canvas), left, top, sized.getlength(character))
+    mask, (left, top) = sized.getmask2(character, "L", anchor="ls")
+    width, height = mask.size
+    if not width * height:  # a space is as wide as its box
+        left, top, right, bottom = (int(side) for side in sized.getbbox(character, anchor="ls"))
+        return Letter(np.zeros((max(bottom - top, 1), max(right - left, 1)), np.uint8), left, top, sized.getlength(character))
+    cover = np.fromiter(mask, np.uint8, width * height).reshape(height, width)
+    return Letter(cover, int(left), int(top), sized.getlength(character))
 
 
 def line(font: str, height: int, text: str) -> Cover:
