@@ -25,7 +25,7 @@ from sfumato.data.unpack import Limits, unpack
 
 SEED = 30
 KINDS = ("tar", "zip", "tar.gz", "tgz", "tar.xz", "tar.bz2")
-LIMITS = Limits(members=5000)
+LIMITS = Limits(members=2000)
 ELSEWHERE = "sfumato-mutant-escaped"  # the name under which something out of its folder would be found
 Draw = np.random.Generator
 
@@ -246,7 +246,7 @@ def _too_many(rng: Draw, kind: str) -> bytes:
 
 @cache
 def _crowd(kind: str) -> bytes:
-    return packed(kind, [Member(f"{number}", b"") for number in range(6000)])
+    return packed(kind, [Member(f"{number}", b"") for number in range(3000)])
 
 
 def _long_note(rng: Draw, kind: str) -> bytes:

@@ -118,7 +118,7 @@ def refusal(path):
 
 
 @pytest.mark.parametrize(
-    "network",
+    "named",
     [
         {"kind": "unet", "widths": [4096] * 8, "blocks": [64] * 8, "blocks_up": [64] * 7},
         {"kind": "unet", "widths": [10**9], "blocks": [1], "blocks_up": []},
@@ -126,8 +126,8 @@ def refusal(path):
         {"kind": "residual", "width": 4096, "blocks": 256},
     ],
 )
-def test_a_small_file_that_names_a_gigantic_network_is_refused_at_once(network, model_file):
-    assert "network" in refusal(rewritten(model_file, lambda note, table: note.update(network=network)))
+def test_a_small_file_that_names_a_gigantic_network_is_refused_at_once(named, model_file):
+    assert "network" in refusal(rewritten(model_file, lambda note, table: note.update(network=named)))
 
 
 @pytest.mark.parametrize("kind", ["os:system", "sfumato.nets.unet:build", "", None, ["unet"]])
