@@ -38,6 +38,7 @@ gpu: setup  ## what needs a CUDA device
 bench: setup data  ## one script a bar; each writes bench/results/NAME.json (about two hours; comparisons need `make peers`)
 	$(BIN)/python bench/newcomer.py
 	$(BIN)/python bench/demo_bars.py
+	$(BIN)/python bench/hostile.py
 	$(BIN)/python bench/general_weights.py
 	$(BIN)/python bench/restore_bsds.py train
 	test ! -x $(PEERS)/bin/python || $(PEERS)/bin/python bench/fastai_restore.py

@@ -11,6 +11,7 @@ import stat
 import struct
 import tarfile
 import tempfile
+import warnings
 import zipfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -25,7 +26,7 @@ from sfumato.data.unpack import Limits, unpack
 
 SEED = 30
 KINDS = ("tar", "zip", "tar.gz", "tgz", "tar.xz", "tar.bz2")
-LIMITS = Limits(members=5000)
+LIMITS = Limits(members=300, spare=4 << 20)  # small, so that bombs need not be large
 ELSEWHERE = "sfumato-mutant-escaped"  # the name under which something out of its folder would be found
 Draw = np.random.Generator
 
@@ -112,7 +113,7 @@ def _zipped(members: Sequence[Member]) -> bytes:
     modes = {"file": stat.S_IFREG, "folder": stat.S_IFDIR, "symlink": stat.S_IFLNK, "hardlink": stat.S_IFLNK, "device": stat.S_IFCHR}
     modes |= {"block": stat.S_IFBLK, "pipe": stat.S_IFIFO}
     file = io.BytesIO()
-    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+    with warnings.catch_warnings(action="ignore"), zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
         for member in members:
             name = member.name + "/" if member.kind == "folder" and not member.name.endswith("/") else member.name
             info = zipfile.ZipInfo("x")
@@ -222,7 +223,7 @@ def _devices(rng: Draw, kind: str) -> bytes:
 
 
 def _bomb(rng: Draw, kind: str) -> bytes:
-    return _zeros(kind, 150 << 20)
+    return _zeros(kind, 8 << 20)
 
 
 @cache
@@ -237,7 +238,7 @@ def _many_bombs(rng: Draw, kind: str) -> bytes:
 
 @cache
 def _many_zeros(kind: str) -> bytes:
-    return packed(kind, [Member(f"{number}.bin", bytes((1 << 20) if kind != "tar" else 100)) for number in range(150)])
+    return packed(kind, [Member(f"{number}.bin", bytes((1 << 20) if kind != "tar" else 100)) for number in range(8)])
 
 
 def _too_many(rng: Draw, kind: str) -> bytes:
@@ -246,7 +247,7 @@ def _too_many(rng: Draw, kind: str) -> bytes:
 
 @cache
 def _crowd(kind: str) -> bytes:
-    return packed(kind, [Member(f"{number}", b"") for number in range(6000)])
+    return packed(kind, [Member(f"{number}", b"") for number in range(400)])
 
 
 def _long_note(rng: Draw, kind: str) -> bytes:
@@ -255,7 +256,7 @@ def _long_note(rng: Draw, kind: str) -> bytes:
         return _listed_again(100)
     header = tarfile.TarInfo("././@LongLink")
     header.type = _pick(rng, (tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK, tarfile.XHDTYPE, tarfile.XGLTYPE))
-    header.size = size = int(_pick(rng, (2 << 20, 100 << 20)))
+    header.size = size = int(_pick(rng, (2 << 20, 20 << 20)))
     body = bytes(size if kind != "tar" else 3 << 20)
     return _squeezed(kind, header.tobuf(tarfile.GNU_FORMAT) + body + _tarred(_good(rng)))
 
@@ -263,7 +264,7 @@ def _long_note(rng: Draw, kind: str) -> bytes:
 @cache
 def _listed_again(times: int) -> bytes:
     """Overlapping members: every entry of the directory names the same compressed bytes."""
-    data = packed("zip", [Member("zeros", bytes(10 << 20))])
+    data = packed("zip", [Member("zeros", bytes(2 << 20))])
     start, end = data.index(b"PK\x01\x02"), data.index(b"PK\x05\x06")
     entry = data[start:end]
     again = b"".join(entry.replace(b"zeros", f"{number:05}".encode()) for number in range(times))

@@ -111,7 +111,7 @@ def gigantic(rng: Draw, right: bool) -> bytes:
             {"kind": "unet", "widths": [width, width, width], "blocks": [2, 2, 2], "blocks_up": [2, 2]},
             {"kind": "unet", "widths": [8, 8, 8], "blocks": [count, count, count], "blocks_up": [count, count]},
             {"kind": "unet", "widths": [4] * min(count, 100_000), "blocks": [1] * min(count, 100_000), "blocks_up": []},
-            {"kind": "unet", "widths": [4096] * 8, "blocks": [64] * 8, "blocks_up": [64] * 7},
+            {"kind": "unet", "widths": [4096] * 8, "blocks": [32] * 8, "blocks_up": [32] * 7},
             {"kind": "residual", "width": width, "blocks": 6},
             {"kind": "residual", "width": 8, "blocks": count},
             {"kind": "residual", "width": 4096, "blocks": 256},

@@ -43,9 +43,9 @@ def probe(path: Path, aside: Path, watch: Any) -> str:
     from sfumato.tasks.parts import restorer
 
     try:
-        with watch, open(os.devnull, "w", encoding="utf-8") as away, redirect_stdout(away):
-            look.models([path])
-            look.models([path], as_json=True)
+        for as_json in (False, True):
+            with watch, open(os.devnull, "w", encoding="utf-8") as away, redirect_stdout(away):
+                look.models([path], as_json=as_json)
         with watch:
             model = restorer.load(path, device="cpu")
         picture = np.random.default_rng(1).integers(0, 256, (SIDE, SIDE, 3), dtype=np.uint8)

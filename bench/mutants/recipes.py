@@ -5,7 +5,6 @@ Each is read, and the parts it asks for are made as far as that goes without pic
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -30,7 +29,6 @@ from sfumato.tasks.restore_recipe import Restore
 PICTURE = np.random.default_rng(1).integers(0, 256, (24, 20, 3), dtype=np.uint8)
 FEW = 8  # steps that act; longer chains are read, and not run
 BUILT = 10**6  # weights; larger networks are measured, and not built
-KEYS = sorted(recipes.names(Restore))
 
 
 @dataclass
@@ -64,35 +62,34 @@ class Tally:
 # -- Values ------------------------------------------------------------------------------------------------------------------
 
 
-def _choices() -> list[str]:
-    """Every word that some key takes."""
-    found = re.findall(r'"([\w-]+)"', recipes.to_toml(Restore()))
-    known = [
-        "off",
-        "auto",
-        "muon",
-        "adamw",
-        "unet",
-        "residual",
-        "l1",
-        "mse",
-        "charbonnier",
-        "half",
-        "full",
-        "none",
-        "batch",
-        "group",
-        "hash",
-    ]
-    return sorted({*found, *known, *(argument for one in steps.STEPS for argument in (one,))})
-
-
+WORDS = sorted(
+    {
+        *("off", "auto", "muon", "adamw", "unet", "residual", "l1", "mse", "charbonnier", "half", "full", "none", "batch", "group"),
+        *(
+            "hash",
+            "folder",
+            "list",
+            "one-cycle",
+            "flat-cosine",
+            "cosine",
+            "linear",
+            "constant",
+            "cpu",
+            "float32",
+            "bfloat16",
+            "relu",
+            "gelu",
+        ),
+        *("restore", "ram", "disk", "jpeg 20..60", "scale 2 | noise 5", "noise 3 | shrink 2", "shrink 16", "blur 1..2"),
+        *steps.STEPS,
+    }
+)
 EXTREMES = (0, 1, -1, 2, 3, 16, 63, 64, 1000, 65_536, 10**9, 10**12, 2**63, 10**30, -(10**9))
 FLOATS = (0.0, -0.0, 1e-320, 0.5, 1.0, 1e9, 1e300, float("nan"), float("inf"), -float("inf"), -1.0)
 scalars = st.one_of(
     st.sampled_from(EXTREMES),
     st.sampled_from(FLOATS),
-    st.sampled_from(_choices()),
+    st.sampled_from(WORDS),
     st.booleans(),
     st.integers(),
     st.floats(),
@@ -108,19 +105,70 @@ values = st.recursive(
     max_leaves=6,
 )
 numbers = st.lists(st.sampled_from(EXTREMES) | st.integers(-2, 6000), min_size=1, max_size=9)  # what widths and blocks are made of
+
+
+def _defaults() -> dict[str, Any]:
+    """Every key, dotted, with what it holds unless told, of every kind of network and optimiser."""
+    found: dict[str, Any] = {}
+
+    def walk(table: dict[str, Any], before: str) -> None:
+        for name, value in table.items():
+            if isinstance(value, dict):
+                walk(value, f"{before}{name}.")
+            else:
+                found[before + name] = value
+
+    for kinds in (["network.kind=residual", "optimiser.kind=adamw"], []):
+        walk(recipes.as_dict(recipes.read(Restore, {}, kinds)), "")
+    return found
+
+
+DEFAULTS = _defaults()
+KEYS = sorted(DEFAULTS)
+
+
+def _fitting(key: str) -> st.SearchStrategy[Any]:
+    """Values of the type a key takes, most of them in range."""
+    default = DEFAULTS[key]
+    whole = st.integers(0, 300) | st.sampled_from(EXTREMES)
+    number = st.floats(0, 1) | st.integers(0, 60) | st.sampled_from(FLOATS)
+    if isinstance(default, bool):
+        return st.booleans()
+    if isinstance(default, int | float):
+        return st.just(default) | (whole if isinstance(default, int) else number) | number
+    if isinstance(default, list):
+        inner = {int: st.integers(0, 3) | whole, float: number, str: st.sampled_from(WORDS) | st.text(max_size=8)}[type(default[0])]
+        return st.lists(inner, min_size=max(0, len(default) - 1), max_size=len(default) + 1) | st.lists(inner, max_size=9)
+    return st.just(default) | st.sampled_from(WORDS) | (number | whole if default in ("off", "auto") else st.text(max_size=20))
+
+
+@st.composite
+def _networks(draw: st.DrawFn) -> dict[str, Any]:
+    """Networks that could be, and some that could not."""
+    levels = draw(st.integers(1, 9))
+    width = st.integers(1, 64) | st.sampled_from([1, 4096, 4097, 10**9])
+    blocks = st.integers(0, 3) | st.sampled_from([32, 33, 10**6])
+    norm = draw(st.sampled_from(["none", "batch", "group"]))
+    if draw(st.booleans()):
+        enlarges = draw(st.integers(0, 17))
+        return {"kind": "residual", "width": draw(width), "blocks": draw(blocks | st.just(256)), "enlarges": enlarges, "norm": norm}
+    lists = {"widths": (width, levels), "blocks": (blocks, levels), "blocks_up": (blocks, levels - 1)}
+    drawn = {name: draw(st.lists(one, min_size=size, max_size=size)) for name, (one, size) in lists.items()}
+    return {"kind": "unet", **drawn, "norm": norm, "stem": draw(st.sampled_from(["half", "full"])), "cross": draw(st.booleans())}
+
+
+@st.composite
+def _tables(draw: st.DrawFn) -> dict[str, Any]:
+    """A few keys with values, most of which could be theirs."""
+    table = {key: draw(_fitting(key)) for key in draw(st.lists(st.sampled_from(KEYS), max_size=4, unique=True))}
+    kinds = [key.replace(key.rpartition(".")[2], "kind") for key in table if key.startswith(("network.", "optimiser."))]
+    table |= {key: draw(st.sampled_from(["unet", "residual"] if "net" in key else ["muon", "adamw"])) for key in kinds}
+    if draw(st.integers(0, 9)) == 0:
+        table[draw(keys)] = draw(values)
+    return table
+
+
 keys = st.sampled_from(KEYS) | st.sampled_from([key.rpartition(".")[0] or key for key in KEYS]) | st.text(max_size=12)
-networks_tables = st.fixed_dictionaries(
-    {},
-    optional={
-        "kind": st.sampled_from(["unet", "residual"]) | values,
-        "widths": numbers | values,
-        "blocks": numbers | st.sampled_from(EXTREMES) | values,
-        "blocks_up": numbers | values,
-        "width": st.sampled_from(EXTREMES) | values,
-        "enlarges": st.integers(-1, 20) | values,
-        "norm": st.sampled_from(["none", "batch", "group"]) | values,
-    },
-)
 
 
 def _nested(flat: dict[str, Any]) -> dict[str, Any]:
@@ -139,7 +187,11 @@ def _nested(flat: dict[str, Any]) -> dict[str, Any]:
     return table
 
 
-tables = st.dictionaries(keys, values, max_size=6).map(_nested) | networks_tables.map(lambda table: {"network": table})
+tables = st.one_of(
+    _tables().map(_nested),
+    _networks().map(lambda network: {"network": network}),
+    st.dictionaries(keys, values, max_size=6).map(_nested),
+)
 
 
 @st.composite
@@ -163,34 +215,54 @@ def _toml(table: dict[str, Any]) -> str:
         return repr(table)
 
 
-changes = st.lists(
-    st.tuples(keys, scalars.map(repr) | numbers.map(str) | st.text(max_size=20)).map("=".join) | st.text(max_size=20),
-    min_size=1,
-    max_size=4,
-)
+@st.composite
+def _changes(draw: st.DrawFn) -> list[str]:
+    table = draw(_tables())
+    return [f"{key}={draw(st.sampled_from([_shown(value), str(value)]))}" for key, value in table.items()]
+
+
+def _shown(value: Any) -> str:
+    """A value as TOML has it."""
+    return _toml({"x": value}).partition("=")[2].strip()
+
+
+changes = _changes() | st.lists(st.tuples(keys, scalars.map(str)).map("=".join) | st.text(max_size=20), min_size=1, max_size=4)
 
 
 @st.composite
 def chains(draw: st.DrawFn) -> str:
-    """Steps with arguments of their own and of others, in groups, with numbers of every size."""
-    number = st.sampled_from(["0", "1", "2.5", "100", "4096", "20000", "1e9", "1e300", "-1", "1e999", "9" * 40, ".5"])
-    value = number | st.tuples(number, number).map("..".join) | st.sampled_from(_choices()) | st.text(max_size=6).map(arguments.quoted)
+    """Steps with arguments, most of which could be theirs, in groups, with numbers of every size."""
+    usual = st.sampled_from(["0", "1", "0.5", "2", "3", "8", "20", "60", "100"])
+    number = usual | usual | usual | st.sampled_from(["2.5", "400", "4096", "20000", "1e9", "1e300", "-1", "1e999", "9" * 40, ".5"])
+    span = number | st.tuples(usual, usual).map(lambda pair: "..".join(sorted(pair, key=float))) | st.tuples(number, number).map("..".join)
+
+    def value(argument: arguments.Argument) -> str:
+        if draw(st.integers(0, 14)) == 0:
+            return draw(span | st.sampled_from(WORDS) | st.text(max_size=6).map(arguments.quoted))
+        if argument.choices:
+            return ",".join(draw(st.lists(st.sampled_from(argument.choices), min_size=1, max_size=3)))
+        if argument.kind == "numbers":
+            return ",".join(draw(st.lists(usual, min_size=argument.count, max_size=argument.count)))
+        if argument.numeric:
+            return draw(span if argument.kind == "range" else number)
+        return draw(st.sampled_from(["white", "any", "black", '"#ff0000"', "noise"]) | st.text(max_size=30).map(arguments.quoted))
 
     def step() -> str:
         name = draw(st.sampled_from(sorted(steps.STEPS)))
-        known = [argument.name for argument in arguments.arguments(steps.STEPS[name].load())]
-        words = [name, *draw(st.lists(number | st.tuples(number, number).map("..".join), max_size=2))]
-        for key in draw(st.lists(st.sampled_from([*known, "size", "x"]), max_size=3)):
-            words.append(f"{key}={draw(value)}")
+        known = arguments.arguments(steps.STEPS[name].load())
+        words = [name, *(draw(st.lists(span, max_size=1)) if known and known[0].numeric else [])]
+        for argument in draw(st.lists(st.sampled_from(known), max_size=3, unique=True)) if known else ():
+            words.append(f"{argument.name}={value(argument)}")
         return " ".join(words)
 
     def node(depth: int) -> str:
         group = draw(st.sampled_from(["", "", "", "maybe", "shuffle", "repeat"])) if depth < 4 else ""
         inner = " | ".join(node(depth + 1) for _ in range(draw(st.integers(1, 2)))) if group else step()
-        amount = "" if group in ("", "shuffle") else f"{draw(st.sampled_from(['0.5', '2', '100', '1e9', '0..3', '']))}, "
+        amounts = {"maybe": ["0.5", "0.5", "1", "2", "0..1"], "repeat": ["2", "1..2", "0", "100", "1e9", "-1"]}
+        amount = f"{draw(st.sampled_from(amounts[group]))}, " if group in amounts else ""
         return f"{group}({amount}{inner})" if group else inner
 
-    return " | ".join(node(0) for _ in range(draw(st.integers(1, 4))))
+    return " | ".join(node(0) for _ in range(draw(st.integers(1, 3))))
 
 
 # -- Tries -------------------------------------------------------------------------------------------------------------------
@@ -203,8 +275,7 @@ def read(source: str | dict[str, Any], changed: Iterable[str] = ()) -> None:
 
 def made(recipe: Restore) -> None:
     """All that a recipe asks for and that needs no pictures; and the recipe again from its own text."""
-    again = recipes.read(Restore, recipes.to_toml(recipe))
-    if repr(again) != repr(recipe):
+    if recipes.read(Restore, recipes.to_toml(recipe)) != recipe:
         raise ValueError("the recipe does not read back from its own text")
     task = restore.build(recipe)
     chain = task.chain

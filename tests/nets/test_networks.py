@@ -76,7 +76,7 @@ def test_no_network_looks_farther_than_its_kernels_let_it(spec):
     assert reach(network) <= farthest(network)
 
 
-@pytest.mark.parametrize("spec", SMALL, ids=str)
+@pytest.mark.parametrize("spec", [spec for spec in SMALL if spec.norm != "group"], ids=str)
 def test_at_its_reach_something_changes_an_output(spec):
     """For some output of a period: the measured reach is no larger than it must be."""
     network = wake(make(spec)).eval().double()

@@ -5,6 +5,8 @@ from collections.abc import Iterable
 
 DONE, OURS, REFUSED, PARTLY, INTERRUPTED = 0, 1, 2, 3, 130  # exit codes of the command line
 
+MANY = 40  # names that a sentence lists
+
 
 class Refusal(Exception):
     """The request is wrong, or nothing could be done.  Its text is shown to the person as it is (exit code 2)."""
@@ -31,7 +33,8 @@ def unknown(kind: str, name: str, known: Iterable[str]) -> Refusal:
     """A name that is not in a list: the nearest one, or the whole list."""
     names, name = sorted(known), shortened(name)
     near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
-    hint = f"Did you mean {near[0]!r}?" if near else f"There are: {', '.join(names)}."
+    few = ", ".join(names) if len(names) <= MANY else f"{', '.join(names[:MANY])} and {len(names) - MANY} more"
+    hint = f"Did you mean {near[0]!r}?" if near else f"There are: {few}."
     return Refusal(f"There is no {kind} called {name!r}. {hint}")
 
 

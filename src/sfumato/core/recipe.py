@@ -136,7 +136,7 @@ def _change(text: str) -> _Change:
     key, equals, value = text.partition("=")
     path = tuple(part.strip() for part in key.split("."))
     if not equals or not all(path):
-        raise Refusal(f"A change is written as section.key=value, such as train.epochs=3, but this one is {text!r}.")
+        raise Refusal(f"A change is written as section.key=value, such as train.epochs=3, but this one is {shortened(text)!r}.")
     return _Change(path, value.strip())
 
 

@@ -26,7 +26,7 @@ from typing import IO, Any, Literal, cast
 from sfumato.core import files
 from sfumato.core.errors import Refusal, shortened
 
-_OPENERS: dict[str, Callable[[Path], IO[bytes]]] = {
+_OPENERS: dict[str, Callable[[Path], Any]] = {  # each gives a stream of bytes
     ".tar": partial(open, mode="rb"),
     ".tar.gz": partial(gzip.open, mode="rb"),
     ".tgz": partial(gzip.open, mode="rb"),
@@ -246,7 +246,7 @@ def _tarred(archive: Path, suffix: str, count: _Count) -> Iterator[Member]:
         while True:
             with _reading(archive):
                 info = tar.next()
-                tar.members = []  # else every header that was read is kept
+                tar.members = []  # type: ignore[attr-defined]  # else every header that was read is kept
             if info is None:
                 break
             yield Member(info.name, _of_tar(archive, tar, info))

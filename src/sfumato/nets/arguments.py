@@ -9,7 +9,7 @@ from sfumato.core.errors import Refusal
 
 STRICT = ConfigDict(extra="forbid", strict=True)
 Width = Annotated[int, Field(ge=1, le=4096)]  # channels
-Count = Annotated[int, Field(ge=0, le=64)]  # of blocks at one level
+Count = Annotated[int, Field(ge=0, le=32)]  # of blocks at one level
 Norm = Literal["none", "batch", "group"]
 Activation = Literal["relu", "leaky", "gelu", "silu"]
 

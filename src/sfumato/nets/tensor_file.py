@@ -98,7 +98,8 @@ def parse(path: Path, text: bytes) -> dict[str, Any]:
         table = json.loads(text.decode(), object_pairs_hook=_once)
         if not isinstance(table, dict):
             raise ValueError("it is no table")
-        json.dumps(table, ensure_ascii=False).encode()  # half a character, as JSON can spell it, no program could show
+        if b"\\ud" in text.lower():
+            json.dumps(table, ensure_ascii=False).encode()  # half a character, as JSON can spell it, no program could show
     except (ValueError, RecursionError) as error:
         reason = "brackets without end" if isinstance(error, RecursionError) else shortened(str(error), 120)
         raise Refusal(f"{path} is not a model file, or its header is damaged: {reason}.") from error

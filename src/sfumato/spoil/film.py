@@ -170,7 +170,7 @@ class Stains:
         check_range("The density of stains", self.density, within=(0, DENSEST))
         check_range("The opacity of stains", self.opacity, within=(0, 1))
         check_colours("of stains", self.colour)
-        check_depth("stains", self.density[1], self.size[1], self.size[1], most=20)  # large ones have wide soft rims, which take long
+        check_depth("stains", self.density[1], self.size[1], self.size[1], most=200)  # large ones have wide soft rims, which take long
 
     def __call__(self, picture: Levels, rng: np.random.Generator) -> Levels:
         """uint8 (H, W, C) -> the same shape."""
