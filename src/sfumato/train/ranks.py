@@ -42,7 +42,7 @@ class Ranks:
 
     def device(self, device: torch.device) -> torch.device:
         """The device of this process, where a machine has several of that kind."""
-        return self.accelerator.device if self.accelerator else device
+        return device if self.accelerator is None or device.type == "cpu" else self.accelerator.device
 
     def parallel(self, network: nn.Module) -> nn.Module:
         """A form of the network whose gradients are averaged over all processes while they are computed."""

@@ -23,6 +23,7 @@ from sfumato.use.photograph import Photograph
 from sfumato.use.workers import Stages
 
 TASK = "restore"
+MOST_BYTES = 2000  # that networks for restoring hold for a pixel: a picture that fits at this rate needs no counting
 KERNELS = 1.4  # times what the network's tensors take: convolutions keep copies in other layouts while they work
 CPU_BYTES = 1.8e9  # that tiles reckon with on a CPU, of which they fill half: larger ones are no faster there
 
@@ -97,14 +98,16 @@ class Restorer:
         if not self.contract.tiles:
             return tiles.Tiles(side=max(height, width), margin=0, stride=self.contract.stride, splits=False)
         free = devices.free_bytes(self.device)
-        return tiles.Tiles.fitting(
+        fitting = partial(
+            tiles.Tiles.fitting,
             height,
             width,
             reach=self.contract.margin(exact=self.exact),
             stride=self.contract.stride,
-            bytes_per_pixel=KERNELS * self._held,
             free_bytes=min(free, CPU_BYTES) if self.device.type == "cpu" else free,
         )
+        careful = fitting(bytes_per_pixel=MOST_BYTES)
+        return careful if careful.side >= max(height, width) else fitting(bytes_per_pixel=KERNELS * self._held)
 
     @cached_property
     def _held(self) -> float:
