@@ -46,6 +46,6 @@ class OtherForm(Callback):
         if self.ranks.count == 1:
             return
         outcome = learner.outcome
-        told = [outcome.loss.detach(), *outcome.parts.values()]
-        loss, *parts = (torch.tensor(total / self.ranks.count) for total in self.ranks.sums(*(value.item() for value in told)))
+        totals = self.ranks.sums(outcome.loss.item(), *(value.item() for value in outcome.parts.values()))
+        loss, *parts = (torch.tensor(total / self.ranks.count, dtype=torch.float64) for total in totals)
         learner.outcome = replace(outcome, loss=loss, parts=dict(zip(outcome.parts, parts, strict=True)))

@@ -6,6 +6,7 @@ import dataclasses
 import json
 import os
 import platform
+import signal
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -154,9 +155,13 @@ def _together(learner: Learner, run: Run) -> None:
 
 @contextmanager
 def _loss_in_words(run: Run) -> Iterator[None]:
-    """That another process is gone comes as an error of whatever was being done."""
+    """That another process is gone comes as an error of whatever was being done; torchrun then ends the rest, which may speak first."""
+    several = ranks.count() > 1
+    before = signal.signal(signal.SIGTERM, signal.SIG_IGN) if several else None  # the Learner's own handler comes and goes on top of it
     try:
         yield
+        if several:
+            signal.signal(signal.SIGTERM, before)
     except RuntimeError as error:
         if batches.lost_worker(error):
             raise Refusal(
