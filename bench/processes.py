@@ -308,7 +308,8 @@ def main() -> None:
         squeezed, _ = curves(place, SQUEEZED, given.steps)
         more, whole = one_writer(place)
         ends, faults = killed(place, whole)
-        results.write("processes", [*bars, *more, *ends, warned(place), spawned()], faults=faults, squeezed={squeezed.what: squeezed.measured})
+        told = {squeezed.what: squeezed.measured}
+        results.write("processes", [*bars, *more, *ends, warned(place), spawned()], faults=faults, squeezed=told)
     finally:
         shutil.rmtree(place, ignore_errors=True)
 
