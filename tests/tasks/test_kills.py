@@ -27,7 +27,7 @@ needs_signals = pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGKI
 
 def killed(run, folder, *changes):
     """A training in a process of its own, killed with its workers at a random moment after its first validation."""
-    spec = recipe(folder, "spoil.chain=noise 25", "train.steps=60", "train.state_steps=10", *changes)
+    spec = recipe(folder, "spoil.chain=noise 25", "train.steps=100", "train.state_steps=10", *changes)
     files.write_text(run.with_suffix(".toml"), recipes.to_toml(spec))
     words = [sys.executable, "-m", "sfumato", "-q", "train", str(run.with_suffix(".toml")), "--out", str(run)]
     threads = {"OMP_NUM_THREADS": str(torch.get_num_threads())}  # as many as the run it is compared with
@@ -41,7 +41,7 @@ def killed(run, folder, *changes):
 
 @needs_signals
 def test_a_run_that_is_killed_at_a_random_moment_resumes_bit_for_bit_with_other_workers(tmp_path, photograph_folder):
-    restore.train(recipe(photograph_folder, "spoil.chain=noise 25", "train.steps=60", "train.workers=0"), tmp_path / "whole")
+    restore.train(recipe(photograph_folder, "spoil.chain=noise 25", "train.steps=100", "train.workers=0"), tmp_path / "whole")
     killed(tmp_path / "run", photograph_folder, "train.workers=2")
     assert json.loads((tmp_path / "run" / "run.json").read_text())["status"] == "running"
     kept = (tmp_path / "run" / "recipe.toml").read_bytes()

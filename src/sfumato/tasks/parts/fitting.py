@@ -103,8 +103,8 @@ def _fit(task: Trainable, run: Run, saved: dict[str, Any] | None) -> Path:
         run.note(status=f"stopped: {str(error) or type(error).__name__}", minutes=learner.spent / 60, steps=learner.step, **_memory())
         if batches.lost_worker(error):
             raise Refusal(
-                f"A process that spoils pictures died, most likely for want of memory ({error}). Nothing before the last state is lost: "
-                f"go on with sfumato resume {run.folder} --workers N, with fewer of them."
+                f"A process that spoils pictures died, most likely for want of memory ({str(error).rstrip('. ')}). "
+                f"Nothing before the last state is lost: go on with sfumato resume {run.folder} --workers N, with fewer of them."
             ) from error
         raise
     task.judge(run)
