@@ -34,7 +34,9 @@ def killed(run, folder, *changes):
     process = subprocess.Popen(words, start_new_session=True, env={**os.environ, **threads})
     while process.poll() is None and not (run / "best.safetensors").is_file():
         time.sleep(0.005)
-    time.sleep(np.random.default_rng().uniform(0, 0.5))  # truly at random
+    moment = np.random.default_rng().uniform(0, 0.5)  # s, truly at random
+    print(f"killed {moment:.3f} s after the first validation")
+    time.sleep(moment)
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
 
@@ -57,6 +59,14 @@ def test_a_training_in_a_folder_that_is_in_use_names_the_owner(tmp_path, photogr
         with pytest.raises(Refusal, match=f"process {os.getpid()} on "):
             restore.train(recipe(photograph_folder), tmp_path / "run")
     assert (tmp_path / "run" / "recipe.toml").read_text() == "the first one's"
+
+
+def test_a_damaged_note_of_what_was_measured_is_named(tmp_path, photograph_folder):
+    run = runs.create(tmp_path / "run")
+    files.write_text(run.recipe, recipes.to_toml(recipe(photograph_folder)))
+    run.tuned.write_text('{"precision": "flo')
+    with pytest.raises(Refusal, match="tuned.json is damaged"):
+        restore.resume(run.folder)
 
 
 def test_previews_of_steps_that_a_kill_undid_go(tmp_path, photograph_folder):

@@ -116,7 +116,10 @@ def _fit(task: Trainable, run: Run, saved: dict[str, Any] | None) -> Path:
 def _tuned_once(task: Trainable, run: Run) -> Tuned:
     """Measured at the first start, taken again at every later one."""
     if run.tuned.is_file():
-        return Tuned(**json.loads(run.tuned.read_text(encoding="utf-8")))
+        try:
+            return Tuned(**json.loads(run.tuned.read_text(encoding="utf-8")))
+        except (ValueError, TypeError) as error:
+            raise Refusal(f"{run.tuned} is damaged ({error}). Delete it; a resumed run measures again.") from error
     tuned = task.tuned()
     files.write_json(run.tuned, dataclasses.asdict(tuned))
     return tuned
