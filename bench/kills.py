@@ -1,11 +1,11 @@
 """What a kill costs: runs of 300 steps that are killed, stopped or started twice, resumed, and compared with one that nobody touched.
 
-    python bench/kills.py [--kills 20] [--seed 1]
+    python bench/kills.py [--kills 20] [--seed 1] [--jobs 2]
 
 Every run goes through the command line in processes of its own, with a state every 10 steps.  After each fault `sfumato resume` takes the
 run to its end; last.safetensors and best.safetensors must hold the same bits, and stats.jsonl the same story, as the untouched run's.
-Moments are drawn between the first step and step 290, in seconds that the untouched run took; one that came too late is drawn again.
-The rarer faults are tried a fifth as often.  Takes about a quarter of an hour and wants the machine to itself.
+Moments are drawn evenly between the first step and step 290; one that came too late is drawn again.  The rarer faults are tried a fifth as
+often.  Takes about a quarter of an hour and wants the machine to itself.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -20,11 +21,12 @@ import subprocess
 import sys
 import tempfile
 import time
+import zlib
 from collections import Counter
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
-from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -60,26 +62,25 @@ TINY = [
     f"previews.side={SIDE}",
 ]
 PATIENCE = 120  # s that one command may take
+AGAIN = 10  # times that a moment is drawn anew, at most
 LINGER = 2.0  # s that workers may outlive a training process that was killed
 
 
 @dataclass(frozen=True)
 class Pace:
-    """When an untouched run gets where, in seconds after it was started."""
+    """How an untouched run went, in seconds."""
 
-    ready: float  # the first validation is over
-    first: float  # step 1
-    latest: float  # step 290
-    last: float  # the last step
-    end: float
+    first: float  # from its start to its first step
+    step: float  # each step
+    judging: float  # from its last step until its scores stood
 
 
 @dataclass(frozen=True)
 class Ground:
-    """Where the runs lie, and what the untouched ones were like, by their workers."""
+    """Where the runs lie, what their moments are drawn from, and how the untouched ones went, by their workers."""
 
     folder: Path
-    rng: np.random.Generator
+    seed: int
     paces: dict[int, Pace] = field(default_factory=dict)
 
     @property
@@ -93,15 +94,30 @@ class Ground:
 
 
 @dataclass(frozen=True)
+class Try:
+    """One try of a fault: which it is, the folder of its run, and what its moment is drawn with."""
+
+    number: int
+    run: Path
+    rng: np.random.Generator
+
+
+@dataclass(frozen=True)
 class Verdict:
-    """One fault: what was lost (nothing: empty), what was said, and the step that was saved last before it."""
+    """What came of it: what was lost (nothing: empty), what was said, and the step that was saved last before the fault."""
 
     lost: tuple[str, ...]
     said: str
     step: int
 
 
-Attempt = Callable[[Path], Verdict | None]  # does one fault to a run in a new folder; None: it came too late
+@dataclass(frozen=True)
+class Fault:
+    """A fault, how it is done (None: its moment was wrong), and how often."""
+
+    words: str
+    attempt: Callable[[Try], Verdict | None]
+    times: int
 
 
 # -- runs ----------------------------------------------------------------------------------------------------------------
@@ -112,7 +128,7 @@ def prepare(folder: Path, seed: int, workers: tuple[int, ...] = (0, 1, 2)) -> Gr
     for kind, items in (("train", photographs.items()), ("valid", photographs.held_out())):
         for item in items:
             save_png(folder / "pictures" / kind / f"{item.name}.png", centre(item.levels(3), SIDE))
-    ground = Ground(folder, np.random.default_rng(seed))
+    ground = Ground(folder, seed)
     changes = [*TINY, f"data.folders={json.dumps([str(folder / 'pictures')])}"]
     files.write_text(ground.recipe, recipes.to_toml(recipes.read(Restore, {}, changes)))
     for number in workers:
@@ -124,12 +140,13 @@ def untouched(ground: Ground, workers: int) -> Pace:
     """Run it, and note when it gets where."""
     run, begun = ground.whole(workers), time.monotonic()
     process = train(ground, run, workers)
-    seen = [wait_for(path, process) - begun for path in (run / "best.safetensors", *(state(run, step) for step in (EVERY, LATEST, STEPS)))]
+    ready = wait_for(lambda: (run / "best.safetensors").is_file(), run, process)
+    tenth, last = (wait_for(partial(has_saved, run, step), run, process) for step in (EVERY, STEPS))
+    scored = wait_for(lambda: (run / "scores.json").is_file(), run, process)
     if process.wait(PATIENCE) != DONE:
         sys.exit(f"The untouched run failed:\n{log(run)}")
-    ready, tenth, latest, last = seen
-    step = (latest - tenth) / (LATEST - EVERY)
-    return Pace(ready, max(ready, tenth - (EVERY - 1) * step), latest, last, time.monotonic() - begun)
+    step = (last - tenth) / (STEPS - EVERY)
+    return Pace(first=max(ready, tenth - (EVERY - 1) * step) - begun, step=step, judging=scored - last)
 
 
 def train(ground: Ground, run: Path, workers: int) -> subprocess.Popen[bytes]:
@@ -154,16 +171,11 @@ def start(run: Path, *words: Any) -> subprocess.Popen[bytes]:
         )
 
 
-def state(run: Path, step: int) -> Path:
-    """Where the state after a step is."""
-    return run / "state" / f"{step:08d}.safetensors"
-
-
-def wait_for(path: Path, process: subprocess.Popen[bytes]) -> float:
-    """When a file came."""
-    while not path.exists():
-        if process.poll() is not None and not path.exists():
-            sys.exit(f"{path.name} never came:\n{log(path.parents[path.parent.name == 'state'])}")
+def wait_for(come: Callable[[], bool], run: Path, process: subprocess.Popen[bytes]) -> float:
+    """When something had come that a run does."""
+    while not come():
+        if process.poll() is not None and not come():
+            sys.exit(f"{run.name} ended too early:\n{log(run)}")
         time.sleep(0.002)
     return time.monotonic()
 
@@ -191,6 +203,16 @@ def facts(run: Path) -> dict[str, Any]:
 def saved(run: Path) -> int:
     """The step of the newest state."""
     return max((int(path.stem) for path in run.glob("state/[0-9]*.safetensors")), default=0)
+
+
+def has_saved(run: Path, step: int) -> bool:
+    """Whether a run has come so far."""
+    return saved(run) >= step
+
+
+def state(run: Path, step: int) -> Path:
+    """Where the state after a step is."""
+    return run / "state" / f"{step:08d}.safetensors"
 
 
 def story(run: Path) -> list[dict[str, Any]]:
@@ -230,13 +252,13 @@ def finished(ground: Ground, run: Path, process: subprocess.Popen[bytes], said: 
 # -- faults --------------------------------------------------------------------------------------------------------------
 
 
-def under_way(ground: Ground, run: Path, workers: int) -> subprocess.Popen[bytes]:
+def under_way(ground: Ground, one: Try, workers: int) -> subprocess.Popen[bytes]:
     """A training at a random moment between its first step and step 290."""
-    pace = ground.paces[workers]
-    process = train(ground, run, workers)
-    ready = wait_for(run / "best.safetensors", process)
-    moment = ground.rng.uniform(pace.first, pace.latest) - pace.ready
-    time.sleep(max(0.0, ready + moment - time.monotonic()))
+    moment = one.rng.uniform(1, LATEST)  # in steps
+    known = int(moment) // EVERY * EVERY
+    process = train(ground, one.run, workers)
+    wait_for(partial(has_saved, one.run, known) if known else (one.run / "best.safetensors").is_file, one.run, process)
+    time.sleep((moment - known) * ground.paces[workers].step)
     return process
 
 
@@ -251,23 +273,18 @@ def kill_group(process: subprocess.Popen[bytes]) -> None:
     process.wait()
 
 
-def killed(ground: Ground, run: Path, *, workers: int = 0, then: int | None = None) -> Verdict | None:
-    """All processes of a run killed at once; resumed with as many workers, or with `then`."""
-    kill_group(under_way(ground, run, workers))
-    step = saved(run)
-    return None if too_late(run) else finished(ground, run, resume(run, then), "", step)
+def killed(ground: Ground, one: Try, *, ways: tuple[tuple[int, int], ...]) -> Verdict | None:
+    """All processes of a run killed at once.  ways: workers before and after, one pair a try, in turn."""
+    before, after = ways[one.number % len(ways)]
+    kill_group(under_way(ground, one, before))
+    step = saved(one.run)
+    return None if too_late(one.run) else finished(ground, one.run, resume(one.run, after), "", step)
 
 
-def killed_with_other_workers(ground: Ground, run: Path, turns: count[int]) -> Verdict | None:
-    """Killed with some workers, resumed with others: 2 -> 0, 0 -> 2, 0 -> 1, in turn."""
-    workers, then = ((2, 0), (0, 2), (0, 1))[next(turns) % 3]
-    return killed(ground, run, workers=workers, then=then)
-
-
-def killed_before_the_first_step(ground: Ground, run: Path) -> Verdict | None:
+def killed_before_the_first_step(ground: Ground, one: Try) -> Verdict | None:
     """Killed while it starts or validates for the first time.  One that has no recipe yet is trained anew, in the same folder."""
-    process = train(ground, run, 0)
-    time.sleep(ground.rng.uniform(0, ground.paces[0].first))
+    run, process = one.run, train(ground, one.run, 0)
+    time.sleep(one.rng.uniform(0, ground.paces[0].first))
     kill_group(process)
     if saved(run):
         return None
@@ -276,12 +293,11 @@ def killed_before_the_first_step(ground: Ground, run: Path) -> Verdict | None:
     return Verdict(verdict.lost, sentence(run, "no state was saved yet") or "trained anew in the same folder", 0)
 
 
-def killed_after_the_last_step(ground: Ground, run: Path) -> Verdict | None:
+def killed_after_the_last_step(ground: Ground, one: Try) -> Verdict | None:
     """Killed during the last validation or while the finished model is judged: nothing is trained again."""
-    pace = ground.paces[0]
-    process = train(ground, run, 0)
-    wait_for(state(run, STEPS), process)
-    time.sleep(ground.rng.uniform(0, pace.end - pace.last))
+    run, process = one.run, train(ground, one.run, 0)
+    wait_for(partial(has_saved, run, STEPS), run, process)
+    time.sleep(one.rng.uniform(0, ground.paces[0].judging))
     kill_group(process)
     if facts(run).get("status") == "done":
         return None
@@ -291,21 +307,21 @@ def killed_after_the_last_step(ground: Ground, run: Path) -> Verdict | None:
     return Verdict((*verdict.lost, *trained), verdict.said, STEPS)
 
 
-def main_process_killed(ground: Ground, run: Path) -> Verdict | None:
+def main_process_killed(ground: Ground, one: Try) -> Verdict | None:
     """Only the process that trains is killed: its two workers must end by themselves, and the folder be free at once."""
-    process = under_way(ground, run, 2)
+    run, process = one.run, under_way(ground, one, 2)
     workers = psutil.Process(process.pid).children()
     process.kill()
     process.wait()
     begun, step = time.monotonic(), saved(run)
-    if too_late(run):
+    if len(workers) < 2 or too_late(run):
         return None
     again = resume(run)
     while any(alive(worker) for worker in workers) and time.monotonic() - begun < 60:
         time.sleep(0.01)
     lasted = time.monotonic() - begun
     worse = [f"workers stayed for {lasted:.0f} s"] if lasted > LINGER else []
-    return finished(ground, run, again, f"its {len(workers)} workers ended within {max(lasted, 0.1):.1f} s", step, *worse)
+    return finished(ground, run, again, f"its workers ended within {max(lasted, 0.1):.1f} s", step, *worse)
 
 
 def alive(process: psutil.Process) -> bool:
@@ -316,12 +332,12 @@ def alive(process: psutil.Process) -> bool:
         return False
 
 
-def worker_killed(ground: Ground, run: Path) -> Verdict | None:
+def worker_killed(ground: Ground, one: Try) -> Verdict | None:
     """One of two workers is killed: the training ends with a sentence, and is resumed with one."""
-    process = under_way(ground, run, 2)
+    run, process = one.run, under_way(ground, one, 2)
     workers = psutil.Process(process.pid).children()
-    if not workers:  # they have ended
-        process.wait(PATIENCE)
+    if len(workers) < 2:
+        kill_group(process)
         return None
     workers[0].kill()
     code, step = process.wait(PATIENCE), saved(run)
@@ -331,9 +347,9 @@ def worker_killed(ground: Ground, run: Path) -> Verdict | None:
     return finished(ground, run, resume(run, 1), sentence(run, "sfumato:"), step, *worse)
 
 
-def stopped(ground: Ground, run: Path, *, by: signal.Signals, workers: int, everyone: bool) -> Verdict | None:
+def stopped(ground: Ground, one: Try, *, by: signal.Signals, workers: int, everyone: bool) -> Verdict | None:
     """SIGTERM or SIGINT, for the training process or for all: the step is finished and saved, and the status is 130."""
-    process = under_way(ground, run, workers)
+    run, process = one.run, under_way(ground, one, workers)
     (os.killpg if everyone else os.kill)(process.pid, by)
     code, step = process.wait(PATIENCE), saved(run)
     if code == DONE:
@@ -344,12 +360,12 @@ def stopped(ground: Ground, run: Path, *, by: signal.Signals, workers: int, ever
     return finished(ground, run, resume(run), sentence(run, "sfumato: interrupted"), step, *worse)
 
 
-def started_twice(ground: Ground, run: Path) -> Verdict | None:
+def started_twice(ground: Ground, one: Try) -> Verdict | None:
     """A second training and a resume on a folder that is in use: both refused by name, the first one unharmed.
 
     The first is held meanwhile, for the others take longer to start than it runs.
     """
-    process = under_way(ground, run, 0)
+    run, process = one.run, under_way(ground, one, 0)
     process.send_signal(signal.SIGSTOP)
     if too_late(run):
         kill_group(process)
@@ -364,26 +380,17 @@ def started_twice(ground: Ground, run: Path) -> Verdict | None:
     return finished(ground, run, process, said, saved(run), *worse)
 
 
-@dataclass(frozen=True)
-class Fault:
-    """A fault, how it is done, and how often."""
-
-    words: str
-    attempt: Attempt
-    times: int
-
-
 def faults(ground: Ground, kills: int) -> list[Fault]:
     """All of them."""
     few = max(1, kills // 5)
     between = "between steps 1 and 290"
     stop = partial(stopped, ground)
     return [
-        Fault(f"kill -9 {between}", partial(killed, ground), kills),
-        Fault(f"kill -9 {between}, 2 workers", partial(killed, ground, workers=2), kills),
+        Fault(f"kill -9 {between}", partial(killed, ground, ways=((0, 0),)), kills),
+        Fault(f"kill -9 {between}, 2 workers", partial(killed, ground, ways=((2, 2),)), kills),
         Fault(
             f"kill -9 {between}, resumed with another number of workers (2 to 0, 0 to 2, 0 to 1)",
-            partial(killed_with_other_workers, ground, turns=count()),
+            partial(killed, ground, ways=((2, 0), (0, 2), (0, 1))),
             kills,
         ),
         Fault("kill -9 before the first step", partial(killed_before_the_first_step, ground), few),
@@ -401,22 +408,24 @@ def faults(ground: Ground, kills: int) -> list[Fault]:
 # -- what came of it -----------------------------------------------------------------------------------------------------
 
 
-def tried(ground: Ground, fault: Fault) -> list[Verdict]:
-    """Do it as often as it is to be done; a moment that came too late is drawn again.  Runs that lost something are kept."""
-    verdicts: list[Verdict] = []
-    for number in count(1):
-        run = ground.folder / f"run-{len(list(ground.folder.glob('run-*.log'))):03d}"
-        verdict = fault.attempt(run)
-        if verdict is not None:
-            verdicts.append(verdict)
-            print(f"{fault.words}: saved step {verdict.step}, lost {', '.join(verdict.lost) or 'nothing'}", flush=True)
+def tried(ground: Ground, fault: Fault, jobs: int) -> list[Verdict]:
+    """Do it as often as it is to be done, some at once."""
+    with ThreadPoolExecutor(jobs) as pool:
+        return list(pool.map(partial(once, ground, fault), range(fault.times)))
+
+
+def once(ground: Ground, fault: Fault, number: int) -> Verdict:
+    """One try; a moment that was wrong is drawn again.  A run that lost something is kept."""
+    rng = np.random.default_rng([ground.seed, zlib.crc32(fault.words.encode()), number])
+    for draw in range(AGAIN):
+        run = ground.folder / f"{re.sub(r'[^a-z0-9]+', '-', fault.words.lower())}-{number}-{draw}"
+        verdict = fault.attempt(Try(number, run, rng))
         if verdict is None or not verdict.lost:
             shutil.rmtree(run)
-        if len(verdicts) == fault.times:
-            return verdicts
-        if number > 10 * fault.times:
-            sys.exit(f"{fault.words}: the moment came too late {number - len(verdicts)} times; is the machine busy?")
-    raise AssertionError("count never ends")
+        if verdict is not None:
+            print(f"{fault.words}: saved step {verdict.step}, lost {', '.join(verdict.lost) or 'nothing'}", flush=True)
+            return verdict
+    sys.exit(f"{fault.words}: the moment was wrong {AGAIN} times; is the machine busy?")
 
 
 def lost(verdicts: list[Verdict]) -> str:
@@ -429,7 +438,7 @@ def bar(words: str, verdicts: list[Verdict]) -> Bar:
     """All must have lost nothing."""
     well, steps = sum(not verdict.lost for verdict in verdicts), [verdict.step for verdict in verdicts]
     return Bar(
-        what=f"{words}: at its end a run has the weights, the story and the previews of the untouched one, bit for bit",
+        what=f"{words}: in the end weights, story and previews are those of the untouched run, bit for bit",
         needed=f"{len(verdicts)} of {len(verdicts)}",
         measured=well,
         spread=f"last saved steps {min(steps)}..{max(steps)}",
@@ -448,13 +457,14 @@ def main() -> None:
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--kills", type=int, default=20, help="of each of the three main kinds")
     options.add_argument("--seed", type=int, default=1, help="of the moments")
+    options.add_argument("--jobs", type=int, default=2, help="runs at once")
     given = options.parse_args()
     folder, begun = Path(tempfile.mkdtemp(prefix="kills-")), time.monotonic()
     ground = prepare(folder, given.seed)
     bars = [bar("1 and 2 workers instead of none", [Verdict(differences(ground, ground.whole(number)), "", STEPS) for number in (1, 2)])]
     rows = []
     for fault in faults(ground, given.kills):
-        verdicts = tried(ground, fault)
+        verdicts = tried(ground, fault, given.jobs)
         bars.append(bar(fault.words, verdicts))
         rows.append(row(fault.words, verdicts))
     results.write("kills", bars, faults=rows, minutes=round((time.monotonic() - begun) / 60, 1))

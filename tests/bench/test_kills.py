@@ -12,6 +12,6 @@ def test_no_kill_and_no_stop_loses_anything(bench, tmp_path):
 
     ground = kills.prepare(tmp_path, seed=7, workers=(0, 2))
     assert kills.differences(ground, ground.whole(2)) == ()
-    assert {fault.words: kills.lost(kills.tried(ground, fault)) for fault in kills.faults(ground, 1)} == {
+    assert {fault.words: kills.lost(kills.tried(ground, fault, jobs=2)) for fault in kills.faults(ground, 1)} == {
         fault.words: "nothing" for fault in kills.faults(ground, 1)
     }

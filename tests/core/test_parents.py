@@ -8,7 +8,6 @@ import sys
 import time
 from collections.abc import Iterator
 from multiprocessing.context import ForkContext, ForkProcess
-from pathlib import Path
 
 import psutil
 import pytest
@@ -18,7 +17,7 @@ from sfumato.core import parents
 pytestmark = pytest.mark.skipif(not hasattr(signal, "sigwaitinfo"), reason="nobody can tell here who sent a signal")
 
 PARENT = """
-import multiprocessing, sys, time
+import multiprocessing, time
 from sfumato.core import parents
 
 def child():
@@ -26,10 +25,9 @@ def child():
     time.sleep(60)
 
 for _ in range(2):
-    multiprocessing.get_context(sys.argv[1]).Process(target=child).start()
-if __name__ == "__main__":
-    print(*(child.pid for child in multiprocessing.active_children()), flush=True)
-    time.sleep(60)
+    multiprocessing.get_context("fork").Process(target=child).start()
+print(*(child.pid for child in multiprocessing.active_children()), flush=True)
+time.sleep(60)
 """
 STRANGER = "import os, sys; os.kill(int(sys.argv[1]), int(sys.argv[2]))"
 
@@ -66,8 +64,8 @@ def test_the_parent_itself_may_terminate(child: ForkProcess) -> None:
     assert child.exitcode == 0
 
 
-def test_children_end_when_their_parent_is_killed(tmp_path: Path) -> None:
-    with subprocess.Popen([sys.executable, "-c", PARENT, "fork"], stdout=subprocess.PIPE, text=True) as parent:
+def test_children_end_when_their_parent_is_killed() -> None:
+    with subprocess.Popen([sys.executable, "-c", PARENT], stdout=subprocess.PIPE, text=True) as parent:
         assert parent.stdout is not None
         children = [psutil.Process(int(word)) for word in parent.stdout.readline().split()]
         os.kill(parent.pid, signal.SIGKILL)

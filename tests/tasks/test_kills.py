@@ -27,21 +27,23 @@ needs_signals = pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGKI
 
 def killed(run, folder, *changes):
     """A training in a process of its own, killed with its workers at a random moment after its first validation."""
-    spec = recipe(folder, "spoil.chain=noise 25", "train.steps=60", "train.state_steps=10", *changes)
+    spec = recipe(folder, "spoil.chain=noise 25", "train.steps=100", "train.state_steps=10", *changes)
     files.write_text(run.with_suffix(".toml"), recipes.to_toml(spec))
     words = [sys.executable, "-m", "sfumato", "-q", "train", str(run.with_suffix(".toml")), "--out", str(run)]
     threads = {"OMP_NUM_THREADS": str(torch.get_num_threads())}  # as many as the run it is compared with
     process = subprocess.Popen(words, start_new_session=True, env={**os.environ, **threads})
     while process.poll() is None and not (run / "best.safetensors").is_file():
         time.sleep(0.005)
-    time.sleep(np.random.default_rng().uniform(0, 0.5))  # truly at random
+    moment = np.random.default_rng().uniform(0, 0.5)  # s, truly at random
+    print(f"killed {moment:.3f} s after the first validation")
+    time.sleep(moment)
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
 
 
 @needs_signals
 def test_a_run_that_is_killed_at_a_random_moment_resumes_bit_for_bit_with_other_workers(tmp_path, photograph_folder):
-    restore.train(recipe(photograph_folder, "spoil.chain=noise 25", "train.steps=60", "train.workers=0"), tmp_path / "whole")
+    restore.train(recipe(photograph_folder, "spoil.chain=noise 25", "train.steps=100", "train.workers=0"), tmp_path / "whole")
     killed(tmp_path / "run", photograph_folder, "train.workers=2")
     assert json.loads((tmp_path / "run" / "run.json").read_text())["status"] == "running"
     kept = (tmp_path / "run" / "recipe.toml").read_bytes()
@@ -57,6 +59,14 @@ def test_a_training_in_a_folder_that_is_in_use_names_the_owner(tmp_path, photogr
         with pytest.raises(Refusal, match=f"process {os.getpid()} on "):
             restore.train(recipe(photograph_folder), tmp_path / "run")
     assert (tmp_path / "run" / "recipe.toml").read_text() == "the first one's"
+
+
+def test_a_damaged_note_of_what_was_measured_is_named(tmp_path, photograph_folder):
+    run = runs.create(tmp_path / "run")
+    files.write_text(run.recipe, recipes.to_toml(recipe(photograph_folder)))
+    run.tuned.write_text('{"precision": "flo')
+    with pytest.raises(Refusal, match="tuned.json is damaged"):
+        restore.resume(run.folder)
 
 
 def test_previews_of_steps_that_a_kill_undid_go(tmp_path, photograph_folder):

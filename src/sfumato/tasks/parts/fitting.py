@@ -165,8 +165,8 @@ def _loss_in_words(run: Run) -> Iterator[None]:
     except RuntimeError as error:
         if batches.lost_worker(error):
             raise Refusal(
-                f"A process that spoils pictures died, most likely for want of memory ({error}). Nothing before the last state is lost: "
-                f"go on with sfumato resume {run.folder} --workers N, with fewer of them."
+                f"A process that spoils pictures died, most likely for want of memory ({str(error).rstrip('. ')}). "
+                f"Nothing before the last state is lost: go on with sfumato resume {run.folder} --workers N, with fewer of them."
             ) from error
         if not ranks.is_loss(error):
             raise
@@ -179,7 +179,10 @@ def _loss_in_words(run: Run) -> Iterator[None]:
 def _tuned_once(task: Trainable, run: Run) -> Tuned:
     """Measured at the first start, taken again at every later one."""
     if run.tuned.is_file():
-        return Tuned(**json.loads(run.tuned.read_text(encoding="utf-8")))
+        try:
+            return Tuned(**json.loads(run.tuned.read_text(encoding="utf-8")))
+        except (ValueError, TypeError) as error:
+            raise Refusal(f"{run.tuned} is damaged ({error}). Delete it; a resumed run measures again.") from error
     tuned = task.tuned()
     files.write_json(run.tuned, dataclasses.asdict(tuned))
     return tuned
