@@ -50,8 +50,14 @@ class Ended:
 
     @property
     def sentences(self) -> list[str]:
-        """Lines for people that say what went wrong."""
-        return [line for line in self.err.splitlines() if line.startswith("sfumato: ")]
+        """What is said of what went wrong; of files that are named below a sentence, the first."""
+        found: list[str] = []
+        for line, before in zip(self.err.splitlines(), ["", *self.err.splitlines()]):
+            if line.startswith("sfumato: "):
+                found.append(line)
+            elif line.startswith("  ") and before.startswith("sfumato: "):
+                found[-1] += " " + line.strip()
+        return found
 
 
 @dataclass
@@ -108,7 +114,9 @@ class Trial:
             self.problems.append(self._without_place(otherwise))
 
     def _without_place(self, text: str) -> str:
-        return text.replace(f"{self.place}/", "").replace(f"{self.kit.folder}/", "")
+        for folder in (self.place, self.kit.folder):
+            text = text.replace(f"{folder}/", "").replace(str(folder), ".")
+        return text
 
     def _says(self, line: str) -> None:
         self.said = self.said or self._without_place(line)
