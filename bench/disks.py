@@ -36,7 +36,6 @@ def tried(only: str = "", jobs: int = 2, keep: Path | None = None) -> list[Verdi
         keep.mkdir(parents=True)
         return _tried(keep.resolve(), only, jobs)
     with tempfile.TemporaryDirectory() as folder:
-        Path(folder).chmod(0o755)  # others must be able to go there
         return _tried(Path(folder), only, jobs)
 
 

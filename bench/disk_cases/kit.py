@@ -75,6 +75,11 @@ class Kit:
         return self.run / "last.safetensors"
 
     @property
+    def cache(self) -> Path:
+        """The cache folder of these runs, with a store of the six."""
+        return self.folder / "cache"
+
+    @property
     def restored(self) -> Path:
         """The many, repaired by it."""
         return self.folder / "restored"
@@ -112,8 +117,6 @@ def make(folder: Path) -> Kit:
     """All of it; a sentence and status 1 when a run without any fault fails."""
     kit = Kit(folder)
     (folder / "home").mkdir(parents=True)
-    for path in (folder, folder / "home"):
-        path.chmod(0o777)
     whole = [getattr(photographs, name)() for name in ("coffee", "rocket", "astronaut")]
     small = [np.asarray(Image.fromarray(picture).resize((160, 120), Image.Resampling.LANCZOS)) for picture in whole]
     _save(kit.six, [picture[:, ::step] for picture in small for step in (1, -1)])
@@ -121,12 +124,13 @@ def make(folder: Path) -> Kit:
     _save(kit.many, [small[number % 3][top : top + 48, left : left + 48] for number, (top, left) in enumerate(tops)])
     for words in (
         kit.training(kit.six, kit.run),
+        kit.training(kit.six, kit.folder / "stored", "data.cache=disk"),
         kit.training(kit.many, kit.run_on_many),
         kit.restoring(kit.many, kit.restored),
         kit.restoring(kit.six, kit.restored_six),
         kit.spoiling(kit.many, kit.spoilt),
     ):
-        around = {**os.environ, **kit.environment, "PYTHONDONTWRITEBYTECODE": "", "SFUMATO_CACHE": str(folder / "cache")}
+        around = {**os.environ, **kit.environment, "PYTHONDONTWRITEBYTECODE": "", "SFUMATO_CACHE": str(kit.cache)}
         done = subprocess.run([sys.executable, "-m", "sfumato", *map(str, words)], env=around, capture_output=True, text=True, check=False)
         if done.returncode:
             sys.exit(f"Without any fault {words[0]!r} ended with status {done.returncode}: {done.stderr}")

@@ -15,10 +15,20 @@ SIZE, FULL = "no file may grow beyond a size (RLIMIT_FSIZE)", "output to /dev/fu
 
 def cases(kit: Kit) -> list[Case]:
     """A limit just below each kind of file that a training writes, and some for the other verbs."""
-    limits = {f"a training, where {kind} has just no room": size - 1 for kind, size in sizes(kit).items()}
+    limits = sizes(kit)
+    least = limits["recipe.toml"]  # what is smaller is written after it, so that only a run that is resumed gets there
     middle = sorted(path.stat().st_size for path in kit.restored_six.glob("*.png"))[3]
     record = 20_000 + max(path.stat().st_size for path in kit.spoilt.glob("*.png"))
-    found = [Case(SIZE, name, partial(training, limit=limit)) for name, limit in limits.items()]
+    found = [
+        Case(SIZE, f"a training, where {kind} has just no room", partial(training, limit=size - 1))
+        for kind, size in limits.items()
+        if size >= least
+    ]
+    found += [
+        Case(SIZE, f"a training that is resumed, where {kind} has just no room", partial(resuming, limit=size - 1))
+        for kind, size in limits.items()
+        if size < least
+    ]
     found += [
         Case(SIZE, "a training that keeps decoded pictures on the disk", partial(store, limit=1_500_000)),
         Case(SIZE, "repair of a folder, where half the pictures have no room", partial(repair, limit=middle)),
@@ -63,6 +73,19 @@ def training(trial: Trial, limit: int) -> None:
     trial.must("report.html" in ended.err if ended.code == 3 else True, f"status 3 without a report: {ended.err[-300:]}")
     trial.whole(run)
     lifted(trial, run, ended, words)
+
+
+def resuming(trial: Trial, limit: int) -> None:
+    """Likewise, and no state is lost."""
+    run = trial.place / "run"
+    shutil.copytree(trial.kit.run, run)
+    max((run / "state").glob("*.safetensors")).unlink()  # it stands at the state before the last
+    states = files(run / "state")
+    ended = trial.typed("resume", run, limit=limit)
+    trial.told(ended, run)
+    trial.same(states)
+    trial.whole(run)
+    lifted(trial, run, ended, ["resume", run])
 
 
 def store(trial: Trial, limit: int) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from functools import partial
 from pathlib import Path
@@ -53,11 +52,6 @@ def under(trial: Trial, verb: str) -> None:
         trial.whole(letter)
 
 
-def nobody() -> str | None:
-    """Whose process it is: root is forbidden nothing."""
-    return "nobody" if os.geteuid() == 0 else None
-
-
 def forbid(folder: Path) -> None:
     for path in (folder, *folder.rglob("*")):
         path.chmod(0o555 if path.is_dir() else 0o444)
@@ -65,7 +59,7 @@ def forbid(folder: Path) -> None:
 
 def allow(folder: Path) -> None:
     for path in (folder, *folder.rglob("*")):
-        path.chmod(0o777 if path.is_dir() else 0o666)
+        path.chmod(0o755 if path.is_dir() else 0o644)
 
 
 def forbidden(trial: Trial, verb: str) -> None:
@@ -73,13 +67,12 @@ def forbidden(trial: Trial, verb: str) -> None:
     folder = trial.place / "theirs"
     folder.mkdir()
     forbid(folder)
-    own = str(trial.kit.folder / "home" / "cache")
     words = verbs(trial.kit, folder)[verb]
-    trial.told(trial.typed(*words, user=nobody(), SFUMATO_CACHE=own), "theirs")
+    trial.told(trial.typed(*words, plain=True), "theirs")
     trial.must(not any(folder.iterdir()), "something was written")
     allow(folder)
     if verb not in ONCE:
-        trial.well(trial.typed(*words, user=nobody(), SFUMATO_CACHE=own))
+        trial.well(trial.typed(*words, plain=True))
         trial.whole(folder)
 
 
@@ -91,10 +84,10 @@ def foreign_run(trial: Trial, verb: str) -> None:
         max((run / "state").glob("*.safetensors")).unlink()
     before = files(run)
     forbid(run)
-    trial.told(trial.typed(verb, run, user=nobody()), "theirs")
+    trial.told(trial.typed(verb, run, plain=True), "theirs")
     trial.same(before)
     allow(run)
-    trial.well(trial.typed(verb, run, user=nobody()))
+    trial.well(trial.typed(verb, run, plain=True))
     trial.whole(run)
     trial.weights(run, trial.kit.run)
 
@@ -104,7 +97,7 @@ def listing(trial: Trial) -> None:
     folder = trial.place / "theirs"
     shutil.copytree(trial.kit.run, folder / "run")
     forbid(folder)
-    ended = trial.typed("runs", folder, user=nobody())
+    ended = trial.typed("runs", folder, plain=True)
     trial.well(ended)
     trial.must("done" in ended.out and "running" not in ended.out, f"it said: {ended.out}")
     allow(folder)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from disk_cases.kit import Kit
 from disk_cases.limits import tree
-from disk_cases.rights import allow, forbid, nobody
+from disk_cases.rights import allow, forbid
 from disk_cases.rooms import SIZE, disk
 from disk_cases.trial import Case, Trial, files
 from sfumato.data import arena, items, split
@@ -121,19 +121,17 @@ def some_of_tree(trial: Trial) -> None:
 
 
 def _filled(trial: Trial, cache: Path) -> Path:
-    """A store as a training leaves it."""
-    trial.well(trial.typed(*trial.kit.training(trial.kit.six, trial.place / "first", "data.cache=disk"), SFUMATO_CACHE=str(cache)))
-    trial.said = ""
+    """A store as a training left it."""
+    shutil.copytree(trial.kit.cache, cache, dirs_exist_ok=True)
     [store] = (cache / "stores").glob("*.pictures")
     return Path(store)
 
 
-def _trains(trial: Trial, cache: Path, *, user: str | None = None, says: str = "", name: str = "run") -> None:
+def _trains(trial: Trial, cache: Path, *, plain: bool = False, says: str = "", name: str = "run") -> None:
     """With the store as it is, a training gives the weights that it gives without one."""
     run = trial.place / "mine" / name
     run.parent.mkdir(exist_ok=True)
-    run.parent.chmod(0o777)
-    trial.well(trial.typed(*trial.kit.training(trial.kit.six, run, "data.cache=disk"), SFUMATO_CACHE=str(cache), user=user), says=says)
+    trial.well(trial.typed(*trial.kit.training(trial.kit.six, run, "data.cache=disk"), SFUMATO_CACHE=str(cache), plain=plain), says=says)
     trial.whole(run)
     trial.weights(run, trial.kit.run)
 
@@ -144,10 +142,10 @@ def read_only(trial: Trial) -> None:
     store = _filled(trial, cache)
     before = store.read_bytes()
     forbid(cache)
-    _trains(trial, cache, user=nobody())
+    _trains(trial, cache, plain=True)
     trial.must(store.read_bytes() == before, "the store was changed")
     allow(cache)
-    _trains(trial, cache, user=nobody(), name="later")
+    _trains(trial, cache, plain=True, name="later")
 
 
 def nowhere_to_keep(trial: Trial) -> None:
@@ -155,9 +153,9 @@ def nowhere_to_keep(trial: Trial) -> None:
     cache = trial.place / "cache"
     cache.mkdir()
     forbid(cache)
-    _trains(trial, cache, user=nobody(), says="not kept")
+    _trains(trial, cache, plain=True, says="not kept")
     allow(cache)
-    _trains(trial, cache, user=nobody(), name="later")
+    _trains(trial, cache, plain=True, name="later")
 
 
 def mounted(trial: Trial) -> None:
@@ -195,4 +193,3 @@ def damaged(trial: Trial, damage: Callable[[bytes], bytes]) -> None:
     store.write_bytes(damage(store.read_bytes()))
     _trains(trial, cache)
     trial.must(int.from_bytes(store.read_bytes()[:8], "little") == arena.VERSION, "the store is not of this version afterwards")
-    _trains(trial, cache, name="later")
