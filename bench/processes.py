@@ -218,7 +218,7 @@ def killed(folder: Path, whole: Path) -> tuple[list[Bar], list[dict[str, Any]]]:
             process.kill()
             status = 0
         took = time.monotonic() - begun
-        said = [line for line in log.read_text(errors="replace").splitlines() if line.startswith("sfumato: ")]
+        said = [line.replace(f"{folder}/", "") for line in log.read_text(errors="replace").splitlines() if line.startswith("sfumato: ")]
         done(True, "-m", "sfumato", "resume", run, log=folder / f"resumed-{rank}.log")
         same = _weights(run) == _weights(whole)
         clear = rank == 0 or any("Another process of this training ended" in line for line in said)
