@@ -24,7 +24,7 @@ import numpy as np
 
 import results  # bench is a folder of scripts, not a package
 from results import Bar
-from sfumato.core import threads
+from sfumato.core.system import threads
 
 SIZES = {24: (4000, 6000), 200: (12_500, 16_000)}  # megapixels: height and width
 MOST = {24: 1.5, 200: 2.5}  # GB above import

@@ -35,7 +35,7 @@ from sfumato.tasks.restore import RestoreTask
 from sfumato.tasks.restore_recipe import Restore
 from sfumato.train import run as runs
 from sfumato.train import tune
-from sfumato.train.averages import WeightAverage
+from sfumato.train.callbacks.averages import WeightAverage
 
 WARM, STEPS = 50, 400
 NEEDED = 0.25  # ms

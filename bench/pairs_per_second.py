@@ -23,7 +23,7 @@ from typing import Any
 
 import results  # bench is a folder of scripts, not a package
 from results import Bar
-from sfumato.core import threads
+from sfumato.core.system import threads
 
 CHAIN = "scale 2 | jpeg 10..70 | text"
 CROP, BATCH = 96, 16

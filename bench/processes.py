@@ -85,8 +85,8 @@ def follow(name: str, steps: int, out: Path) -> None:
     from sfumato.tasks.restore import RestoreTask
     from sfumato.tasks.restore_recipe import Restore
     from sfumato.train.callback import Callback
+    from sfumato.train.callbacks.nonfinite import SkipNonFinite
     from sfumato.train.learner import Learner
-    from sfumato.train.nonfinite import SkipNonFinite
     from sfumato.train.objective import Outcome
     from sfumato.train.run import Run
     from sfumato.train.tune import Tuned

@@ -27,7 +27,7 @@ from typing import Any
 
 import results  # bench is a folder of scripts, not a package
 from results import Bar
-from sfumato.core import threads
+from sfumato.core.system import threads
 
 BATCH = 16
 WARM, STEPS = 16, 48
@@ -81,7 +81,7 @@ def network_alone() -> dict[str, Any]:
     import torch
 
     from sfumato.tasks.parts import training
-    from sfumato.train.precision import Precision
+    from sfumato.train.steps.precision import Precision
 
     task = made(**{"train.workers": 0})
     tuned = task.tuned()

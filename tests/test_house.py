@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from sfumato.core.machine import EXTRAS
+from sfumato.core.system.machine import EXTRAS
 
 ROOT = Path(__file__).parent.parent
 SOURCE = ROOT / "src" / "sfumato"

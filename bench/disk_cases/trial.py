@@ -24,7 +24,7 @@ from PIL import Image
 from disk_cases.kit import Kit
 from sfumato.core.errors import Refusal
 from sfumato.nets import load
-from sfumato.train import state
+from sfumato.train.callbacks import state
 
 START = """
 import ctypes, os, resource, sys

@@ -8,7 +8,7 @@ import torch
 from sfumato.core import recipe
 from sfumato.tasks import restore
 from sfumato.tasks.restore_recipe import Restore
-from sfumato.train import state
+from sfumato.train.callbacks import state
 
 TypeIn = Callable[..., tuple[int, str, str]]
 

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from sfumato.core import locks
 from sfumato.core.errors import Refusal
+from sfumato.core.system import locks
 
 HOLD = """
 import sys, time
 from pathlib import Path
-from sfumato.core import locks
+from sfumato.core.system import locks
 with locks.owned(Path(sys.argv[1])):
     print("held", flush=True)
     time.sleep(60)

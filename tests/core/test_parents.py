@@ -12,13 +12,13 @@ from multiprocessing.context import ForkContext, ForkProcess
 import psutil
 import pytest
 
-from sfumato.core import parents
+from sfumato.core.system import parents
 
 pytestmark = pytest.mark.skipif(not hasattr(signal, "sigwaitinfo"), reason="nobody can tell here who sent a signal")
 
 PARENT = """
 import multiprocessing, time
-from sfumato.core import parents
+from sfumato.core.system import parents
 
 def child():
     parents.end_with_it()

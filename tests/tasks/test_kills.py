@@ -11,14 +11,15 @@ import numpy as np
 import pytest
 import torch
 
-from sfumato.core import files, locks
+from sfumato.core import files
 from sfumato.core import recipe as recipes
 from sfumato.core.errors import Refusal
+from sfumato.core.system import locks
 from sfumato.nets.load import read_header
 from sfumato.tasks import restore
 from sfumato.tasks.parts.watch import Previews, Scores
 from sfumato.train import run as runs
-from sfumato.train.stats import Stats
+from sfumato.train.callbacks.stats import Stats
 from tests.tasks.test_restore import recipe
 from tests.train.conftest import toy_learner
 

@@ -13,8 +13,8 @@ from sfumato.losses.pixel import mse
 from sfumato.train.budget import Budget
 from sfumato.train.learner import Learner
 from sfumato.train.objective import Outcome
-from sfumato.train.precision import Precision
-from sfumato.train.schedules import make
+from sfumato.train.steps.precision import Precision
+from sfumato.train.steps.schedules import make
 
 
 @dataclass(frozen=True)

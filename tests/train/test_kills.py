@@ -7,13 +7,13 @@ from torch import nn
 from sfumato.core.errors import Interrupted
 from sfumato.tasks.parts import training
 from sfumato.train import run as runs
-from sfumato.train import state
-from sfumato.train.averages import WeightAverage
 from sfumato.train.callback import Callback
-from sfumato.train.muon import Muon
-from sfumato.train.nonfinite import SkipNonFinite
-from sfumato.train.state import SaveState
-from sfumato.train.stats import Stats
+from sfumato.train.callbacks import state
+from sfumato.train.callbacks.averages import WeightAverage
+from sfumato.train.callbacks.nonfinite import SkipNonFinite
+from sfumato.train.callbacks.state import SaveState
+from sfumato.train.callbacks.stats import Stats
+from sfumato.train.steps.muon import Muon
 from tests.train.conftest import small_network, toy_learner
 
 

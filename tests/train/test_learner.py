@@ -6,7 +6,7 @@ from torch import nn
 
 from sfumato.core.errors import Interrupted, Refusal
 from sfumato.train.callback import EVENTS, Callback
-from sfumato.train.nonfinite import SkipNonFinite, WatchDivergence
+from sfumato.train.callbacks.nonfinite import SkipNonFinite, WatchDivergence
 from tests.train.conftest import objective, small_network, toy_learner
 
 

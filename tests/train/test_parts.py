@@ -8,12 +8,12 @@ from torch import nn
 
 from sfumato.core.errors import Refusal
 from sfumato.core.seed import Seed
-from sfumato.train import schedules
-from sfumato.train.averages import WeightAverage
 from sfumato.train.budget import Budget
+from sfumato.train.callbacks.averages import WeightAverage
 from sfumato.train.find_rate import find_rate
-from sfumato.train.muon import Muon, orthogonal
-from sfumato.train.precision import Precision
+from sfumato.train.steps import schedules
+from sfumato.train.steps.muon import Muon, orthogonal
+from sfumato.train.steps.precision import Precision
 from tests.train.conftest import objective, small_network, toy_learner
 
 

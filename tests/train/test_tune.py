@@ -80,7 +80,7 @@ def test_another_way_must_win_by_more_than_a_machine_wavers(monkeypatch):
 
 @pytest.mark.slow
 def test_a_compiled_run_learns_what_a_plain_one_does():
-    from sfumato.train.forms import OtherForm
+    from sfumato.train.callbacks.forms import OtherForm
     from sfumato.train.ranks import Ranks
     from tests.train.conftest import toy_learner
 

@@ -97,7 +97,7 @@ def runs(
       sfumato runs
       sfumato runs elsewhere/ --json
     """
-    from sfumato.core import locks
+    from sfumato.core.system import locks
     from sfumato.train.run import Run
 
     found = [Run(path.parent) for path in sorted(existing(folder, "folder").glob("*/recipe.toml"))]
@@ -153,7 +153,7 @@ def doctor(
       sfumato doctor
       sfumato doctor runs/restore-1/best.safetensors
     """
-    from sfumato.core import machine
+    from sfumato.core.system import machine
     from sfumato.tasks.parts import restorer
 
     facts = machine.facts(Path())

@@ -10,7 +10,7 @@ from sfumato import __version__
 from sfumato.cli import learn, look, repair
 from sfumato.cli.steps import WithSteps
 from sfumato.cli.verb import Quiet, Unheard, Verbose, guarded, hush, listen, verb
-from sfumato.core import threads
+from sfumato.core.system import threads
 
 LEARN, USE, LOOK = "Learn", "Use", "Look"
 

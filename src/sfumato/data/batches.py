@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
-from sfumato.core import parents
 from sfumato.core.errors import Refusal
 from sfumato.core.levels import Levels, batch_to_unit
 from sfumato.core.seed import Seed
+from sfumato.core.system import parents
 
 AHEAD = 4  # batches that each worker makes before they are asked for
 

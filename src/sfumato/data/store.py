@@ -17,10 +17,10 @@ from typing import Literal
 import psutil
 
 from sfumato.core import files
-from sfumato.core.devices import cores
 from sfumato.core.errors import Refusal, Unwritable
 from sfumato.core.levels import Levels
 from sfumato.core.progress import say
+from sfumato.core.system.devices import cores
 from sfumato.data import arena
 from sfumato.data.arena import CHANNELS, Room
 from sfumato.data.find import cache_folder

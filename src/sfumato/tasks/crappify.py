@@ -102,7 +102,7 @@ def crappify(
 def _jobs(source: Path) -> int:
     if source.is_file() or len(find_pictures(source, cache=False)) < 8:
         return 1  # a process starts in half a second
-    from sfumato.core import devices  # it imports torch, which no process that spoils needs
+    from sfumato.core.system import devices  # it imports torch, which no process that spoils needs
 
     return devices.cores()
 

@@ -15,11 +15,12 @@ import torch
 from torch import Tensor, nn
 
 import sfumato
-from sfumato.core import devices, files
+from sfumato.core import files
 from sfumato.core import recipe as recipes
 from sfumato.core.errors import Refusal
 from sfumato.core.progress import say
 from sfumato.core.seed import Seed
+from sfumato.core.system import devices
 from sfumato.data.batches import Batch, Batches
 from sfumato.data.geometry import Erase, Geometry
 from sfumato.data.items import Items
@@ -40,20 +41,22 @@ from sfumato.tasks.parts.settle import settle
 from sfumato.tasks.parts.watch import Previews, SaveModels, Scores
 from sfumato.tasks.restore_recipe import Loss, Restore
 from sfumato.train import find_rate as rates
-from sfumato.train import ranks, schedules, state, tune
+from sfumato.train import ranks, tune
 from sfumato.train import run as runs
-from sfumato.train.averages import WeightAverage
 from sfumato.train.budget import Budget
 from sfumato.train.callback import Callback
-from sfumato.train.forms import OtherForm
+from sfumato.train.callbacks import state
+from sfumato.train.callbacks.averages import WeightAverage
+from sfumato.train.callbacks.forms import OtherForm
+from sfumato.train.callbacks.nonfinite import SkipNonFinite, WatchDivergence
+from sfumato.train.callbacks.stats import ShowProgress, Stats
+from sfumato.train.callbacks.stop import StopGently
 from sfumato.train.learner import Learner
-from sfumato.train.nonfinite import SkipNonFinite, WatchDivergence
 from sfumato.train.objective import Outcome
-from sfumato.train.precision import Precision
 from sfumato.train.ranks import Ranks
 from sfumato.train.run import Run
-from sfumato.train.stats import ShowProgress, Stats
-from sfumato.train.stop import StopGently
+from sfumato.train.steps import schedules
+from sfumato.train.steps.precision import Precision
 from sfumato.train.tune import Trial, Tuned
 
 HELD_COUNT = 16  # pictures that are scored while training

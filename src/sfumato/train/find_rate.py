@@ -14,7 +14,7 @@ from sfumato.core.errors import Refusal
 from sfumato.core.seed import Seed
 from sfumato.data.batches import Batch
 from sfumato.train.objective import Objective
-from sfumato.train.precision import Precision
+from sfumato.train.steps.precision import Precision
 
 LOWEST, HIGHEST = 1e-6, 1.0
 SMOOTH = 0.9  # share of the past in the smoothed loss

@@ -19,17 +19,17 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, nn
 
-from sfumato.core import devices
 from sfumato.core.errors import Interrupted, Refusal
 from sfumato.core.progress import say
 from sfumato.core.seed import Seed
+from sfumato.core.system import devices
 from sfumato.data.batches import Batch, Batches
 from sfumato.train.budget import Budget
 from sfumato.train.callback import EVENTS, SLOTS, Callback, in_order, overrides, slot_owners
 from sfumato.train.objective import Objective, Outcome
-from sfumato.train.precision import Precision
 from sfumato.train.ranks import Ranks
-from sfumato.train.schedules import Schedule
+from sfumato.train.steps.precision import Precision
+from sfumato.train.steps.schedules import Schedule
 
 
 class Held(Protocol):

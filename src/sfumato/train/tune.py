@@ -17,10 +17,10 @@ from typing import TypeVar
 import torch
 from torch import nn
 
-from sfumato.core import devices
+from sfumato.core.system import devices
 from sfumato.data.batches import AHEAD, Batch, Batches
 from sfumato.train.objective import Objective
-from sfumato.train.precision import Precision
+from sfumato.train.steps.precision import Precision
 
 T = TypeVar("T")
 

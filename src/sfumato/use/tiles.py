@@ -13,9 +13,9 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from sfumato.core import devices
 from sfumato.core.errors import Refusal
 from sfumato.core.levels import Unit, like, to_unit
+from sfumato.core.system import devices
 from sfumato.data.geometry import mirrored
 
 Picture = NDArray[Any]  # uint8, uint16 or float32 (H, W, C)

@@ -13,8 +13,9 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
-from sfumato.core import files, parents
+from sfumato.core import files
 from sfumato.core.errors import Refusal, Unwritable
+from sfumato.core.system import parents
 
 Action = Callable[[Path, Path], Mapping[str, Any] | None]  # reads the first, writes the second whole or not at all
 

@@ -18,13 +18,15 @@ import torch
 from torch import nn
 
 import sfumato
-from sfumato.core import files, locks
+from sfumato.core import files
 from sfumato.core import recipe as recipes
 from sfumato.core.errors import Refusal, Unwritable
 from sfumato.core.progress import say
+from sfumato.core.system import locks
 from sfumato.data import batches
-from sfumato.train import ranks, state
+from sfumato.train import ranks
 from sfumato.train import run as runs
+from sfumato.train.callbacks import state
 from sfumato.train.learner import Learner
 from sfumato.train.ranks import Ranks
 from sfumato.train.run import Run

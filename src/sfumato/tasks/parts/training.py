@@ -9,9 +9,9 @@ from torch import nn
 
 from sfumato.core.errors import Refusal
 from sfumato.tasks.parts.sections import AdamW, Muon, Train
-from sfumato.train import muon
 from sfumato.train.budget import Budget
 from sfumato.train.learner import Learner
+from sfumato.train.steps import muon
 
 EPOCHS = 20  # where no budget is given
 AVERAGE_STEPS = 60  # half-life of the weights' average, at most

@@ -14,11 +14,11 @@ from sfumato.core.levels import Levels, batch_to_levels, to_unit
 from sfumato.metrics.pictures import psnr_rgb, ssim_rgb
 from sfumato.show.sheets import sheet
 from sfumato.tasks.parts.pairs import HeldOut
-from sfumato.train.averages import WeightAverage
 from sfumato.train.callback import Callback
+from sfumato.train.callbacks.averages import WeightAverage
+from sfumato.train.callbacks.stats import Stats
 from sfumato.train.learner import Learner
 from sfumato.train.run import Run
-from sfumato.train.stats import Stats
 
 
 class Scores(Callback):

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from sfumato import __version__
-from sfumato.core import devices
+from sfumato.core.system import devices
 
 LIBRARIES = ("torch", "numpy", "pillow", "opencv-python-headless", "safetensors", "pydantic", "typer", "rich", "matplotlib")
 EXTRAS = {  # what `pip install 'sfumato[NAME]'` brings, by the module that shows it is there

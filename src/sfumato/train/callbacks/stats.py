@@ -12,8 +12,8 @@ from sfumato.core import files
 from sfumato.core.errors import Unwritable
 from sfumato.core.progress import Progress
 from sfumato.train.callback import Callback
+from sfumato.train.callbacks.nonfinite import SkipNonFinite
 from sfumato.train.learner import Learner
-from sfumato.train.nonfinite import SkipNonFinite
 from sfumato.train.run import Run
 
 

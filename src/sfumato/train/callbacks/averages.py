@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from sfumato.train.callback import Callback
+from sfumato.train.callbacks.nonfinite import SkipNonFinite
 from sfumato.train.learner import Learner
-from sfumato.train.nonfinite import SkipNonFinite
 
 _WEIGHTS = "module."  # before the names of weights in a state, as torch's AveragedModel has it
 
