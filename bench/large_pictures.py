@@ -96,7 +96,7 @@ def tiled(folder: Path) -> list[Bar]:
     import torch
 
     from sfumato.core.levels import to_unit
-    from sfumato.data.read import read_levels
+    from sfumato.data.reading.read import read_levels
     from sfumato.tasks.parts import restorer
     from sfumato.use import tiles
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from sfumato.core.errors import Refusal
-from sfumato.data import find
-from sfumato.data.find import find_pictures
+from sfumato.data.reading import find
+from sfumato.data.reading.find import find_pictures
 
 
 @pytest.fixture(autouse=True)

@@ -13,8 +13,8 @@ import tifffile
 from PIL import Image, ImageCms, ImageOps
 
 from sfumato.core.errors import Refusal
-from sfumato.data import read
-from sfumato.data.read import read_levels, read_size
+from sfumato.data.reading import read
+from sfumato.data.reading.read import read_levels, read_size
 from tests.data import icc
 
 JPEGS = [(mode, sampling, progressive) for mode in ("RGB", "L") for sampling in (0, 1, 2) for progressive in (False, True)]

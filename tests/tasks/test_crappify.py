@@ -8,7 +8,7 @@ from PIL import Image
 
 from sfumato.core.errors import Refusal
 from sfumato.core.seed import Seed
-from sfumato.data.read import read_levels
+from sfumato.data.reading.read import read_levels
 from sfumato.spoil import catalogue
 from sfumato.spoil.grammar import parse
 from sfumato.tasks.crappify import DRAWS, SIDE, crappify, preview

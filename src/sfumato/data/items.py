@@ -9,8 +9,8 @@ from typing import Literal, overload
 
 from sfumato.core.errors import Refusal
 from sfumato.core.levels import Levels
-from sfumato.data import read
-from sfumato.data.find import find_pictures
+from sfumato.data.reading import read
+from sfumato.data.reading.find import find_pictures
 from sfumato.show.sheets import sheet
 
 Channels = Literal[1, 3]

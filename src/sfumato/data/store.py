@@ -23,8 +23,8 @@ from sfumato.core.progress import say
 from sfumato.core.system.devices import cores
 from sfumato.data import arena
 from sfumato.data.arena import CHANNELS, Room
-from sfumato.data.find import cache_folder
 from sfumato.data.items import Item, Items
+from sfumato.data.reading.find import cache_folder
 
 Cache = Literal["auto", "ram", "disk", "none"]
 RAM_SHARE, DISK_SHARE = 0.4, 0.5  # of what is free, that "auto" takes

@@ -49,7 +49,7 @@ def check(recipe: Any) -> None:
 
 def sources(recipe: Any) -> list[str]:
     """Where the pictures would come from, and how many are found there; folders are looked through, files are not opened."""
-    from sfumato.data.find import find_pictures
+    from sfumato.data.reading.find import find_pictures
 
     names = dict.fromkeys(recipe.data.folders)
     return [name if name.startswith("builtin:") else f"{len(find_pictures(Path(name)))} pictures in {name}" for name in names]

@@ -14,8 +14,8 @@ from sfumato.core.errors import Refusal
 from sfumato.core.files import digest
 from sfumato.core.levels import Levels
 from sfumato.core.seed import Seed
-from sfumato.data.find import find_pictures
-from sfumato.data.read import read_levels
+from sfumato.data.reading.find import find_pictures
+from sfumato.data.reading.read import read_levels
 from sfumato.show.sheets import sheet
 from sfumato.spoil import catalogue, grammar
 from sfumato.spoil.chain import Chain

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from sfumato.core import files
 from sfumato.core.errors import Refusal
-from sfumato.data.find import find_pictures
+from sfumato.data.reading.find import find_pictures
 
 TEXT = """\
 # Learn to repair pictures like those in {folder} ({count} of them).

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from sfumato.core.errors import DONE, INTERRUPTED, PARTLY, REFUSED, Refusal, Unwritable
 from sfumato.core.progress import Progress
-from sfumato.data.find import PICTURE_SUFFIXES, find_pictures
+from sfumato.data.reading.find import PICTURE_SUFFIXES, find_pictures
 from sfumato.use.manifest import Manifest
 from sfumato.use.workers import Action, Answer, Job, Stages, attempt, in_processes, overlapped
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from PIL import Image
 
-from sfumato.data.read import ORIENTATION
+from sfumato.data.reading.read import ORIENTATION
 
 MOST_BYTES = 4 << 20  # of EXIF, XMP, and all text; what holds more is left out
 MOST_DPI = 2**16 - 1  # what JPEG has room for; beyond it no resolution makes sense

@@ -14,9 +14,9 @@ from PIL import Image
 from sfumato.core import files
 from sfumato.core.errors import Refusal
 from sfumato.core.levels import Levels, narrow
-from sfumato.data import profiles
-from sfumato.data import read as decoding
-from sfumato.data.read import Pixels
+from sfumato.data.reading import profiles
+from sfumato.data.reading import read as decoding
+from sfumato.data.reading.read import Pixels
 from sfumato.use import encode
 from sfumato.use.metadata import Notes, notes_of, with_size
 

@@ -13,7 +13,7 @@ from torch import nn
 from sfumato.core.errors import Refusal
 from sfumato.core.levels import Levels, Unit
 from sfumato.core.system import devices
-from sfumato.data.read import Pixels
+from sfumato.data.reading.read import Pixels
 from sfumato.nets import load as model_files
 from sfumato.nets.footprint import bytes_per_pixel
 from sfumato.nets.load import Contract, Header

@@ -22,7 +22,7 @@ from PIL import Image, UnidentifiedImageError
 
 from sfumato.core.errors import Refusal
 from sfumato.core.levels import TOP16, Levels, narrow
-from sfumato.data import profiles
+from sfumato.data.reading import profiles
 
 Pixels = NDArray[np.uint8] | NDArray[np.uint16]
 
