@@ -57,7 +57,7 @@ def test_levels_are_the_files_pixels(found):
 
 
 def test_the_size_comes_without_decoding(found, monkeypatch):
-    monkeypatch.setattr("sfumato.data.read.decode", lambda *_, **__: pytest.fail("it was decoded"))
+    monkeypatch.setattr("sfumato.data.reading.read.decode", lambda *_, **__: pytest.fail("it was decoded"))
     assert found[0].size() == (120, 160)
 
 

@@ -107,7 +107,7 @@ def test_every_picture_is_decoded_once(made, log, tmp_path, kind):
 def test_pictures_decoded_ahead_are_decoded_once_even_where_nothing_is_kept(found, tmp_path, monkeypatch):
     kept = open_store(found, cache="none", folder=tmp_path)
     kept.fill([0, 1, 2])
-    monkeypatch.setattr("sfumato.data.read.decode", lambda *_, **__: pytest.fail("it was decoded again"))
+    monkeypatch.setattr("sfumato.data.reading.read.decode", lambda *_, **__: pytest.fail("it was decoded again"))
     assert [kept[index].shape for index in range(3)] == [(120, 160, 3)] * 3
 
 
@@ -120,7 +120,7 @@ def test_a_picture_that_cannot_be_decoded_ahead_is_refused_when_it_is_asked_for(
 
 
 def test_opening_a_store_decodes_nothing(found, tmp_path, monkeypatch):
-    monkeypatch.setattr("sfumato.data.read.decode", lambda *_, **__: pytest.fail("it was decoded"))
+    monkeypatch.setattr("sfumato.data.reading.read.decode", lambda *_, **__: pytest.fail("it was decoded"))
     for kind in (*KINDS, "auto"):
         kept = open_store(found, cache=kind, folder=tmp_path / kind)
         assert len(kept) == 6
@@ -219,7 +219,7 @@ def test_a_file_that_nobody_may_write_to_is_still_read(found, tmp_path, monkeypa
     lock.unlink()
     lock.mkdir()  # in the way, as a read-only disk is
     again = open_store(found, cache="disk", folder=tmp_path / "stores")
-    monkeypatch.setattr("sfumato.data.read.decode", lambda *_, **__: pytest.fail("it was decoded again"))
+    monkeypatch.setattr("sfumato.data.reading.read.decode", lambda *_, **__: pytest.fail("it was decoded again"))
     assert [again[index].shape for index in range(len(found))] == [(120, 160, 3)] * 6
 
 

@@ -6,13 +6,13 @@ import dataclasses
 import math
 import re
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 import sfumato
 from sfumato.core import files
@@ -21,11 +21,10 @@ from sfumato.core.errors import Refusal
 from sfumato.core.progress import say
 from sfumato.core.seed import Seed
 from sfumato.core.system import devices
-from sfumato.data.batches import Batch, Batches
+from sfumato.data.batches import Batches
 from sfumato.data.geometry import Erase, Geometry
 from sfumato.data.items import Items
 from sfumato.data.store import open_store
-from sfumato.losses import pixel
 from sfumato.nets import catalogue as networks
 from sfumato.nets import load as model_files
 from sfumato.nets.load import Contract, Header
@@ -34,12 +33,13 @@ from sfumato.spoil import catalogue as steps
 from sfumato.spoil import grammar
 from sfumato.spoil.chain import Chain
 from sfumato.tasks.parts import fitting, pairs, scoring, sources, training
+from sfumato.tasks.parts.difference import Difference, objective
 from sfumato.tasks.parts.pairs import HeldOut, SpoiltPairs
 from sfumato.tasks.parts.restorer import TASK, Restorer
 from sfumato.tasks.parts.restorer import load as load
 from sfumato.tasks.parts.settle import settle
 from sfumato.tasks.parts.watch import Previews, SaveModels, Scores
-from sfumato.tasks.restore_recipe import Loss, Restore
+from sfumato.tasks.restore_recipe import Restore
 from sfumato.train import find_rate as rates
 from sfumato.train import ranks, tune
 from sfumato.train import run as runs
@@ -52,7 +52,6 @@ from sfumato.train.callbacks.nonfinite import SkipNonFinite, WatchDivergence
 from sfumato.train.callbacks.stats import ShowProgress, Stats
 from sfumato.train.callbacks.stop import StopGently
 from sfumato.train.learner import Learner
-from sfumato.train.objective import Outcome
 from sfumato.train.ranks import Ranks
 from sfumato.train.run import Run
 from sfumato.train.steps import schedules
@@ -62,26 +61,6 @@ from sfumato.train.tune import Trial, Tuned
 HELD_COUNT = 16  # pictures that are scored while training
 JUDGED = 50  # pictures that are scored whole at the end
 JUDGED_SIDE = 768  # px, at most, of each
-
-
-@dataclass(frozen=True)
-class Difference:
-    """The objective: how far what the network makes of the input is from the target."""
-
-    distance: Any
-    name: str
-
-    def __call__(self, network: nn.Module, batch: Batch, draw: torch.Generator) -> Outcome:
-        """One named part."""
-        outputs: Tensor = network(batch.input)
-        loss = self.distance(outputs, batch.target)
-        return Outcome(loss, {self.name: loss.detach()}, outputs)
-
-
-def objective(loss: Loss) -> Difference:
-    """The loss a recipe asks for."""
-    distances = {"l1": pixel.l1, "mse": pixel.mse, "charbonnier": partial(pixel.charbonnier, epsilon=loss.epsilon)}
-    return Difference(distances[loss.kind], loss.kind)
 
 
 @dataclass(frozen=True)
@@ -155,9 +134,10 @@ class RestoreTask:
         return Batches(pairs=self.pairs, batch=self.recipe.train.batch, seed=self.seed, share=self.ranks.share)
 
     @property
-    def _workers(self) -> int | str:
-        """Processes that spoil beside the one that trains, or "auto"."""
-        return self.recipe.train.workers if self.workers_here is None else self.workers_here
+    def _workers(self) -> int | None:
+        """Processes that spoil beside the one that trains; None: to be measured."""
+        wanted = self.recipe.train.workers if self.workers_here is None else self.workers_here
+        return None if isinstance(wanted, str) else wanted
 
     @cached_property
     def ranks(self) -> Ranks:
@@ -217,11 +197,10 @@ class RestoreTask:
     def tuned(self) -> Tuned:
         """How the training is carried out: measured where the recipe leaves it open."""
         train = self.recipe.train
-        workers = self._workers if isinstance(self._workers, int) else None
         if train.tune:
-            return tune.tune(self._trial, precision=train.precision, workers=workers)
+            return tune.tune(self._trial, precision=train.precision, workers=self._workers)
         name = tune.default_precision(self.device) if train.precision == "auto" else train.precision
-        return tune.chosen(name, "train.tune = false", tune.default_workers(self.device) if workers is None else workers)
+        return tune.chosen(name, "train.tune = false", tune.default_workers(self.device) if self._workers is None else self._workers)
 
     @property
     def _trial(self) -> Trial:
@@ -242,7 +221,7 @@ class RestoreTask:
         network = self.network.to(memory_format=layout)  # type: ignore[call-overload]  # torch's own stubs do not know it
         return Learner(
             network,
-            self._helped(self._workers if isinstance(self._workers, int) else tuned.workers),
+            self._helped(tuned.workers if self._workers is None else self._workers),
             self.objective,
             held_out=self.held if self.ranks.writes else (),
             optimiser=training.optimiser(recipe.optimiser, network, fused=tuned.fused),
@@ -417,7 +396,5 @@ def evaluate(
 def _warn(gain: float) -> None:
     """What a person should hear before they look."""
     if gain <= 0:
-        say(
-            f"The model makes held-out pictures worse ({gain:+.2f} dB). "
-            "Train longer, or lower optimiser.rate (sfumato find-lr suggests one)."
-        )
+        hint = "Train longer, or lower optimiser.rate (sfumato find-lr suggests one)."
+        say(f"The model makes held-out pictures worse ({gain:+.2f} dB). {hint}")

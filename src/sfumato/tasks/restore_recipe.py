@@ -7,7 +7,7 @@ from pydantic.dataclasses import dataclass
 
 from sfumato.nets.arguments import UNet
 from sfumato.nets.catalogue import Network
-from sfumato.tasks.parts.sections import STRICT, AdamW, Augment, Data, Muon, Previews, Schedule, Train, check_batch, check_name
+from sfumato.tasks.parts.sections import STRICT, AdamW, Augment, Data, Loss, Muon, Previews, Schedule, Train, check_batch, check_name
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
@@ -17,14 +17,6 @@ class Spoil:
     chain: str = "scale 2 | jpeg 20..60 | text"
     target: str = ""  # a chain that strikes the target (photo to drawing); empty: the good picture itself
     steps_file: str = ""  # a Python file with steps of one's own
-
-
-@dataclass(frozen=True, kw_only=True, config=STRICT)
-class Loss:
-    """The distance between what came back and what was good."""
-
-    kind: Literal["charbonnier", "l1", "mse"] = "charbonnier"
-    epsilon: float = Field(default=1e-3, gt=0)  # of charbonnier: where it turns from a square into a line, in units of 0..1
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)

@@ -8,6 +8,7 @@ Importing this needs no torch.
 
 from __future__ import annotations
 
+import gc
 import os
 from dataclasses import dataclass
 from functools import cache
@@ -63,8 +64,10 @@ class Ranks:
             self.accelerator.wait_for_everyone()
 
     def leave(self) -> None:
-        """Nothing more is done together."""
+        """Nothing more is done together: all have come to this point, and the ties between them are cut."""
         if self.accelerator is not None:
+            self.wait()
+            gc.collect()  # what still holds a tie, as a compiled or parallel form does, would cut it while the process ends
             self.accelerator.end_training()
 
 

@@ -43,6 +43,14 @@ class Augment:
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
+class Loss:
+    """The distance between what came back and what was good."""
+
+    kind: Literal["charbonnier", "l1", "mse"] = "charbonnier"
+    epsilon: float = Field(default=1e-3, gt=0)  # of charbonnier: where it turns from a square into a line, in units of 0..1
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
 class Muon:
     """Orthogonalised momentum for convolutions, AdamW for the rest (Jordan et al. 2024)."""
 

@@ -41,6 +41,10 @@ class OtherForm(Callback):
         with learner.precision.autocast(learner.device):
             return learner.objective(self.form, batch, learner.draw)
 
+    def after_fit(self, learner: Learner) -> None:
+        """The form goes before the ties between processes do."""
+        del self.form
+
     def after_backward(self, learner: Learner) -> None:
         """The loss and its parts become the means of all processes: every one sees the same numbers, and decides alike."""
         if self.ranks.count == 1:
