@@ -97,6 +97,7 @@ def test_a_folder_that_holds_something_is_left_alone(tmp_path):
         ("photos/A.JPG", "falls on 'photos/a.jpg'"),
         ("photos/a.jpg/b", "falls on 'photos/a.jpg'"),
         ("/".join("abcdefghijklmnopqrstuvwxyzabcdefghijk"), "folders deep"),
+        ("/".join(["x" * 200] * 30), "1000 bytes in its name"),
     ],
 )
 def test_a_name_is_refused_that_leads_elsewhere_or_is_none_somewhere(kind, name, why, tmp_path, refused):

@@ -216,6 +216,14 @@ def test_brackets_without_end_are_refused(depth, model_file):
     refusal(model_file)
 
 
+@pytest.mark.parametrize("field", ["card", "recipe", "network", "scores", "data"])
+def test_tables_too_deep_to_be_shown_are_refused(field, model_file):
+    deep = {"a": 1}
+    for _ in range(200):
+        deep = {"a": deep}
+    assert "in each other" in refusal(rewritten(model_file, lambda note, table: note.update({field: deep})))
+
+
 def test_a_network_of_more_weights_than_a_machine_holds_is_refused_before_it_is_built():
     with pytest.raises(Refusal, match="weights"):
         catalogue.build(arguments.UNet(widths=(4096,) * 8, blocks=(32,) * 8, blocks_up=(32,) * 7))

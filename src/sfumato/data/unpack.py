@@ -58,6 +58,7 @@ _RESERVED = frozenset(
     ["con", "prn", "aux", "nul", "conin$", "conout$", *(f"{port}{digit}" for port in ("com", "lpt") for digit in "0123456789¹²³")]
 )
 _LONGEST = 240  # bytes of one name
+_FARTHEST = 1000  # bytes of the whole way to a member
 _DEEPEST = 32  # folders in each other
 
 
@@ -181,8 +182,8 @@ class _Tree:
         if name.startswith(("/", "\\")):
             raise self._refusal(name, "begins at the root of the disk")
         parts = tuple(part for part in name.replace("\\", "/").split("/") if part not in ("", "."))
-        if len(parts) > _DEEPEST:
-            raise self._refusal(name, f"lies more than {_DEEPEST} folders deep")
+        if len(parts) > _DEEPEST or len(name.encode(errors="replace")) > _FARTHEST:
+            raise self._refusal(name, f"lies more than {_DEEPEST} folders deep, or has more than {_FARTHEST} bytes in its name")
         for part in parts:
             if part == "..":
                 raise self._refusal(name, "leads out of the folder")

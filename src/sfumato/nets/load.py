@@ -26,6 +26,7 @@ from sfumato.nets.tensor_file import TensorFile
 
 VERSION = 1  # of the header; a file from a newer version is refused, an older one migrated
 _NOTE_LIMIT = 1 << 20  # bytes of our part of the header
+_DEEPEST = 32  # tables and lists within each other; whoever copies or writes them goes down as deep
 _PART = "network."  # what the names of its tensors begin with
 _STRICT = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 
@@ -138,6 +139,8 @@ def _header(file: TensorFile) -> Header:
     if len(raw) > _NOTE_LIMIT:
         raise Refusal(f"{file.path} is damaged: our note in its header has {len(raw)} bytes, but at most {_NOTE_LIMIT} are kept.")
     note = tensor_file.parse(file.path, raw)
+    if _deeper(note, _DEEPEST):
+        raise Refusal(f"The header of {file.path} is damaged: more than {_DEEPEST} tables and lists stand in each other.")
     _check_version(file.path, note)
     try:
         contract = Contract(**note["contract"])
@@ -150,6 +153,11 @@ def _header(file: TensorFile) -> Header:
         raise Refusal(f"The header of {file.path} is damaged: {place}: {first['msg']}.") from error
     except TypeError as error:
         raise Refusal(f"The header of {file.path} is damaged: its contract is no table.") from error
+
+
+def _deeper(value: Any, levels: int) -> bool:
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return levels < 0 or any(_deeper(each, levels - 1) for each in inner)
 
 
 def _check_version(path: Path, note: dict[str, Any]) -> None:
