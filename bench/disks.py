@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import sys
 import tempfile
 import time
@@ -32,6 +33,7 @@ GROUPS = (limits, rooms, rights, sources, clock)
 
 def tried(only: str = "", jobs: int = 2, keep: Path | None = None) -> list[Verdict]:
     """Every case whose fault or name has `only` in it, in the order of the groups; left in `keep` to look at, if it is given."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored in the background of a shell, it would be ignored by every command
     if keep is not None:
         keep.mkdir(parents=True)
         return _tried(keep.resolve(), only, jobs)

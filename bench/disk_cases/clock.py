@@ -60,7 +60,7 @@ def minutes(trial: Trial) -> None:
     trial.well(trial.typed(*words, **_clock(trial, back=HOUR)))
     trial.whole(run)
     spent = json.loads((run / "run.json").read_text())["minutes"]
-    trial.must(MINUTES <= spent < MINUTES + 0.02, f"{spent:.3f} minutes instead of {MINUTES}")
+    trial.must(MINUTES <= spent < MINUTES + 0.05, f"{spent:.3f} minutes instead of {MINUTES}")
     trial.must(time.monotonic() - began < 60, "it took far too long")
 
 
@@ -79,7 +79,7 @@ def resumed(trial: Trial) -> None:
     process = trial.start(*trial.kit.training(trial.kit.six, run, "train.steps=100"))
     trial.until(process, lambda: (run / "state" / "00000005.safetensors").is_file())
     process.send_signal(signal.SIGTERM)
-    ended = trial.wait(process)
+    ended = trial.struck(process)
     trial.must(ended.code == 130, f"status {ended.code} after SIGTERM")
     trial.well(trial.typed("resume", run, **_clock(trial, shift=-HOUR)))
     trial.whole(run)
@@ -93,7 +93,7 @@ def repair(trial: Trial) -> None:
     process = trial.start(*words, **_clock(trial, back=HOUR))
     trial.until(process, lambda: len(list(out.glob("*.png"))) > 5)
     process.send_signal(signal.SIGINT)
-    ended = trial.wait(process)
+    ended = trial.struck(process)
     trial.must(ended.code == 130, f"status {ended.code} after Ctrl-C")
     trial.whole(out)
     ended = trial.typed(*words, **_clock(trial, shift=-HOUR))

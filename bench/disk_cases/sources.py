@@ -58,7 +58,7 @@ def training(trial: Trial, changes: tuple[str, ...]) -> None:
     process = trial.start(*trial.kit.training(pictures, run, LONG, *changes))
     trial.until(process, lambda: (run / "state" / "00000005.safetensors").is_file())
     back = _away(pictures)
-    trial.told(trial.wait(process), pictures)
+    trial.told(trial.struck(process), pictures)
     trial.whole(run)
     back()
     trial.well(trial.typed("resume", run))
@@ -98,7 +98,7 @@ def of_tree(trial: Trial, verb: str) -> None:
     process = trial.start(*words)
     trial.until(process, lambda: any(out.glob("*.png")))
     back = _away(pictures)
-    trial.told(trial.wait(process), pictures, codes=(3,))
+    trial.told(trial.struck(process), pictures, codes=(3,))
     back()
     tree(trial, out, words, trial.kit.restored if verb == "restore" else trial.kit.spoilt)
 
@@ -112,7 +112,7 @@ def some_of_tree(trial: Trial) -> None:
     gone = sorted(pictures.glob("*.png"))[-3:]
     for path in gone:
         path.unlink()
-    ended = trial.wait(process)
+    ended = trial.struck(process)
     trial.told(ended, gone[0], codes=(3,))
     trial.must("3 failed" in ended.err, f"not 3 failed: {ended.err[-300:]}")
     for path in gone:
