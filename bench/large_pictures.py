@@ -250,7 +250,7 @@ def main() -> None:
     options.add_argument("--skip-largest", action="store_true", help="leave out the 200 megapixels")
     options.add_argument("--one", type=Path, nargs=2, help="repair one file in this process, and say how much memory it took")
     given = options.parse_args()
-    threads.wait_asleep()  # as the command line does
+    threads.wait_shortly()  # as the command line does
     if given.one:
         one(*given.one)
         return

@@ -128,7 +128,7 @@ def main() -> None:
     options.add_argument("--per-picture", type=int, default=1, help="of that one measurement: crops an epoch takes of each photograph")
     given = options.parse_args()
     results.in_peers()
-    threads.wait_asleep()  # as our command line does; for both sides alike
+    threads.wait_shortly()  # as our command line does; for both sides alike
     if given.side:
         print(json.dumps(two_epochs(given.side, given.workers, given.per_picture)))
         return

@@ -5,8 +5,7 @@
 
 The default restorer at 96 px, batches of 16, from bsds/train, spoilt by the recipe's default chain.  Measured in fresh processes: the
 network alone (forward, backward, update), spoiling alone on all cores, and training with every default callback, with the cores shared in
-several ways.  Waiting threads either spin (OMP_WAIT_POLICY=active) or sleep (passive).  The plan chooses by itself; its choice is measured
-like the others.
+several ways.  The plan chooses by itself; its choice is measured like the others.
 """
 
 from __future__ import annotations
@@ -39,26 +38,29 @@ CORES = os.cpu_count() or 1
 
 @dataclass(frozen=True)
 class Way:
-    """How the cores are shared: threads of the network, processes that spoil, and whether waiting threads sleep.  None: as planned."""
+    """How the cores are shared: threads of the network, processes that spoil (None: as planned), and how waiting threads wait."""
 
     threads: int | None
     workers: int | None
-    policy: str | None = None  # None: what sfumato sets itself
+    waiting: str = "shortly"  # as sfumato sets it: awake for a moment, then asleep; active: always awake; passive: asleep at once
 
     @property
     def name(self) -> str:
+        """In a word."""
         if self.threads is None:
             return "as the plan chose"
-        return f"{self.threads} threads, {self.workers} workers, waiting {self.policy}"
+        return f"{self.threads} threads, {self.workers} workers, waiting {self.waiting}"
 
 
+WITHOUT = Way(CORES, 0)
 WAYS = [
     Way(None, None),
+    WITHOUT,
     Way(CORES, 0, "active"),
     Way(CORES, 0, "passive"),
-    Way(max(1, CORES - 1), 1, "active"),
+    Way(max(1, CORES - 1), 1),
     Way(CORES, 1, "passive"),
-    Way(CORES, CORES, "passive"),
+    Way(CORES, CORES),
 ]
 
 
@@ -206,7 +208,7 @@ def fresh(part: str, way: Way | None = None) -> dict[str, Any]:
     environment = dict(os.environ)
     if way is not None:
         words += ["--way", str(WAYS.index(way))]
-        environment |= {"OMP_WAIT_POLICY": way.policy} if way.policy else {}
+        environment |= {"OMP_WAIT_POLICY": way.waiting} if way.waiting != "shortly" else {}
     ended = subprocess.run(words, capture_output=True, text=True, check=False, env=environment)
     if ended.returncode:
         sys.exit(f"{' '.join(words)} failed:\n{ended.stderr}")
@@ -227,7 +229,7 @@ def of_training(turns: int) -> tuple[list[Bar], dict[str, Any]]:
     bounds = [1 / (1 / net + 1 / spoilt) for net, spoilt in zip(rates["network"], rates["spoiling"], strict=True)]
     planned = [rate / bound for rate, bound in zip(rates[WAYS[0].name], bounds, strict=True)]
     best = max((way.name for way in WAYS[1:]), key=lambda name: middle[name])
-    without = WAYS[2].name  # no worker, sleeping
+    without = WITHOUT.name
     outside = [
         1 - whole * (1 / net + 1 / here) for whole, net, here in zip(rates[without], rates["network"], rates["here"], strict=True)
     ]
@@ -343,7 +345,7 @@ def main() -> None:
     if given.profile:
         return profile()
     if given.part:
-        threads.wait_asleep()
+        threads.wait_shortly()
         print(json.dumps(whole(WAYS[given.way]) if given.part == "whole" else PARTS[given.part]()))
         return None
     bars, more = of_training(given.turns)

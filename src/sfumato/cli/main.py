@@ -80,7 +80,7 @@ def run() -> None:
         except OSError as error:
             raise Unheard(error) from error
 
-    threads.wait_asleep()
+    threads.wait_shortly()
     code = guarded(typed)
     try:
         sys.stderr.flush()
