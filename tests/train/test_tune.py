@@ -73,7 +73,7 @@ def test_the_quickest_way_to_load_is_taken(monkeypatch):
 
 def test_another_way_must_win_by_more_than_a_machine_wavers(monkeypatch):
     monkeypatch.setattr(tune.devices, "cores", lambda: 2)
-    monkeypatch.setattr(tune, "_loop_ms", lambda trial, found, threads, workers: 10.0 if workers == 0 else 9.9)
+    monkeypatch.setattr(tune, "_loop_ms", lambda trial, found, threads, workers: 10.0 if workers == 0 else 9.5)
     start = Tuned(precision="float32", why="", threads=2)
     assert tune._loading(trial(), start, None, step_ms=1.0)[0] == start
 

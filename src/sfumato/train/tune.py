@@ -26,9 +26,10 @@ T = TypeVar("T")
 
 WINS = 0.85  # share of float32's time below which another precision is taken: rounding must be worth something
 BETTER = 0.97  # share of the time below which another way of doing the same is taken: less is within what a machine wavers
+CLEARLY = 0.93  # the same for workers, which cost memory and a start besides
 STEPS = 3  # timed steps of each way; the one before them does not count
 MOST = 4  # workers that are tried beside a CPU that trains
-LOADED = 6  # timed batches of each way to load
+LOADED = 10  # timed batches of each way to load
 SHARE = 0.05  # of a training that may be spent on finding out how to load
 COMPILES = 90.0  # s that compiling may take, measured on two cores for the default restorer; a slow machine takes longer
 PAYS = 20  # times as long as that a training must be for compiling to be tried
@@ -121,12 +122,14 @@ def _loading(trial: Trial, found: Tuned, workers: int | None, step_ms: float) ->
     threads, cores = found.threads, devices.cores()
     ways = [(threads, 0), (max(1, threads - 1), 1), (threads, 1), (threads, min(MOST, cores))]
     ways = list(dict.fromkeys((t, w) for t, w in ways if workers is None or w == workers)) or [(threads, workers or 0)]
-    steps = sum(_ahead(w) + LOADED for _, w in ways)
+    steps = sum(_ahead(w) + LOADED for _, w in ways)  # those before them, which only decode, take less
     if len(ways) == 1 or steps > SHARE * _length(trial, step_ms) / (step_ms / 1000):
         return replace(found, threads=ways[0][0], workers=ways[0][1]), []
+    for _ in islice(trial.batches.stream(0, 0), max(_ahead(w) for _, w in ways) + LOADED):
+        pass  # all ways load the same batches: none of them shall be the one that decodes their pictures
     ms = {way: _loop_ms(trial, found, *way) for way in ways}
     first = ways[0]
-    best = min(ways, key=lambda way: ms[way] / (1 if way == first else BETTER))
+    best = min(ways, key=lambda way: ms[way] / (1 if way == first else CLEARLY))
     told = ", ".join(f"{t} and {w} {value:.0f}" for (t, w), value in ms.items())
     said = [f"{best[0]} threads and {best[1]} workers (ms from batch to batch: {told})"]
     return replace(found, threads=best[0], workers=best[1]), said
@@ -173,8 +176,9 @@ def _step_ms(trial: Trial, batch: Batch, precision: str, *, channels_last: bool,
 
 
 def _loop_ms(trial: Trial, found: Tuned, threads: int, workers: int) -> float:
-    """From batch to batch, with loading.  Workers have a batch each and more to prepare before the clock counts."""
-    step = _step(trial, _copy(trial, channels_last=found.channels_last), Precision(found.precision, trial.device))
+    """From batch to batch, with loading and the update.  Workers have a batch each and more to prepare before the clock counts."""
+    network = _copy(trial, channels_last=found.channels_last)
+    step = _step(trial, network, Precision(found.precision, trial.device), trial.optimiser(network, found.fused))
     before = torch.get_num_threads()
     torch.set_num_threads(threads)
     with closing(replace(trial.batches, workers=workers).stream(0, 0)) as stream:
@@ -205,13 +209,17 @@ def _update_ms(trial: Trial, fused: bool) -> float:
     return _median_ms(range(4 * STEPS), update, trial.device)
 
 
-def _step(trial: Trial, network: nn.Module, precision: Precision) -> Callable[[Batch], None]:
+def _step(
+    trial: Trial, network: nn.Module, precision: Precision, optimiser: torch.optim.Optimizer | None = None
+) -> Callable[[Batch], None]:
     draw = torch.Generator(trial.device).manual_seed(0)
 
     def step(batch: Batch) -> None:
         with precision.autocast(trial.device):
             loss = trial.objective(network, batch, draw).loss
         loss.backward()  # type: ignore[no-untyped-call]
+        if optimiser is not None:
+            optimiser.step()
         network.zero_grad(set_to_none=True)
 
     return step
