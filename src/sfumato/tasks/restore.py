@@ -130,8 +130,8 @@ class RestoreTask:
 
     @cached_property
     def batches(self) -> Batches:
-        """Training batches, made in this process; how many workers help is chosen by measuring."""
-        return Batches(pairs=self.pairs, batch=self.recipe.train.batch, seed=self.seed, share=self.ranks.share)
+        """Training batches, with as many workers as were asked for; none where that is to be measured."""
+        return Batches(pairs=self.pairs, batch=self.recipe.train.batch, seed=self.seed, workers=self._workers or 0, share=self.ranks.share)
 
     @property
     def _workers(self) -> int | None:
