@@ -36,10 +36,33 @@ def photograph_folder(tmp_path: Path) -> Path:
     return folder
 
 
+class SizesLimited:
+    """From the call on, until the test's own code ends, no file of this process may grow beyond so many bytes: a disk that is full."""
+
+    def __init__(self) -> None:
+        self.resource = pytest.importorskip("resource", reason="there are no such limits on Windows")
+        self.before = self.resource.getrlimit(self.resource.RLIMIT_FSIZE)
+
+    def __call__(self, most: int) -> None:
+        self.resource.setrlimit(self.resource.RLIMIT_FSIZE, (most, self.before[1]))
+
+    def lift(self) -> None:
+        self.resource.setrlimit(self.resource.RLIMIT_FSIZE, self.before)
+
+
 @pytest.fixture
 def sizes_limited() -> Iterator[Callable[[int], None]]:
-    """From the call on, until the test ends, no file of this process may grow beyond so many bytes: what a full disk does, at any place."""
-    resource = pytest.importorskip("resource", reason="there are no such limits on Windows")
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    yield lambda most: resource.setrlimit(resource.RLIMIT_FSIZE, (most, before[1]))
-    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    """See `SizesLimited`."""
+    limit = SizesLimited()
+    yield limit
+    limit.lift()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Iterator[None]:
+    """A limit is lifted before pytest reports, for its report may go to a file that is longer than the limit already."""
+    try:
+        return (yield)
+    finally:
+        if isinstance(limit := pyfuncitem.funcargs.get("sizes_limited"), SizesLimited):
+            limit.lift()
