@@ -1,6 +1,6 @@
 """Large pictures: memory while one is repaired, tiles against the whole, and a folder against its parts.
 
-    python bench/large_pictures.py [--skip-largest]
+    python bench/large_pictures.py [--only tiles folder ...]
 
 A fresh process repairs a made photograph of 24 and of 200 megapixels by `restore_file`, as `sfumato restore` does; its peak resident
 memory is counted from what it held after its imports.  Tiles of at most an eighth of the picture, with the effective reach as margin,
@@ -18,7 +18,10 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -102,6 +105,8 @@ def tiled(folder: Path) -> list[Bar]:
 
     torch.set_num_threads(2)
     model = restorer.load()
+    if not (folder / "24.jpg").is_file():
+        photograph(folder / "24.jpg", *SIZES[24])
     pixels = to_unit(read_levels(folder / "24.jpg"))
     contract = model.contract
     cut = model._tiles(*pixels.shape[:2])
@@ -244,10 +249,20 @@ def folder_of_many(folder: Path) -> Bar:
     )
 
 
+PARTS: dict[str, Callable[[Path], list[Bar]]] = {
+    "24 megapixels": lambda folder: [memory(folder, 24)],
+    "200 megapixels": lambda folder: [memory(folder, 200)],
+    "tiles": tiled,
+    "out of memory": lambda folder: [out_of_memory()],
+    "sizes": lambda folder: [small_sizes()],
+    "folder": lambda folder: [folder_of_many(folder)],
+}
+
+
 def main() -> None:
     """Print and write bench/results/large_pictures.json."""
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    options.add_argument("--skip-largest", action="store_true", help="leave out the 200 megapixels")
+    options.add_argument("--only", choices=list(PARTS), nargs="+", help="these parts; of the others what was measured before is kept")
     options.add_argument("--one", type=Path, nargs=2, help="repair one file in this process, and say how much memory it took")
     given = options.parse_args()
     threads.wait_shortly()  # as the command line does
@@ -255,11 +270,14 @@ def main() -> None:
         one(*given.one)
         return
     os.environ.pop("SFUMATO_CACHE", None)
+    path = results.RESULTS / "large_pictures.json"
+    parts: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))["parts"] if given.only and path.is_file() else {}
     with tempfile.TemporaryDirectory() as place:
-        folder = Path(place)
-        bars = [memory(folder, megapixels) for megapixels in SIZES if megapixels < 100 or not given.skip_largest]
-        bars += [*tiled(folder), out_of_memory(), small_sizes(), folder_of_many(folder)]
-    results.write("large_pictures", bars)
+        for name in given.only or PARTS:
+            parts[name] = [asdict(bar) for bar in PARTS[name](Path(place))]
+            print(name, parts[name], flush=True)
+    bars = [Bar(**bar) for name in PARTS for bar in parts.get(name, [])]
+    results.write("large_pictures", bars, parts=parts)
 
 
 if __name__ == "__main__":
