@@ -1,8 +1,8 @@
 """The command line as a person types it: help, errors in words, exit codes."""
 
+import os
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -41,10 +41,11 @@ def test_an_unknown_verb_gets_the_nearest_one(type_in: TypeIn) -> None:
 def test_help_comes_at_once(sfumato: Callable[..., "subprocess.CompletedProcess[str]"]) -> None:
     spent = []
     for _ in range(3):
-        began = time.perf_counter()
+        before = os.times()
         assert sfumato("--help").returncode == 0
-        spent.append(time.perf_counter() - began)
-    assert min(spent) < 0.4  # seconds; the least of three, for other processes may be at work
+        after = os.times()
+        spent.append(after.children_user - before.children_user + after.children_system - before.children_system)
+    assert min(spent) < 0.4  # seconds of the processor, for others may be at work; bench/step_cost.py measures by the clock
 
 
 @pytest.mark.parametrize("words", [["--help"], ["train", "--help"], ["recipes"], ["train", "restore", "--dry-run"]])
