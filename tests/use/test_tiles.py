@@ -276,3 +276,8 @@ def test_sizes_that_mean_nothing_are_refused(wrong):
 def test_an_empty_picture_is_refused():
     with pytest.raises(Refusal, match="height, width and channels"):
         restore(np.zeros((0, 4, 3), np.float32), same, Tiles())
+
+
+def test_rows_of_tiles_are_lower_where_the_picture_is_wide():
+    sides = [Tiles.fitting(4000, width, 72, 8, bytes_per_pixel=400, free_bytes=1e10).side for width in (4000, 16_000)]
+    assert sides == [1024, 624]  # 10 megapixels a row
