@@ -5,7 +5,7 @@ overlaps its neighbours and is blended over.  Blending is `old + weight * (new -
 tiles agree nothing is rounded.  Tiles start on multiples of the network's stride, so each sees the grid that the whole picture would.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from math import ceil, isqrt
 from typing import Any, Self
@@ -24,7 +24,8 @@ Watch = Callable[[int, int], None]  # px done, px in all
 
 SMALLEST = 16  # px; a tile that does not fit in memory is halved down to this
 LARGEST = 1024  # px; larger tiles are no faster (on 2 cores a U-Net with a margin of 96 px took 1.8 s in tiles of 512, 2.5 s whole)
-STRIP = 10_000_000  # px of a row of tiles, all across the picture, of which three are held in floats: wide pictures get lower rows
+STRIP = 10_000_000  # px of a row of tiles, all across the picture, which is held in floats: wide pictures get lower rows
+_ROUNDED = 64  # px of height that are rounded at once
 SHARE = 0.5  # of free memory that tiles may fill: allocators keep pieces, and others work on this machine too
 
 
@@ -69,7 +70,7 @@ def restore(pixels: Picture, patchwise: Patchwise, tiles: Tiles, *, enlarges: in
     """Run a network over one picture of any size.  uint8, uint16 or float32 (H, W, C) -> the same (H * enlarges, W * enlarges, C').
 
     Only what a tile sees becomes float32, and rows are rounded as soon as they are finished: beside the picture that came and the one
-    that goes, memory holds two rows of tiles.
+    that goes, memory holds one row of tiles.
     A tile that does not fit in memory is cut in halves and done again, and so are the tiles after it; what is finished stays.
     Refuses an empty picture, and gives up in words when the smallest tile does not fit.  Errors other than of memory pass through.
     """
@@ -125,23 +126,24 @@ class _Work:
         for strip in self._strips(rows, columns):
             if result is None:
                 result = np.empty((high, wide, strip.shape[2]), self.pixels.dtype)
-            result[top : top + len(strip)] = like(strip[: high - top, :wide], self.pixels.dtype)
+            for low in range(0, min(len(strip), high - top), _ROUNDED):  # rounding takes floats of its own
+                rounded = like(strip[low : min(low + _ROUNDED, high - top), :wide], self.pixels.dtype)
+                result[top + low : top + low + len(rounded)] = rounded
             top += len(strip)
         assert result is not None  # a picture has rows
         return result
 
     def region(self, rows: Span, columns: Span) -> Unit:
         """A stretch of the picture, in one tile or in several."""
-        return _joined(self._strips(rows, columns), axis=0)
+        return _joined(self._strips(rows, columns), rows.size * self.enlarges, axis=0)
 
     def _strips(self, rows: Span, columns: Span) -> Iterator[Unit]:
         """Finished rows, from the top down."""
-        parts = ((row, _joined(_blended(self._tiles(row, columns), 1, self.enlarges), axis=1)) for row in self._cut(rows))
-        return _blended(parts, 0, self.enlarges)
+        return _blended(self._cut(rows), lambda row: self._row(row, columns), 0, self.enlarges)
 
-    def _tiles(self, row: Span, columns: Span) -> Iterator[tuple[Span, Unit]]:
-        for column in self._cut(columns):
-            yield column, self._tile(row, column)
+    def _row(self, row: Span, columns: Span) -> Unit:
+        pieces = _blended(self._cut(columns), lambda column: self._tile(row, column), 1, self.enlarges)
+        return _joined(pieces, columns.size * self.enlarges, axis=1)
 
     def _cut(self, whole: Span) -> list[Span]:
         return spans(whole, self.side, self.tiles.overlap, self.tiles.stride)
@@ -194,27 +196,41 @@ class _Work:
         self.side = max(smallest, size // 2 // self.tiles.stride * self.tiles.stride)
 
 
-def _blended(parts: Iterable[tuple[Span, Unit]], axis: int, scale: int) -> Iterator[Unit]:
-    """Parts that overlap along an axis -> pieces that follow each other: each part fades in over the one before."""
-    waiting: Unit | None = None  # what the next part may still blend into
-    end = 0
-    for span, part in parts:
-        part = np.moveaxis(part, axis, 0)
-        if waiting is not None:
-            shared = (end - span.start) * scale
-            keep, old = np.split(waiting, [len(waiting) - shared])
-            if len(keep):
-                yield np.moveaxis(keep, 0, axis)
-            old = old + fade(shared)[:, None, None] * (part[:shared] - old)
-            part = np.concatenate([old, part[shared:]])
-        waiting, end = part, span.stop
-    if waiting is not None:
-        yield np.moveaxis(waiting, 0, axis)
+def _blended(cuts: list[Span], made: Callable[[Span], Unit], axis: int, scale: int) -> Iterator[Unit]:
+    """Parts that overlap along an axis -> pieces that follow each other: each part fades in over the one before.
+
+    Of a part that is handed on nothing is held but what the next one blends into: parts are made one after the other.
+    """
+    old: Unit | None = None
+    for span, after in zip(cuts, [*cuts[1:], None]):
+        part = np.moveaxis(made(span), axis, 0)
+        begin, end = 0, len(part) if after is None else (after.start - span.start) * scale
+        if old is not None:
+            head = old + fade(len(old))[:, None, None] * (part[: len(old)] - old)
+            begin = min(len(old), end)
+            yield np.moveaxis(head[:begin], 0, axis)
+            if len(head) > begin:  # of tiny tiles, three lie on each other
+                part = np.concatenate([head, part[len(head) :]])
+        old = None if after is None else part[end:].copy()
+        if end > begin:
+            yield np.moveaxis(part[begin:end], 0, axis)
 
 
-def _joined(pieces: Iterator[Unit], axis: int) -> Unit:
-    found = list(pieces)
-    return found[0] if len(found) == 1 else np.concatenate(found, axis)
+def _joined(pieces: Iterator[Unit], length: int, axis: int) -> Unit:
+    """Pieces that follow each other along an axis, `length` px in all."""
+    whole: Unit | None = None
+    at = 0
+    for piece in pieces:
+        if whole is None:
+            if piece.shape[axis] == length:
+                return piece
+            shape = (length, *piece.shape[1:]) if axis == 0 else (piece.shape[0], length, *piece.shape[2:])
+            whole = np.empty(shape, np.float32)
+        place = slice(at, at + piece.shape[axis])
+        whole[place if axis == 0 else (slice(None), place)] = piece
+        at += piece.shape[axis]
+    assert whole is not None  # a picture has rows and columns
+    return whole
 
 
 def fade(width: int) -> NDArray[np.float32]:
