@@ -8,6 +8,7 @@ import typer
 
 from sfumato import __version__
 from sfumato.cli import learn, look, repair
+from sfumato.cli.classify import classify
 from sfumato.cli.steps import WithSteps
 from sfumato.cli.verb import Quiet, Unheard, Verbose, guarded, hush, listen, verb
 from sfumato.core.system import threads
@@ -30,6 +31,7 @@ for name, action, panel in (
     ("resume", learn.resume, LEARN),
     ("find-lr", learn.find_rate, LEARN),
     ("restore", repair.restore, USE),
+    ("classify", classify, USE),
     ("eval", repair.evaluate, USE),
     ("crappify", repair.crappify, USE),
     ("recipes", look.recipes, LOOK),

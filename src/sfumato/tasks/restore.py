@@ -19,7 +19,6 @@ from sfumato.core import recipe as recipes
 from sfumato.core.errors import Refusal
 from sfumato.core.progress import say
 from sfumato.core.seed import Seed
-from sfumato.data.batches import Batches
 from sfumato.data.geometry import Erase, Geometry
 from sfumato.data.items import Items
 from sfumato.data.store import open_store
@@ -33,11 +32,12 @@ from sfumato.spoil.chain import Chain
 from sfumato.tasks.parts import fitting, pairs, scoring, sources
 from sfumato.tasks.parts.difference import Difference, objective
 from sfumato.tasks.parts.job import Job, parameters_of
+from sfumato.tasks.parts.judged import SaveModels
 from sfumato.tasks.parts.pairs import HeldOut, SpoiltPairs
 from sfumato.tasks.parts.restorer import TASK, Restorer
 from sfumato.tasks.parts.restorer import load as load
 from sfumato.tasks.parts.settle import settle
-from sfumato.tasks.parts.watch import Previews, SaveModels, Scores
+from sfumato.tasks.parts.watch import Previews, Scores
 from sfumato.tasks.restore_recipe import Restore
 from sfumato.train import run as runs
 from sfumato.train.callback import Callback
@@ -108,10 +108,10 @@ class RestoreTask(Job):
             self.items[1], self.chain, self.target_chain, seed=self.seed, side=previews.side, count=max(HELD_COUNT, previews.count)
         )
 
-    @cached_property
-    def batches(self) -> Batches:
-        """Training batches, with as many workers as were asked for; none where that is to be measured."""
-        return Batches(source=self.pairs, batch=self.recipe.train.batch, seed=self.seed, workers=self.workers or 0, share=self.ranks.share)
+    @property
+    def source(self) -> SpoiltPairs:
+        """See `Job`."""
+        return self.pairs
 
     @cached_property
     def network(self) -> nn.Module:
@@ -159,7 +159,7 @@ class RestoreTask(Job):
         return [
             scores,
             Previews(run, self.held, scores, count=self.recipe.previews.count),
-            SaveModels(run, scores, self.save),
+            SaveModels(run, scores, self.save, by="psnr_rgb"),
             ShowProgress(scores=scores.words),
         ]
 

@@ -1,5 +1,6 @@
 """The recipe of the task `restore`: spoil good pictures, learn the way back.  Importing it needs neither torch nor OpenCV."""
 
+from pathlib import Path
 from typing import Literal
 
 from pydantic import Field
@@ -39,3 +40,20 @@ class Restore:
     def __post_init__(self) -> None:
         check_name(self.name)
         check_batch(self.data, self.train)
+
+
+def check(recipe: Restore) -> None:
+    """Refuse what can be seen to be wrong without torch and without pictures: chains that do not parse."""
+    from sfumato.spoil import catalogue, grammar  # the steps need OpenCV, which most verbs do not
+
+    steps = catalogue.with_file(recipe.spoil.steps_file)
+    for chain in filter(None, (recipe.spoil.chain, recipe.spoil.target)):
+        grammar.parse(chain, steps)
+
+
+def sources(recipe: Restore) -> list[str]:
+    """Where the pictures would come from, and how many are found there; folders are looked through, files are not opened."""
+    from sfumato.data.reading.find import find_pictures
+
+    names = dict.fromkeys(recipe.data.folders)
+    return [name if name.startswith("builtin:") else f"{len(find_pictures(Path(name)))} pictures in {name}" for name in names]

@@ -14,7 +14,8 @@ from torch import nn
 
 from sfumato.core.seed import Seed
 from sfumato.core.system import devices
-from sfumato.data.batches import Batches
+from sfumato.data.batches import Batches, Source
+from sfumato.data.rows import FirstBatches
 from sfumato.tasks.parts import training
 from sfumato.train import find_rate as rates
 from sfumato.train import ranks, tune
@@ -47,8 +48,8 @@ class Job(ABC):
 
     @property
     @abstractmethod
-    def batches(self) -> Batches:
-        """Training batches, with as many workers as were asked for; none where that is to be measured."""
+    def source(self) -> Source:
+        """Where training batches come from."""
 
     @property
     @abstractmethod
@@ -94,6 +95,13 @@ class Job(ABC):
     def device(self) -> torch.device:
         """Where the network is trained."""
         return self.ranks.device(devices.resolve(self.recipe.train.device).device)
+
+    @cached_property
+    def batches(self) -> Batches:
+        """Training batches, with as many workers as were asked for; none where that is to be measured."""
+        train = self.recipe.train
+        source = FirstBatches(self.source, train.overfit * train.batch) if train.overfit else self.source
+        return Batches(source=source, batch=train.batch, seed=self.seed, workers=self.workers or 0, share=self.ranks.share)
 
     @property
     def workers(self) -> int | None:

@@ -101,6 +101,7 @@ class Train:
     tune: bool = True  # choose threads, workers, memory layout, precision and compiling by measuring at the first start
     state_every: float = Field(default=60, gt=0)  # seconds between saved states (a step budget: see state_steps)
     state_steps: Literal["off"] | Every = "off"  # steps between saved states
+    overfit: int = Field(default=0, ge=0, le=1000)  # learn so many batches by heart, always the same: a check that learning works at all
     valid_every: Literal["auto"] | Every = "auto"  # epochs between validations; auto: about ten in all
 
 

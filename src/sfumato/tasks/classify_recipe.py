@@ -1,0 +1,84 @@
+"""The recipe of the task `classify`: pictures with labels, what is done to them, a network.  Importing it needs neither torch nor OpenCV."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field
+from pydantic.dataclasses import dataclass
+
+from sfumato.core.errors import Refusal
+from sfumato.nets.classify_arguments import ResNet
+from sfumato.nets.catalogue import ClassifierNetwork
+from sfumato.tasks.parts.sections import STRICT, AdamW, Muon, Schedule, Train, check_name
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class Pictures:
+    """Which pictures, where their labels come from, how they are split."""
+
+    known: str = "mnist"  # a known data set: sfumato data list; its own held-out part is what is scored
+    folders: tuple[str, ...] = ()  # instead of it: trees whose pictures lie in one folder a class
+    label: Literal["parent", "grandparent"] = "parent"  # which folder above a picture names its class
+    split: Literal["hash", "folder", "none"] = "hash"  # of folders: how held-out pictures are chosen
+    valid: float = Field(default=0.1, ge=0, lt=1)  # share held out by split = "hash", or of a known set's training part: see `choose`
+    valid_folder: str = "valid"  # the folder held out by split = "folder"
+    choose: bool = False  # hold out a share of the training part by hash, and never look at the known set's own: for choosing a design
+    side: Literal["auto"] | Annotated[int, Field(ge=8, le=1024)] = "auto"  # px, of square pictures; auto: as they are
+    channels: Literal["auto", "grey", "colour"] = "auto"  # auto: those of the known set; folders are read in colour
+    per_class: int = Field(default=0, ge=0)  # train on so many pictures of each class; 0: on all
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class Augment:
+    """What is done to training pictures, all of a batch at once, each with draws of its own."""
+
+    chain: str = ""  # such as "pad-crop 3 | flip"
+    same: bool = False  # all pictures of a batch get the same draw, as in the lectures: worse, for comparison
+    mix: Literal["off", "mixup", "cutmix"] = "off"
+    alpha: float = Field(default=0.2, gt=0, le=10)  # of the Beta distribution that mixing draws from
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class Loss:
+    """Cross-entropy, and how certain it wants the network to be."""
+
+    smoothing: float = Field(default=0.0, ge=0, lt=1)
+    decoupled: float = Field(default=0.0, ge=0, le=10)  # weight of the decoupled part for mixed pictures (Liu et al. 2022)
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class Classify:
+    """Everything a run of `train classify` is made from."""
+
+    task: Literal["classify"] = "classify"
+    name: str = "classify"
+    data: Pictures = Pictures()
+    augment: Augment = Augment()
+    network: ClassifierNetwork = Field(default=ResNet(), discriminator="kind")
+    loss: Loss = Loss()
+    optimiser: Muon | AdamW = Field(default=AdamW(rate=5e-3, weight_decay=0.02), discriminator="kind")
+    schedule: Schedule = Schedule()
+    train: Train = Train(batch=128, epochs=12)
+    start_from: str = ""  # a model file whose weights the training starts from: all that fit by name, the head apart
+
+    def __post_init__(self) -> None:
+        check_name(self.name)
+        if self.loss.decoupled and self.augment.mix == "off":
+            raise Refusal("loss.decoupled weighs pictures that are mixed, but augment.mix is 'off': give 'mixup' or 'cutmix'.")
+
+
+def check(recipe: Classify) -> None:
+    """Refuse what can be seen to be wrong without torch and without pictures."""
+    from sfumato.data.known import catalogue
+
+    if not recipe.data.folders:
+        catalogue.entry(recipe.data.known)
+
+
+def sources(recipe: Classify) -> list[str]:
+    """Where the pictures would come from, and how many are found there; files are not opened."""
+    if not recipe.data.folders:
+        return [f"the known data set {recipe.data.known}"]
+    from sfumato.data.reading.find import find_pictures
+
+    return [f"{len(find_pictures(Path(name)))} pictures in {name}" for name in recipe.data.folders]
