@@ -1,0 +1,177 @@
+"""Rectangles of a picture that are replaced: by noise, or by another part of the same picture.
+
+The noise comes from a hash of the picture's own uniforms and the pixel's place, so it needs no generator and is the same in any batch and
+on any device.  Work is proportional to the pixels that are replaced.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from sfumato.core.errors import Refusal, check_range
+from sfumato.data.augment.transform import FINENESS, between, drawn, whole
+
+ASPECT = 2.0  # a rectangle is at most so many times as high as wide, or as wide as high
+QUANTILES = 2**16  # unlike values of the noise; the largest is 4.3 spreads from its mean
+_LOW = 2**32 - 1
+
+
+@dataclass(frozen=True)
+class Rectangles:
+    """One rectangle in each of some pictures of a batch.  All int64 (n,) on the CPU."""
+
+    picture: Tensor  # which of the batch
+    top: Tensor  # px, like those below
+    left: Tensor
+    tall: Tensor
+    wide: Tensor
+
+    def pixels(self) -> tuple[Tensor, Tensor, Tensor]:
+        """Every pixel inside: which rectangle, and how far below its top and right of its left.  -> three int64 (pixels,)"""
+        area = self.tall * self.wide
+        which = torch.repeat_interleave(torch.arange(len(area)), area)
+        place = torch.arange(len(which)) - (area.cumsum(0) - area)[which]
+        below = torch.div(place, self.wide[which], rounding_mode="floor")
+        return which, below, place - below * self.wide[which]
+
+
+def rectangles(rows: Tensor, struck: Tensor, share: tuple[float, float], height: int, width: int) -> Rectangles:
+    """Draw one rectangle for each struck picture.  float64 (B, 4): area, aspect, top, left; bool (B,)"""
+    picture = struck.nonzero()[:, 0]
+    rows = rows[picture]
+    area, aspect = between(rows[:, 0], *share) * height * width, torch.exp(between(rows[:, 1], -1, 1) * float(np.log(ASPECT)))
+    tall, wide = ((area * aspect).sqrt().round().clamp(1, height), (area / aspect).sqrt().round().clamp(1, width))
+    top, left = corner(rows[:, 2], height - tall), corner(rows[:, 3], width - wide)
+    return Rectangles(picture, top, left, tall.long(), wide.long())
+
+
+def corner(u: Tensor, room: Tensor) -> Tensor:
+    """A whole number from 0 to `room`, all equally often.  Two (n,) -> int64 (n,)"""
+    return torch.minimum((u * (room + 1)).floor(), room).long()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Erase:
+    """Rectangles of normal noise (Zhong et al. 2017; RandErase), clamped to 0..1.
+
+    chance : of a picture to be struck.
+    share : of the area, that each rectangle has.
+    count : a struck picture gets between one and so many.
+    mean, spread : of the noise, for each channel: those of the data.
+    """
+
+    chance: float = 0.5
+    share: tuple[float, float] = (0.02, 0.2)
+    count: int = 1
+    mean: tuple[float, ...]
+    spread: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        _check("erase", self.chance, self.share, self.count)
+        if len(self.mean) != len(self.spread) or not self.mean:
+            raise Refusal(f"erase needs a mean and a spread for each channel, but got {len(self.mean)} and {len(self.spread)}.")
+
+    @property
+    def draws(self) -> int:
+        """Struck or not, how many, two that name the noise; four a rectangle."""
+        return 4 + 4 * self.count
+
+    def __call__(self, pictures: Tensor, u: Tensor) -> Tensor:
+        """float32 (B, C, H, W) and float (B, draws) -> the same shape.  Refuses pictures of other channels than `mean` has."""
+        channels, height, width = pictures.shape[1:]
+        if channels != len(self.mean):
+            raise Refusal(f"erase was given the mean and spread of {len(self.mean)} channels, but the pictures have {channels}.")
+        rows, erased = drawn(u), pictures.clone()
+        names = (rows[:, 2:4] * FINENESS).long()
+        for number in range(self.count):
+            start = 4 + 4 * number
+            struck = hit(rows, self.chance, self.count, number)
+            found = rectangles(rows[:, start : start + 4], struck, self.share, height, width)
+            if not len(found.picture):
+                continue
+            which, below, right = found.pixels()
+            picture, y, x = found.picture[which], found.top[which] + below, found.left[which] + right
+            noise = normals(names[picture], y * width + x, channels)
+            noise = (noise * torch.tensor(self.spread) + torch.tensor(self.mean)).clamp_(0, 1)
+            device = pictures.device
+            erased[picture.to(device), :, y.to(device), x.to(device)] = noise.to(device)
+        return erased
+
+
+@dataclass(frozen=True, kw_only=True)
+class Copy:
+    """Rectangles of a picture replaced by others of the same picture (RandCopy).
+
+    chance : of a picture to be struck.
+    share : of the area, that each rectangle has.
+    count : a struck picture gets between one and so many, one after the other.
+    """
+
+    chance: float = 0.5
+    share: tuple[float, float] = (0.02, 0.2)
+    count: int = 1
+
+    def __post_init__(self) -> None:
+        _check("copy", self.chance, self.share, self.count)
+
+    @property
+    def draws(self) -> int:
+        """Struck or not, how many; six a rectangle."""
+        return 2 + 6 * self.count
+
+    def __call__(self, pictures: Tensor, u: Tensor) -> Tensor:
+        """float32 (B, C, H, W) and float (B, draws) -> the same shape."""
+        height, width = pictures.shape[2:]
+        rows, copied, device = drawn(u), pictures.clone(), pictures.device
+        for number in range(self.count):
+            start = 2 + 6 * number
+            struck = hit(rows, self.chance, self.count, number)
+            found = rectangles(rows[:, start : start + 4], struck, self.share, height, width)
+            source = rows[found.picture, start + 4 : start + 6]
+            top, left = corner(source[:, 0], height - found.tall), corner(source[:, 1], width - found.wide)
+            which, below, right = found.pixels()
+            picture = found.picture[which].to(device)
+            taken = copied[picture, :, (top[which] + below).to(device), (left[which] + right).to(device)]  # before any of it is overwritten
+            copied[picture, :, (found.top[which] + below).to(device), (found.left[which] + right).to(device)] = taken
+        return copied
+
+
+def normals(names: Tensor, places: Tensor, channels: int) -> Tensor:
+    """Normal numbers, each from what names its picture and where it stands.  int64 (n, 2) in 0..2^24 and (n,) -> float32 (n, channels)
+
+    The values are evenly likely quantiles, looked up: logarithms and cosines may differ in their last bit with the length of a batch.
+    """
+    seeds = _mixed(names[:, 0] ^ _mixed(names[:, 1] ^ _mixed(places + 1)))
+    hashes = [_mixed(seeds ^ (channel * 0x9E3779B9 & _LOW)) for channel in range(channels)]
+    return _quantiles()[torch.stack(hashes, dim=1) >> 16]
+
+
+def _mixed(x: Tensor) -> Tensor:
+    """32 bits in, 32 bits out, every one of them depending on all: products stay below 2^63, so nothing overflows."""
+    x = ((x >> 16) ^ x) * 0x45D9F3B & _LOW
+    x = ((x >> 16) ^ x) * 0x45D9F3B & _LOW
+    return (x >> 16) ^ x
+
+
+@lru_cache(maxsize=1)
+def _quantiles() -> Tensor:
+    """The middles of equally likely stretches of the normal distribution.  float32 (QUANTILES,)"""
+    middles: Tensor = torch.special.ndtri((torch.arange(QUANTILES, dtype=torch.float64) + 0.5) / QUANTILES)
+    return middles.float()
+
+
+def hit(rows: Tensor, chance: float, count: int, number: int) -> Tensor:
+    """Which pictures get their rectangle of this number.  (B, 2 or more) -> bool (B,)"""
+    return (rows[:, 0] < chance) & (whole(rows[:, 1], count) >= number)
+
+
+def _check(name: str, chance: float, share: tuple[float, float], count: int) -> None:
+    check_range(f"The chance of {name}", (chance, chance), within=(0, 1))
+    check_range(f"The share of {name}", share, within=(0, 1))
+    if not 1 <= count <= 100:
+        raise Refusal(f"The count of {name} is {count}, but must be 1..100.")

@@ -1,0 +1,94 @@
+"""What a step of augmentation is, and steps one after the other.
+
+What a step does to a picture follows from that picture's row of uniforms alone, so it is the same in any batch, on any device, and after
+a resumed run.  The rows are best left on the CPU: parameters are worked out there in float64, and an accelerator is never waited for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from sfumato.core.errors import Refusal
+from sfumato.core.seed import Seed
+
+FINENESS = 2**24  # steps between 0 and 1 that a float32 holds evenly
+
+
+class Transform(Protocol):
+    """One step.  What is refused depends on the step; none writes to what it was given."""
+
+    @property
+    def draws(self) -> int:
+        """How many uniforms in [0, 1) it takes a picture."""
+        ...
+
+    def __call__(self, pictures: Tensor, u: Tensor) -> Tensor:
+        """float32 (B, C, H, W) in 0..1 and float (B, draws) -> the same shape, in 0..1, on the pictures' device."""
+        ...
+
+
+@dataclass(frozen=True)
+class Chain:
+    """Steps one after the other; without any, pictures come through as they are.
+
+    same : every picture gets the draw of the first one, as when a batch is augmented as if it were one picture; for comparison.
+    """
+
+    transforms: tuple[Transform, ...]
+    same: bool = False
+
+    @property
+    def draws(self) -> int:
+        """Uniforms a picture, of all steps together."""
+        return sum(transform.draws for transform in self.transforms)
+
+    def __call__(self, pictures: Tensor, u: Tensor) -> Tensor:
+        """float32 (B, C, H, W) in 0..1 and float (B, draws) -> the same shape.  Refuses a table of another size."""
+        if tuple(u.shape) != (len(pictures), self.draws):
+            raise Refusal(f"{len(pictures)} pictures and {self.draws} draws each need a table of that size, but it is {tuple(u.shape)}.")
+        rows = drawn(u)
+        rows = rows[:1].expand_as(rows) if self.same else rows
+        pictures = pictures.contiguous()
+        ends = np.cumsum([0, *(transform.draws for transform in self.transforms)]).tolist()
+        for transform, (start, end) in zip(self.transforms, pairwise(ends), strict=True):
+            pictures = transform(pictures, rows[:, start:end])
+        return pictures
+
+
+def drawn(u: Tensor) -> Tensor:
+    """Uniforms as parameters are made of them: float64 on the CPU, where cosines are the same for one picture and for many."""
+    return u.detach().to(device="cpu", dtype=torch.float64)
+
+
+def between(u: Tensor, low: float, high: float) -> Tensor:
+    """Uniforms spread evenly over a range.  The same shape."""
+    return low + (high - low) * u
+
+
+def factor(u: Tensor, most: float) -> Tensor:
+    """Uniforms as factors between 1 - most and 1 / (1 - most), as often below 1 as above.  The same shape."""
+    return torch.exp(between(u, -1, 1) * -np.log1p(-most))
+
+
+def whole(u: Tensor, count: int) -> Tensor:
+    """Uniforms as whole numbers 0 .. count - 1, all equally often.  int64, the same shape."""
+    return (u * count).long().clamp_(max=count - 1)  # a uniform that was rounded to 1 on its way is no number of its own
+
+
+def beside(parameter: Tensor, pictures: Tensor) -> Tensor:
+    """One number a picture, to be multiplied with pictures.  (B,) -> float32 (B, 1, 1, 1) on their device"""
+    return parameter.to(dtype=torch.float32, device=pictures.device).view(-1, 1, 1, 1)
+
+
+def table(seed: Seed, purpose: str, epoch: int, items: Sequence[int], draws: int, device: torch.device | str = "cpu") -> Tensor:
+    """Uniforms in [0, 1) for the pictures of a batch; a row depends on (seed, purpose, epoch, item) alone.  -> float32 (B, draws)"""
+    uniforms = seed.table(purpose, epoch, np.asarray(items, dtype=np.int64), draws)
+    even = np.floor(uniforms * FINENESS) / FINENESS  # rounded, the highest would become 1
+    return torch.from_numpy(even.astype(np.float32)).to(device)
