@@ -1,6 +1,8 @@
 """From labelled pictures to a model that names them, and what is refused on the way."""
 
 import json
+import shutil
+from dataclasses import dataclass
 
 import numpy as np
 import pytest
@@ -9,11 +11,13 @@ from PIL import Image
 
 import sfumato
 from sfumato.core import recipe as recipes
-from sfumato.core.errors import Refusal
+from sfumato.core.errors import Interrupted, Refusal
 from sfumato.core.seed import Seed
 from sfumato.data.rows import FirstBatches, Rows
 from sfumato.tasks import classify
 from sfumato.tasks.classify_recipe import Classify
+from sfumato.tasks.parts import fitting
+from sfumato.train.callback import Callback
 
 SMALL = [
     "network.widths=[8,16]",
@@ -50,7 +54,7 @@ def recipe(folder, *changes):
 @pytest.fixture(scope="module")
 def trained(folder, tmp_path_factory):
     run = tmp_path_factory.mktemp("runs") / "stripes"
-    classify.train(recipe(folder, "train.epochs=12", "augment.chain=pad-crop 2"), run)
+    classify.train(recipe(folder, "train.epochs=25", "augment.chain=pad-crop 2"), run)
     return run
 
 
@@ -76,33 +80,25 @@ def test_a_run_says_where_it_erred(trained):
     assert {"confusion.png", "calibration.png", "top-losses.png", "summary.txt"} <= {path.name for path in (trained / "instruments").iterdir()}
 
 
-def test_a_stopped_run_goes_on_to_the_same_weights(folder, tmp_path):
-    whole = classify.train(recipe(folder, "train.steps=20", "augment.mix=mixup", "augment.chain=flip"), tmp_path / "whole")
-    del whole
-    half = recipe(folder, "train.steps=20", "augment.mix=mixup", "augment.chain=flip", "train.state_steps=5")
+class Stop(Callback):
+    """Asks for an end after ten steps."""
 
-    def stop(learner):
+    def after_batch(self, learner):
         if learner.step == 10:
             learner.stopping = "asked to stop"
 
-    task = classify.build(half)
-    watched = type(task).watching
 
-    class Stopped(type(task)):
-        def watching(self, run, stats):
-            from sfumato.train.callback import Callback
+@dataclass(frozen=True)
+class Stopped(classify.ClassifyTask):
+    def watching(self, run, stats):
+        return [*super().watching(run, stats), Stop()]
 
-            class Stop(Callback):
-                def after_batch(self, learner):
-                    stop(learner)
 
-            return [*watched(self, run, stats), Stop()]
-
-    from sfumato.core.errors import Interrupted
-    from sfumato.tasks.parts import fitting
-
+def test_a_stopped_run_goes_on_to_the_same_weights(folder, tmp_path):
+    changes = ["train.steps=20", "augment.mix=mixup", "augment.chain=flip", "train.state_steps=5"]
+    classify.train(recipe(folder, *changes), tmp_path / "whole")
     with pytest.raises(Interrupted):
-        fitting.train(Stopped(half), tmp_path / "half")
+        fitting.train(Stopped(recipe(folder, *changes)), tmp_path / "half")
     classify.resume(tmp_path / "half")
     one, other = (sfumato.load(tmp_path / name / "last.safetensors").network.state_dict() for name in ("whole", "half"))
     assert all(torch.equal(one[name], other[name]) for name in one)
@@ -135,9 +131,7 @@ def test_unlike_sizes_are_refused_with_what_to_set(tmp_path):
     assert classify.build(recipe(tmp_path, "data.side=16")).network_spec.side == 16
 
 
-def test_pictures_that_cannot_be_read_are_left_out_and_counted(folder, tmp_path, capsys):
-    import shutil
-
+def test_pictures_that_cannot_be_read_are_left_out_and_counted(folder, tmp_path):
     copy = tmp_path / "copy"
     shutil.copytree(folder, copy)
     (copy / "down" / "0.png").write_bytes(b"\x89PNG\r\n\x1a\nnothing")

@@ -52,7 +52,7 @@ class HeldRows:
     def __iter__(self) -> Iterator[Batch]:
         for start in range(0, len(self.labels), self.batch):
             part = slice(start, start + self.batch)
-            inputs, labels = torch.from_numpy(np.ascontiguousarray(self.pictures[part])), torch.from_numpy(self.labels[part])
+            inputs, labels = torch.from_numpy(np.array(self.pictures[part])), torch.from_numpy(self.labels[part].copy())
             yield Batch(batch_to_unit(inputs), labels, tuple(range(start, start + len(labels))))
 
     def __len__(self) -> int:

@@ -165,8 +165,9 @@ class ClassifyTask(Job):
 
     def judge(self, run: Run) -> None:
         """Score the last averaged weights, which no held-out picture chose; kept in scores.json with pictures beside it."""
-        shape = (1, self._channels, self.network_spec.side, self.network_spec.side)
-        files.write_text(run.instruments / "summary.txt", summary.summary(self.network, shape).text())
+        shape = (self._channels, self.network_spec.side, self.network_spec.side)
+        files.make_folder(run.instruments)
+        files.write_text(run.instrument("summary.txt"), summary.summary(self.network, shape).text())
         if not len(self.split.held):
             say("No picture was held out, so nothing was scored: give more pictures, or another data.split.")
             return

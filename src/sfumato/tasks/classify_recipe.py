@@ -58,7 +58,7 @@ class Classify:
     loss: Loss = Loss()
     optimiser: Muon | AdamW = Field(default=AdamW(rate=5e-3, weight_decay=0.02), discriminator="kind")
     schedule: Schedule = Schedule()
-    train: Train = Train(batch=128, epochs=12)
+    train: Train = Train(batch=128)
     start_from: str = ""  # a model file whose weights the training starts from: all that fit by name, the head apart
 
     def __post_init__(self) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -13,6 +11,7 @@ from sfumato.data.labelled import Labelled
 from sfumato.metrics import classes as metrics
 from sfumato.show import classes as drawn
 from sfumato.tasks.parts.judged import Judged
+from sfumato.tasks.parts.watch import save_png
 from sfumato.train.callbacks.stats import Stats
 from sfumato.train.learner import Learner
 from sfumato.train.run import Run
@@ -58,10 +57,10 @@ class ClassScores(Judged):
 def judge(run: Run, held: Labelled, likely: NDArray[np.float64], *, seed: Seed) -> None:
     """Score probabilities (N, classes) of held-out pictures: scores.json, and what is better looked at."""
     scores = metrics.judged({"network": likely}, held.labels, held.classes, seed=seed.value)
-    worst = [index for index in np.argsort(likely[np.arange(len(likely)), held.labels], kind="stable")[:TOP_LOSSES]]
+    worst = [int(index) for index in np.argsort(likely[np.arange(len(likely)), held.labels], kind="stable")[:TOP_LOSSES]]
     scores["pictures"] = [
         {
-            "name": held.name(int(index)),
+            "name": held.name(index),
             "is": held.classes[held.labels[index]],
             "seen_as": held.classes[likely[index].argmax()],
             "probability": float(likely[index].max()),
@@ -70,10 +69,10 @@ def judge(run: Run, held: Labelled, likely: NDArray[np.float64], *, seed: Seed) 
     ]
     files.write_json(run.scores, scores)
     matrix = metrics.confusion(likely.argmax(1), held.labels, len(held.classes))
-    _, bins = metrics.calibration(likely, held.labels)
-    pictures = [held[int(index)][0] for index in worst]
-    names = [(row["is"], row["seen_as"], row["probability"]) for row in scores["pictures"]]
+    error, bins = metrics.calibration(likely, held.labels)
+    rows = scores["pictures"]
+    pictures, shares = [held[index][0] for index in worst], [row["probability"] for row in rows]
     files.make_folder(run.instruments)
-    files.write_bytes(run.instruments / "confusion.png", drawn.confusion(matrix, held.classes))
-    files.write_bytes(run.instruments / "calibration.png", drawn.reliability(bins))
-    save_png(run.instruments / "top-losses.png", drawn.top_losses(pictures, names))
+    files.write_bytes(run.instrument("confusion.png"), drawn.confusion(matrix, held.classes))
+    files.write_bytes(run.instrument("calibration.png"), drawn.reliability(bins, error))
+    save_png(run.instrument("top-losses.png"), drawn.top_losses(pictures, [row["is"] for row in rows], [row["seen_as"] for row in rows], shares))
