@@ -66,7 +66,7 @@ def chain_by_pillow(chain: Chain, u: torch.Tensor) -> Callable[[list[Image.Image
     parts = [drawn(u[:, start:end]) for start, end in pairwise(ends)]
     moves = (whole(parts[0], 2 * crop.pad + 1) - crop.pad).tolist()
     flipped = (parts[1][:, 0] < flip.chance).tolist()
-    maps = affine.matrices(parts[2], SIDE, SIDE).flatten(1).tolist()
+    maps = affine.maps(parts[2], SIDE, SIDE).flatten(1).tolist()
     tables = []
     for gain, offset in zip(*(part.tolist() for part in lighting.line(parts[3])), strict=True):
         tables.append([min(max(round(level * gain + offset * TOP), 0), TOP) for level in range(TOP + 1)] * 3)
@@ -99,7 +99,7 @@ def trivial_by_pillow(u: torch.Tensor) -> Callable[[list[Image.Image]], torch.Te
     which = whole(rows[:, 0], len(trivial.NAMES))
     strength = whole(rows[:, 1], trivial.STRENGTHS).double() / (trivial.STRENGTHS - 1)
     signed = torch.where(rows[:, 2] < 0.5, -strength, strength)
-    maps = trivial.matrices(which - 1, signed, trivial.WIDE, SIDE, SIDE).flatten(1).tolist()
+    maps = trivial.maps(which - 1, signed, trivial.WIDE, SIDE, SIDE).flatten(1).tolist()
     names = [trivial.NAMES[number] for number in which]
     amounts = [float(trivial.amounts(name, *pair, trivial.WIDE)) for name, *pair in zip(names, strength, signed, strict=True)]
     acts: dict[str, Callable[[Image.Image, float], Image.Image]] = {

@@ -9,10 +9,11 @@ from torch.nn import functional
 from sfumato.core.levels import TOP, batch_to_levels, batch_to_unit
 from sfumato.core.seed import Seed
 from sfumato.data.augment import light, patches, trivial
-from sfumato.data.augment.geometry import Affine, Flip, PadCrop, RandomResizedCrop, sample
+from sfumato.data.augment.geometry import Affine, Flip, PadCrop, RandomResizedCrop
 from sfumato.data.augment.light import Lighting
+from sfumato.data.augment.moving import joined, sample
 from sfumato.data.augment.patches import Copy, Erase
-from sfumato.data.augment.transform import table
+from sfumato.data.augment.transform import Chain, table
 from sfumato.data.augment.trivial import NARROW, WIDE, TrivialAugment
 
 FACTORS = torch.tensor([0.01, 0.3, 0.67, 1.0, 1.2, 1.5, 1.99, 0.5])
@@ -83,7 +84,7 @@ def test_equalizing_is_pillows(levels):
 def test_pixels_move_as_torchvision_has_pillow_move_them(name, space, levels):
     signed = torch.tensor([-1, -0.7, -0.3, -0.05, 0, 0.2, 0.5, 1], dtype=torch.float64)
     which = torch.full((8,), trivial.GEOMETRIC.index(name))
-    made = sample(batch_to_unit(levels), trivial.matrices(which, signed, space, 48, 40), "nearest", "zero")
+    made = sample(batch_to_unit(levels), trivial.maps(which, signed, space, 48, 40), "nearest", "zero")
     pillow = []
     for one, strength in zip(levels, signed.tolist(), strict=True):
         shift = [int(strength * (space.shift or side * 150 / 331)) for side in (40, 48)]
@@ -141,20 +142,40 @@ def test_half_of_the_pictures_are_mirrored(levels):
 def test_an_affine_map_is_pillows_away_from_the_rim(levels):
     batch, step = batch_to_unit(levels), Affine(30, 0.3, 0.3, 0.1)
     u = draws(step)
-    made, maps = step(batch, u), step.matrices(u, 48, 40).flatten(1).tolist()
+    made, maps = step(batch, u), step.maps(u, 48, 40).flatten(1).tolist()
     pillow = [
         Image.fromarray(one.numpy()).transform((40, 48), Image.Transform.AFFINE, each, Image.Resampling.BILINEAR)
         for one, each in zip(levels, maps, strict=True)
     ]
-    inner = sample(torch.ones_like(batch[:, :1]), step.matrices(u, 48, 40), "bilinear", "zero") > 0.999  # at the rim ours fades to black
+    inner = sample(torch.ones_like(batch[:, :1]), step.maps(u, 48, 40), "bilinear", "zero") > 0.999  # at the rim ours fades to black
     wanted = torch.from_numpy(np.stack([np.asarray(one) for one in pillow])).permute(0, 3, 1, 2)
     assert inner.float().mean() > 0.5
     assert ((made * TOP - wanted).abs() * inner).max() <= 1.01
 
 
+def test_moves_that_follow_each_other_are_made_one_and_nothing_else_changes():
+    batch = functional.pad(torch.rand(8, 3, 32, 24, generator=torch.Generator().manual_seed(0)), (12, 12, 12, 12))  # nothing gets lost
+    steps = (PadCrop(3), Flip(), Affine(20, 0.1, 0.1, 0.05))
+    u = draws(Chain(steps))
+    one_by_one = steps[2](steps[1](steps[0](batch, u[:, :2]), u[:, 2:3]), u[:, 3:])
+    torch.testing.assert_close(Chain(steps)(batch, u), one_by_one, rtol=0, atol=1e-4)
+
+
+def test_whole_pixels_that_are_moved_twice_come_through_as_they_are(levels):
+    batch, steps = batch_to_unit(levels), (PadCrop(9), Flip())
+    u = draws(Chain(steps))
+    assert torch.equal(Chain(steps)(batch, u), steps[1](steps[0](batch, u[:, :2]), u[:, 2:]))
+
+
+def test_joined_maps_are_their_product():
+    maps = [torch.randn(5, 2, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(seed)) for seed in range(3)]
+    square = [torch.cat([each, torch.tensor([[[0.0, 0, 1]]]).expand(5, -1, -1).double()], dim=1) for each in maps]
+    torch.testing.assert_close(joined(maps), (square[0] @ square[1] @ square[2])[:, :2])
+
+
 def test_affine_draws_stay_within_what_was_asked():
     maps = Affine(rotate=20, zoom=0.2, shear=0, shift=0.1)
-    found = maps.matrices(draws(maps, 4000), 100, 50)
+    found = maps.maps(draws(maps, 4000), 100, 50)
     scale, angle = torch.linalg.det(found[:, :, :2]).sqrt(), torch.rad2deg(torch.atan2(found[:, 1, 0], found[:, 0, 0]))
     assert 0.8 <= scale.min() < 0.801 and 1.249 < scale.max() <= 1.25 + 1e-9 and (scale > 1).float().mean() == pytest.approx(0.5, abs=0.032)
     assert -20 <= angle.min() < -19.9 and 19.9 < angle.max() <= 20
@@ -190,8 +211,8 @@ def test_lighting_is_the_line_it_drew(levels):
 
 
 def test_noise_has_the_mean_and_the_spread_asked_for():
-    names = torch.arange(400).repeat_interleave(100).view(-1, 1).repeat(1, 2) * 40_009 % 2**24
-    noise = patches.normals(names, torch.arange(100).repeat(400), 3).double()
+    names = patches.mixed(torch.arange(400)).repeat_interleave(100)
+    noise = patches.normals(names, torch.arange(100).repeat(400), 6).double()
     count = noise.shape[0]
     assert (noise.mean(0).abs() < 3 / count**0.5).all() and ((noise.std(0) - 1).abs() < 3 / (2 * count) ** 0.5).all()
     assert (torch.corrcoef(noise.T).triu(1).abs() < 3.5 / count**0.5).all()

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
 from sfumato.core.errors import Refusal, check_range
+from sfumato.data.augment.moving import Fill, about, sample
 from sfumato.data.augment.transform import between, drawn, factor, whole
-
-Fill = Literal["zero", "reflect"]
-Sampling = Literal["nearest", "bilinear"]
 
 
 @dataclass(frozen=True)
@@ -28,17 +26,27 @@ class PadCrop:
     fill: Fill = "zero"
 
     draws = 2
+    blends: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         if self.pad < 0:
             raise Refusal(f"The pad of pad-crop is {self.pad} px, but cannot be negative.")
+
+    def shifts(self, u: Tensor) -> Tensor:
+        """What is drawn: how far down and right of the old window the new one lies, px.  (B, 2) -> int64 (B, 2)"""
+        return whole(drawn(u), 2 * self.pad + 1) - self.pad
+
+    def maps(self, u: Tensor, height: int, width: int) -> Tensor:
+        """The same as maps.  (B, 2) -> float64 (B, 2, 3)"""
+        down, right = self.shifts(u).double().unbind(1)
+        return about(torch.eye(2, dtype=torch.float64).expand(len(u), -1, -1), 0, 0, -right, -down)
 
     def __call__(self, pictures: Tensor, u: Tensor) -> Tensor:
         """float32 (B, C, H, W) and float (B, 2) -> the same shape.  Refuses to mirror more than there is."""
         height, width = pictures.shape[2:]
         if self.fill == "reflect" and self.pad >= min(height, width):
             raise Refusal(f"pad-crop cannot mirror {self.pad} px of pictures of {width} x {height} px: make its pad smaller.")
-        moves = whole(drawn(u), 2 * self.pad + 1).to(pictures.device)
+        moves = (self.shifts(u) + self.pad).to(pictures.device)
         sides = (self.pad,) * 4
         padded = functional.pad(pictures, sides, mode="reflect") if self.fill == "reflect" else functional.pad(pictures, sides)
         windows = padded.unfold(2, height, 1).unfold(3, width, 1)  # a view of every window; one of them is copied a picture
@@ -56,13 +64,24 @@ class Flip:
     chance: float = 0.5
 
     draws = 1
+    blends: ClassVar[bool] = False
+    fill: ClassVar[Fill] = "zero"  # nothing is seen from beyond the border
 
     def __post_init__(self) -> None:
         check_range("The chance of flip", (self.chance, self.chance), within=(0, 1))
 
+    def struck(self, u: Tensor) -> Tensor:
+        """What is drawn: which pictures are mirrored.  (B, 1) -> bool (B,)"""
+        return drawn(u)[:, 0] < self.chance
+
+    def maps(self, u: Tensor, height: int, width: int) -> Tensor:
+        """The same as maps.  (B, 1) -> float64 (B, 2, 3)"""
+        back = torch.tensor([[-1, 0, width], [0, 1, 0]], dtype=torch.float64)
+        return torch.where(self.struck(u)[:, None, None], back, torch.eye(2, 3, dtype=torch.float64))
+
     def __call__(self, pictures: Tensor, u: Tensor) -> Tensor:
         """float32 (B, C, H, W) and float (B, 1) -> the same shape."""
-        struck = (drawn(u)[:, 0] < self.chance).to(pictures.device)
+        struck = self.struck(u).to(pictures.device)
         return torch.where(struck.view(-1, 1, 1, 1), pictures.flip(-1), pictures)
 
 
@@ -84,6 +103,7 @@ class Affine:
     fill: Fill = "zero"
 
     draws = 5
+    blends: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         check_range("The rotate of affine", (self.rotate, self.rotate), within=(0, 180))
@@ -91,8 +111,8 @@ class Affine:
         check_range("The shear of affine", (self.shear, self.shear), within=(0, 2))
         check_range("The shift of affine", (self.shift, self.shift), within=(0, 1))
 
-    def matrices(self, u: Tensor, height: int, width: int) -> Tensor:
-        """What is drawn: from px of the result to px of the picture, the first pixel's corner at 0.  (B, 5) -> float64 (B, 2, 3)"""
+    def maps(self, u: Tensor, height: int, width: int) -> Tensor:
+        """What is drawn.  (B, 5) -> float64 (B, 2, 3)"""
         rows = drawn(u)
         turn, bend = torch.deg2rad(between(rows[:, 0], -self.rotate, self.rotate)), between(rows[:, 2], -self.shear, self.shear)
         back = 1 / factor(rows[:, 1], self.zoom)  # what is to look larger is taken from closer by
@@ -104,7 +124,7 @@ class Affine:
     def __call__(self, pictures: Tensor, u: Tensor) -> Tensor:
         """float32 (B, C, H, W) and float (B, 5) -> the same shape."""
         height, width = pictures.shape[2:]
-        return sample(pictures, self.matrices(u, height, width), "bilinear", self.fill)
+        return sample(pictures, self.maps(u, height, width), "bilinear", self.fill)
 
 
 @dataclass(frozen=True)
@@ -151,26 +171,3 @@ def places(start: Tensor, length: Tensor, count: int) -> Tensor:
     """Where the pixels of a stretch that is enlarged to `count` px are taken from, never from beyond it.  (B, 1) each -> (B, count), px"""
     middles = torch.arange(count, dtype=torch.float64) + 0.5
     return start + torch.minimum((middles * (length / count)).clamp(min=0.5), length - 0.5)
-
-
-def about(turned: Tensor, x: float, y: float, shift_x: Tensor, shift_y: Tensor) -> Tensor:
-    """The map that turns px of the result about the point (x, y) and then shifts the picture.  (B, 2, 2), (B,), (B,) -> (B, 2, 3)"""
-    column, row = -(x + shift_x), -(y + shift_y)
-    across = turned[:, 0, 0] * column + turned[:, 0, 1] * row + x
-    down = turned[:, 1, 0] * column + turned[:, 1, 1] * row + y
-    return torch.cat([turned, torch.stack([across, down], dim=1)[:, :, None]], dim=2)
-
-
-def sample(pictures: Tensor, matrices: Tensor, how: Sampling, fill: Fill) -> Tensor:
-    """Take every pixel from where its picture's matrix says.  float32 (B, C, H, W) and (B, 2, 3), as in `Affine` -> the same shape"""
-    height, width = pictures.shape[2:]
-    scaled = matrices * torch.tensor([2 / width, 2 / height], dtype=matrices.dtype).view(1, 2, 1)
-    scaled[:, :, 2] -= 1
-    x_x, x_y, x_0, y_x, y_y, y_0 = scaled.float().to(pictures.device).view(-1, 6, 1, 1).unbind(1)
-    columns = (torch.arange(width, device=pictures.device) + 0.5).view(1, 1, -1)
-    rows = (torch.arange(height, device=pictures.device) + 0.5).view(1, -1, 1)
-    grid = pictures.new_empty(len(pictures), height, width, 2)  # by hand: a product of matrices may differ in its last bit with the batch
-    torch.add(x_x * columns, x_y * rows + x_0, out=grid[..., 0])
-    torch.add(y_x * columns, y_y * rows + y_0, out=grid[..., 1])
-    padding = {"zero": "zeros", "reflect": "reflection"}[fill]
-    return functional.grid_sample(pictures, grid, mode=how, padding_mode=padding, align_corners=False).clamp_(0, 1)

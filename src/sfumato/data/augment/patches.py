@@ -18,7 +18,7 @@ from sfumato.data.augment.transform import FINENESS, between, drawn, whole
 
 ASPECT = 2.0  # a rectangle is at most so many times as high as wide, or as wide as high
 QUANTILES = 2**16  # unlike values of the noise; the largest is 4.3 spreads from its mean
-_LOW = 2**32 - 1
+_GOLDEN, _MIX1, _MIX2 = 0x9E3779B97F4A7C15 - 2**64, 0xBF58476D1CE4E5B9 - 2**64, 0x94D049BB133111EB - 2**64  # as signed numbers
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,8 @@ class Erase:
         if channels != len(self.mean):
             raise Refusal(f"erase was given the mean and spread of {len(self.mean)} channels, but the pictures have {channels}.")
         rows, erased = drawn(u), pictures.clone()
-        names = (rows[:, 2:4] * FINENESS).long()
+        two = (rows[:, 2:4] * FINENESS).long()
+        names = mixed(two[:, 0] * FINENESS + two[:, 1])
         for number in range(self.count):
             start = 4 + 4 * number
             struck = hit(rows, self.chance, self.count, number)
@@ -142,20 +143,21 @@ class Copy:
 
 
 def normals(names: Tensor, places: Tensor, channels: int) -> Tensor:
-    """Normal numbers, each from what names its picture and where it stands.  int64 (n, 2) in 0..2^24 and (n,) -> float32 (n, channels)
+    """Normal numbers, each from what names its picture and where it stands.  int64 (n,) and (n,) -> float32 (n, channels)
 
     The values are evenly likely quantiles, looked up: logarithms and cosines may differ in their last bit with the length of a batch.
     """
-    seeds = _mixed(names[:, 0] ^ _mixed(names[:, 1] ^ _mixed(places + 1)))
-    hashes = [_mixed(seeds ^ (channel * 0x9E3779B9 & _LOW)) for channel in range(channels)]
-    return _quantiles()[torch.stack(hashes, dim=1) >> 16]
+    shifts = torch.arange(0, 64, 16)[: min(channels, 4)]
+    hashes = [mixed(names + (places * -(-channels // 4) + four + 1) * _GOLDEN) for four in range(-(-channels // 4))]
+    found = torch.cat([hashed[:, None] >> shifts for hashed in hashes], dim=1)[:, :channels]
+    return _quantiles()[found & (QUANTILES - 1)]
 
 
-def _mixed(x: Tensor) -> Tensor:
-    """32 bits in, 32 bits out, every one of them depending on all: products stay below 2^63, so nothing overflows."""
-    x = ((x >> 16) ^ x) * 0x45D9F3B & _LOW
-    x = ((x >> 16) ^ x) * 0x45D9F3B & _LOW
-    return (x >> 16) ^ x
+def mixed(x: Tensor) -> Tensor:
+    """64 bits in, 64 bits out, every one of them depending on all (SplitMix64, Steele et al. 2014).  int64, products wrap around."""
+    x = (x ^ ((x >> 30) & (2**34 - 1))) * _MIX1  # the masks make shifts of negative numbers bring in zeros
+    x = (x ^ ((x >> 27) & (2**37 - 1))) * _MIX2
+    return x ^ ((x >> 31) & (2**33 - 1))
 
 
 @lru_cache(maxsize=1)

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
-from typing import Protocol
+from itertools import groupby, pairwise
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -17,6 +17,7 @@ from torch import Tensor
 
 from sfumato.core.errors import Refusal
 from sfumato.core.seed import Seed
+from sfumato.data.augment.moving import Fill, joined, sample
 
 FINENESS = 2**24  # steps between 0 and 1 that a float32 holds evenly
 
@@ -34,9 +35,27 @@ class Transform(Protocol):
         ...
 
 
+@runtime_checkable
+class Move(Transform, Protocol):
+    """A step that only moves pixels: what it does is a map a picture."""
+
+    @property
+    def fill(self) -> Fill: ...  # what stands beyond the border
+
+    @property
+    def blends(self) -> bool: ...  # whether a pixel of the result is mixed from several
+
+    def maps(self, u: Tensor, height: int, width: int) -> Tensor:
+        """float (B, draws) -> float64 (B, 2, 3), as in `moving`."""
+        ...
+
+
 @dataclass(frozen=True)
 class Chain:
     """Steps one after the other; without any, pictures come through as they are.
+
+    Moves that follow each other, such as pad-crop | flip | affine, are made one where black stands beyond the border: pixels are
+    interpolated once, and what one move shifted out of sight the next may bring back.
 
     same : every picture gets the draw of the first one, as when a batch is augmented as if it were one picture; for comparison.
     """
@@ -57,9 +76,22 @@ class Chain:
         rows = rows[:1].expand_as(rows) if self.same else rows
         pictures = pictures.contiguous()
         ends = np.cumsum([0, *(transform.draws for transform in self.transforms)]).tolist()
-        for transform, (start, end) in zip(self.transforms, pairwise(ends), strict=True):
-            pictures = transform(pictures, rows[:, start:end])
+        steps = [(transform, rows[:, start:end]) for transform, (start, end) in zip(self.transforms, pairwise(ends), strict=True)]
+        for moves, group in groupby(steps, key=lambda step: isinstance(step[0], Move) and step[0].fill == "zero"):
+            together = list(group)
+            if moves and len(together) > 1:
+                pictures = _moved(pictures, together)
+                continue
+            for transform, own in together:
+                pictures = transform(pictures, own)
         return pictures
+
+
+def _moved(pictures: Tensor, steps: Sequence[tuple[Transform, Tensor]]) -> Tensor:
+    """Several moves made one.  (B, C, H, W) -> the same shape"""
+    moves = [(transform, own) for transform, own in steps if isinstance(transform, Move)]
+    maps = [transform.maps(own, *pictures.shape[2:]) for transform, own in moves]
+    return sample(pictures, joined(maps), "bilinear" if any(transform.blends for transform, _ in moves) else "nearest", "zero")
 
 
 def drawn(u: Tensor) -> Tensor:

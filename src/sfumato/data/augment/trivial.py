@@ -14,7 +14,7 @@ from torch import Tensor
 
 from sfumato.core.errors import Refusal, check_range
 from sfumato.data.augment import light
-from sfumato.data.augment.geometry import Sampling, about, sample
+from sfumato.data.augment.moving import Sampling, about, sample
 from sfumato.data.augment.transform import drawn, whole
 
 Operation = Callable[[Tensor, Tensor], Tensor]
@@ -108,18 +108,18 @@ def operate(pictures: Tensor, which: Tensor, strength: Tensor, backward: Tensor,
     if pictures.shape[1] not in (1, 3):
         raise Refusal(f"TrivialAugment and RandAugment know grey and RGB pictures, not pictures of {pictures.shape[1]} channels.")
     signed = torch.where(backward, -strength, strength)
-    changed = pictures.clone()
+    changed = torch.empty_like(pictures)
     first, last = NAMES.index(GEOMETRIC[0]), NAMES.index(GEOMETRIC[-1])
-    moved = ((which >= first) & (which <= last)).nonzero()[:, 0]
-    if len(moved):
-        there = moved.to(pictures.device)
-        maps = matrices(which[moved] - first, signed[moved], space, *pictures.shape[2:])
-        changed[there] = sample(pictures[there], maps, sampling, "zero")
-    for number, (name, act) in enumerate(LIGHT.items(), start=last + 1):
-        rows = (which == number).nonzero()[:, 0]
-        if len(rows):
-            there = rows.to(pictures.device)
-            changed[there] = act(pictures[there], amounts(name, strength[rows], signed[rows], space))
+    group = torch.where((which >= first) & (which <= last), first, which)
+    for number in sorted(set(group.tolist())):
+        rows = (group == number).nonzero()[:, 0]
+        there = rows.to(pictures.device)
+        picked = pictures.index_select(0, there)
+        if number == first:
+            picked = sample(picked, maps(which[rows] - first, signed[rows], space, *pictures.shape[2:]), sampling, "zero")
+        elif number > last:
+            picked = LIGHT[NAMES[number]](picked, amounts(NAMES[number], strength[rows], signed[rows], space))
+        changed.index_copy_(0, there, picked)
     return changed
 
 
@@ -132,8 +132,8 @@ def amounts(name: str, strength: Tensor, signed: Tensor, space: Space) -> Tensor
     return 1 + signed * space.enhance
 
 
-def matrices(which: Tensor, signed: Tensor, space: Space, height: int, width: int) -> Tensor:
-    """Where each picture's pixels come from.  int64 (n,) among GEOMETRIC, float64 (n,) in -1..1 -> float64 (n, 2, 3), as in `sample`
+def maps(which: Tensor, signed: Tensor, space: Space, height: int, width: int) -> Tensor:
+    """Where each picture's pixels come from.  int64 (n,) among GEOMETRIC, float64 (n,) in -1..1 -> float64 (n, 2, 3), as in `moving.sample`
 
     Shears keep the first corner, rotations the middle, and shifts are whole px, as in torchvision.
     """
