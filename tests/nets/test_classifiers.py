@@ -41,6 +41,10 @@ def test_every_kind_that_needs_no_extra_is_tried_here():
     assert {spec.kind for spec in SMALL} == set(catalogue.CLASSIFIERS) - {"timm"}
 
 
+def test_a_kind_names_a_restorer_or_a_classifier_and_never_both():
+    assert set(catalogue.CLASSIFIERS) & set(catalogue.NETWORKS) == set()
+
+
 @pytest.mark.parametrize(
     ("spec", "channels", "parameters"),
     [
@@ -121,9 +125,19 @@ def test_the_order_of_memory_changes_nothing_but_the_last_digits(spec):
 
 
 @pytest.mark.parametrize("spec", SMALL, ids=str)
+def test_half_precision_gives_the_same_logits_but_for_its_coarseness(spec):
+    network = wake(make(spec)).eval()
+    expected = network(pictures())
+    with torch.autocast("cpu", torch.bfloat16):
+        found = network(pictures())
+        found.float().square().sum().backward()
+    assert (found - expected).abs().max() < 0.05 * expected.abs().max()
+
+
+@pytest.mark.parametrize("spec", SMALL, ids=str)
 def test_gradients_are_those_of_finite_differences(spec):
     """In place or not: what a backward pass needs has not been written over."""
-    network = wake(make(dataclasses.replace(spec, activation="gelu", dropout=0.0) if hasattr(spec, "dropout") else spec)).double().train()
+    network = wake(make(dataclasses.replace(spec, dropout=0.0) if hasattr(spec, "dropout") else spec)).double().train()
     picture = pictures(2, side=8).double().requires_grad_()
     network(picture).square().sum().backward()
     step = 1e-5 * torch.rand(picture.shape, dtype=torch.float64, generator=torch.Generator().manual_seed(2))

@@ -77,7 +77,8 @@ def test_probabilities_of_a_picture_and_its_mirror_image_are_averaged(trained):
 
 
 def test_a_run_says_where_it_erred(trained):
-    assert {"confusion.png", "calibration.png", "top-losses.png", "summary.txt"} <= {path.name for path in (trained / "instruments").iterdir()}
+    written = {path.name for path in (trained / "instruments").iterdir()}
+    assert {"confusion.png", "calibration.png", "top-losses.png", "summary.txt"} <= written
 
 
 class Stop(Callback):
@@ -127,7 +128,7 @@ def test_unlike_sizes_are_refused_with_what_to_set(tmp_path):
         for number in range(4):
             Image.fromarray(np.zeros((side, side, 3), np.uint8)).save(tmp_path / kind / f"{number}.png")
     with pytest.raises(Refusal, match="side"):
-        classify.build(recipe(tmp_path)).network_spec
+        _ = classify.build(recipe(tmp_path)).network_spec
     assert classify.build(recipe(tmp_path, "data.side=16")).network_spec.side == 16
 
 

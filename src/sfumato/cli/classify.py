@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from sfumato.cli.verb import Device, Json, complain, existing, option, show, show_json, switch
+from sfumato.cli.verb import Device, Json, complain, existing, show, show_json, switch
 from sfumato.core.errors import PARTLY, REFUSED, Refusal
 
 

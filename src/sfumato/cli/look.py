@@ -106,7 +106,8 @@ def runs(
         show_json(facts)
         return
     titles = ["run", "status", "task", "steps", "minutes", "on held-out pictures"]
-    rows = [[fact["run"], _status(fact), *(_cell(fact.get(name)) for name in titles[2:5]), _outcome(run)] for fact, run in zip(facts, found)]
+    known = titles[2:5]
+    rows = [[fact["run"], _status(fact), *(_cell(fact.get(name)) for name in known), _outcome(run)] for fact, run in zip(facts, found)]
     show_table(titles, rows)
 
 

@@ -89,7 +89,7 @@ class ClassifyTask(Job):
         chain = augmentations.parse(augment.chain, mean=mean, spread=spread) if augment.chain else Chain(())
         chain = dataclasses.replace(chain, same=augment.same)
         mixing = {"off": None, "mixup": mix.Mixup(augment.alpha), "cutmix": mix.CutMix(augment.alpha)}[augment.mix]
-        if not chain.transforms and mixing is None or self.recipe.train.overfit:
+        if (not chain.transforms and mixing is None) or self.recipe.train.overfit:
             return nothing
         return Augmenting(chain, mixing, len(self.classes), self.seed)
 

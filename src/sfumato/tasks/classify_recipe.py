@@ -1,4 +1,4 @@
-"""The recipe of the task `classify`: pictures with labels, what is done to them, a network.  Importing it needs neither torch nor OpenCV."""
+"""The recipe of the task `classify`: labelled pictures, what is done to them, a network.  It needs neither torch nor OpenCV."""
 
 from pathlib import Path
 from typing import Annotated, Literal
@@ -7,8 +7,8 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from sfumato.core.errors import Refusal
-from sfumato.nets.classify_arguments import ResNet
 from sfumato.nets.catalogue import ClassifierNetwork
+from sfumato.nets.classify_arguments import ResNet
 from sfumato.tasks.parts.sections import STRICT, AdamW, Muon, Schedule, Train, check_name
 
 

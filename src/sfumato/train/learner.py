@@ -307,7 +307,7 @@ class Learner:
 
 
 def _lay_out(optimiser: torch.optim.Optimizer) -> None:
-    """What the optimiser remembers of each weight takes that weight's layout in memory: one kernel for all goes through both as they lie."""
+    """What the optimiser remembers of each weight takes that weight's layout in memory: one kernel goes through both as they lie."""
     for parameter, values in optimiser.state.items():
         for name, value in values.items():
             if isinstance(value, Tensor) and value.shape == parameter.shape and value.stride() != parameter.stride():

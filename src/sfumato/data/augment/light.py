@@ -44,8 +44,12 @@ class Lighting:
 
     def __call__(self, pictures: Tensor, u: Tensor) -> Tensor:
         """float32 (B, C, H, W) and float (B, 2) -> the same shape."""
+        return self.onto(pictures.clone(), u)
+
+    def onto(self, pictures: Tensor, u: Tensor) -> Tensor:
+        """The same, written into the pictures."""
         gain, offset = self.line(u)
-        return (pictures * beside(gain, pictures)).add_(beside(offset, pictures)).clamp_(0, 1)
+        return pictures.mul_(beside(gain, pictures)).add_(beside(offset, pictures)).clamp_(0, 1)
 
 
 def brightness(pictures: Tensor, factors: Tensor) -> Tensor:
@@ -89,7 +93,7 @@ def solarize(pictures: Tensor, threshold: Tensor) -> Tensor:
 
 def autocontrast(pictures: Tensor) -> Tensor:
     """Stretch every channel from black to white; one of a single value stays.  (B, C, H, W) -> the same shape."""
-    low, high = torch.aminmax(pictures.flatten(2), dim=2)
+    low, high = pictures.amin(dim=(2, 3)), pictures.amax(dim=(2, 3))  # faster than both at once
     flat = high <= low
     gain = torch.where(flat, 1.0, 1 / (high - low))
     low = torch.where(flat, 0.0, low)

@@ -31,13 +31,13 @@ class Rectangles:
     tall: Tensor
     wide: Tensor
 
-    def pixels(self) -> tuple[Tensor, Tensor, Tensor]:
-        """Every pixel inside: which rectangle, and how far below its top and right of its left.  -> three int64 (pixels,)"""
+    def pixels(self, width: int) -> tuple[Tensor, Tensor]:
+        """Every pixel inside: which rectangle, and how far behind the rectangle's first pixel in a picture of that width.  -> int64 (n,)"""
         area = self.tall * self.wide
         which = torch.repeat_interleave(torch.arange(len(area)), area)
         place = torch.arange(len(which)) - (area.cumsum(0) - area)[which]
-        below = torch.div(place, self.wide[which], rounding_mode="floor")
-        return which, below, place - below * self.wide[which]
+        wide = self.wide[which]
+        return which, place + torch.div(place, wide, rounding_mode="floor") * (width - wide)
 
 
 def rectangles(rows: Tensor, struck: Tensor, share: tuple[float, float], height: int, width: int) -> Rectangles:
@@ -83,25 +83,27 @@ class Erase:
 
     def __call__(self, pictures: Tensor, u: Tensor) -> Tensor:
         """float32 (B, C, H, W) and float (B, draws) -> the same shape.  Refuses pictures of other channels than `mean` has."""
+        return self.onto(pictures.clone(memory_format=torch.contiguous_format), u)
+
+    def onto(self, pictures: Tensor, u: Tensor) -> Tensor:
+        """The same, written into the pictures, which are contiguous."""
         channels, height, width = pictures.shape[1:]
         if channels != len(self.mean):
             raise Refusal(f"erase was given the mean and spread of {len(self.mean)} channels, but the pictures have {channels}.")
-        rows, erased = drawn(u), pictures.clone()
+        rows = drawn(u)
         two = (rows[:, 2:4] * FINENESS).long()
         names = mixed(two[:, 0] * FINENESS + two[:, 1])
         for number in range(self.count):
             start = 4 + 4 * number
             struck = hit(rows, self.chance, self.count, number)
             found = rectangles(rows[:, start : start + 4], struck, self.share, height, width)
-            if not len(found.picture):
-                continue
-            which, below, right = found.pixels()
-            picture, y, x = found.picture[which], found.top[which] + below, found.left[which] + right
-            noise = normals(names[picture], y * width + x, channels)
-            noise = (noise * torch.tensor(self.spread) + torch.tensor(self.mean)).clamp_(0, 1)
-            device = pictures.device
-            erased[picture.to(device), :, y.to(device), x.to(device)] = noise.to(device)
-        return erased
+            which, behind = found.pixels(width)
+            place = (found.top * width + found.left)[which] + behind
+            noise = normals(names[found.picture][which], place, channels)
+            noise = noise.mul_(torch.tensor(self.spread)).add_(torch.tensor(self.mean)).clamp_(0, 1)
+            where = _flat(found.picture[which], place, pictures)
+            pictures.view(-1)[where.to(pictures.device)] = noise.view(-1).to(pictures.device)
+        return pictures
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -127,19 +129,30 @@ class Copy:
 
     def __call__(self, pictures: Tensor, u: Tensor) -> Tensor:
         """float32 (B, C, H, W) and float (B, draws) -> the same shape."""
+        return self.onto(pictures.clone(memory_format=torch.contiguous_format), u)
+
+    def onto(self, pictures: Tensor, u: Tensor) -> Tensor:
+        """The same, written into the pictures, which are contiguous."""
         height, width = pictures.shape[2:]
-        rows, copied, device = drawn(u), pictures.clone(), pictures.device
+        rows, values = drawn(u), pictures.view(-1)
         for number in range(self.count):
             start = 2 + 6 * number
             struck = hit(rows, self.chance, self.count, number)
             found = rectangles(rows[:, start : start + 4], struck, self.share, height, width)
             source = rows[found.picture, start + 4 : start + 6]
             top, left = corner(source[:, 0], height - found.tall), corner(source[:, 1], width - found.wide)
-            which, below, right = found.pixels()
-            picture = found.picture[which].to(device)
-            taken = copied[picture, :, (top[which] + below).to(device), (left[which] + right).to(device)]  # before any of it is overwritten
-            copied[picture, :, (found.top[which] + below).to(device), (found.left[which] + right).to(device)] = taken
-        return copied
+            which, behind = found.pixels(width)
+            here = _flat(found.picture[which], (found.top * width + found.left)[which] + behind, pictures)
+            there = _flat(found.picture[which], (top * width + left)[which] + behind, pictures)
+            values[here.to(pictures.device)] = values[there.to(pictures.device)]  # all of it is read before any of it is written
+        return pictures
+
+
+def _flat(picture: Tensor, place: Tensor, pictures: Tensor) -> Tensor:
+    """Where all channels of pixels lie in the memory of contiguous pictures.  Two int64 (n,) -> (n * C,)"""
+    channels, height, width = pictures.shape[1:]
+    first = picture * (channels * height * width) + place
+    return (first[:, None] + torch.arange(channels) * (height * width)).view(-1)
 
 
 def normals(names: Tensor, places: Tensor, channels: int) -> Tensor:

@@ -50,6 +50,15 @@ class Move(Transform, Protocol):
         ...
 
 
+@runtime_checkable
+class Touch(Transform, Protocol):
+    """A step that can write into what it is given, which saves a copy where nobody else looks at that."""
+
+    def onto(self, pictures: Tensor, u: Tensor) -> Tensor:
+        """As when called, but into the pictures, which are contiguous."""
+        ...
+
+
 @dataclass(frozen=True)
 class Chain:
     """Steps one after the other; without any, pictures come through as they are.
@@ -74,7 +83,7 @@ class Chain:
             raise Refusal(f"{len(pictures)} pictures and {self.draws} draws each need a table of that size, but it is {tuple(u.shape)}.")
         rows = drawn(u)
         rows = rows[:1].expand_as(rows) if self.same else rows
-        pictures = pictures.contiguous()
+        given, pictures = pictures, pictures.contiguous()
         ends = np.cumsum([0, *(transform.draws for transform in self.transforms)]).tolist()
         steps = [(transform, rows[:, start:end]) for transform, (start, end) in zip(self.transforms, pairwise(ends), strict=True)]
         for moves, group in groupby(steps, key=lambda step: isinstance(step[0], Move) and step[0].fill == "zero"):
@@ -83,7 +92,8 @@ class Chain:
                 pictures = _moved(pictures, together)
                 continue
             for transform, own in together:
-                pictures = transform(pictures, own)
+                made_here = pictures.data_ptr() != given.data_ptr()
+                pictures = transform.onto(pictures, own) if made_here and isinstance(transform, Touch) else transform(pictures, own)
         return pictures
 
 

@@ -15,8 +15,8 @@ from torch import nn
 from sfumato.core.errors import Refusal
 from sfumato.core.levels import Levels, batch_to_unit
 from sfumato.core.system import devices
-from sfumato.data.reading.read import to_channels
 from sfumato.data import shrink
+from sfumato.data.reading.read import to_channels
 from sfumato.nets import load as model_files
 from sfumato.nets.load import Header
 

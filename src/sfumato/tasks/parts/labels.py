@@ -64,7 +64,8 @@ def _folders(data: Pictures) -> tuple[Labelled, Labelled, str]:
         case "folder":
             held = np.array([data.valid_folder in PurePosixPath(whole.name(index)).parts[:-1] for index in range(len(whole))])
             if not held.any():
-                raise Refusal(f"No picture lies in a folder called {data.valid_folder!r}, so none can be held out by folder. See data.valid_folder.")
+                name = data.valid_folder
+                raise Refusal(f"No picture lies in a folder called {name!r}, so none can be held out by folder. See data.valid_folder.")
             return whole.subset(np.flatnonzero(~held)), whole.subset(np.flatnonzero(held)), f"the folder {data.valid_folder}"
         case "none":
             return whole, whole.subset(np.arange(0)), "none"
@@ -82,5 +83,8 @@ def check_square(split: Split) -> int:
     """px of the side; refuses pictures that are not square, which every network of ours wants."""
     height, width = split.train.pictures.shape[1:3]  # type: ignore[union-attr]  # packed: an array
     if height != width:
-        raise Refusal(f"The pictures are {width} x {height} px, but a classifier wants square ones: set data.side, such as data.side = {min(height, width)}.")
+        raise Refusal(
+            f"The pictures are {width} x {height} px, but a classifier wants square ones: "
+            f"set data.side, such as data.side = {min(height, width)}."
+        )
     return int(height)
