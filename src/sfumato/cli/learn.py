@@ -13,7 +13,7 @@ from sfumato.cli.verb import OwnSpoil, Set, StepsFile, complain, option, show, s
 from sfumato.core import progress
 from sfumato.core.errors import PARTLY, Interrupted, Refusal
 
-Task = Annotated[str, typer.Argument(metavar="TASK|RECIPE", help="A task (restore, classify), one of ours (sfumato recipes), or a TOML file.")]
+Task = Annotated[str, typer.Argument(metavar="TASK|RECIPE", help="A task (restore, classify), a recipe (sfumato recipes), or a TOML file.")]
 Out = Annotated[Path | None, option("--out", "-o", says="Run folder: new or empty.", default="runs/NAME-N")]
 
 
