@@ -121,7 +121,9 @@ def test_right_answers_are_no_confusion():
     assert classes.most_confused(np.diag([5, 5, 5]), NAMES, least=0) == []
 
 
-@pytest.mark.parametrize(("hits", "n", "low", "high"), [(81, 263, 0.2553, 0.3662), (15, 148, 0.0624, 0.1605), (0, 20, 0, 0.1611), (1, 29, 0.0061, 0.1718)])
+@pytest.mark.parametrize(
+    ("hits", "n", "low", "high"), [(81, 263, 0.2553, 0.3662), (15, 148, 0.0624, 0.1605), (0, 20, 0, 0.1611), (1, 29, 0.0061, 0.1718)]
+)
 def test_wilsons_interval_is_that_of_newcombe_1998(hits, n, low, high):
     """Table I there, method 3: the score method."""
     assert wilson(hits, n) == pytest.approx((low, high), abs=6e-5)

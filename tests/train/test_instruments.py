@@ -204,7 +204,9 @@ def labelled(count: int = 3, soft: bool = False) -> list[Batch]:
     for index in range(count):
         generator = torch.Generator().manual_seed(index)
         labels = torch.randint(0, 3, (5,), generator=generator)
-        made.append(Batch(torch.rand(5, 3, 8, 8, generator=generator), nn.functional.one_hot(labels).float() if soft else labels, tuple(range(5))))
+        made.append(
+            Batch(torch.rand(5, 3, 8, 8, generator=generator), nn.functional.one_hot(labels).float() if soft else labels, tuple(range(5)))
+        )
     return made
 
 

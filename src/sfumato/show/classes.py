@@ -28,8 +28,6 @@ class Bin(Protocol):
     @property
     def count(self) -> int: ...
     @property
-    def confidence(self) -> float: ...
-    @property
     def accuracy(self) -> float: ...
 
 
@@ -66,13 +64,11 @@ def reliability(rows: Sequence[Bin], error: float) -> bytes:
     upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=[3.2, 1])
     used = [row for row in rows if row.count]
     middles, widths = [(row.low + row.high) / 2 for row in used], [0.94 * (row.high - row.low) for row in used]
-    upper.plot([0, 1], [0, 1], "--", color="0.5", linewidth=1, label="as sure as right")
-    upper.bar(middles, [row.accuracy for row in used], widths, color="C0", alpha=0.75, label="right")
-    upper.plot([row.confidence for row in used], [row.accuracy for row in used], ".", color="C3", label="at the mean confidence")
+    upper.bar(middles, [row.accuracy for row in used], widths, color="C0", alpha=0.75)
+    upper.plot([0, 1], [0, 1], "--", color="C3", linewidth=1.4)  # as often right as it says
     upper.set_ylabel("share that is right")
     upper.set_ylim(0, 1.02)
     upper.set_title(f"calibration error {error:.2%}", fontsize=10, loc="left")
-    upper.legend(frameon=False, loc="upper left", fontsize=9)
     lower.bar(middles, [row.count for row in used], widths, color="0.6")
     lower.set_yscale("log")
     lower.set_ylabel("pictures")
@@ -103,7 +99,7 @@ def bars(names: Sequence[str], values: Sequence[float], *, what: str) -> bytes:
     for place, index in zip(places, order):
         axes.text(values[index] + 0.008, place, f"{values[index]:.3f}", va="center", fontsize=8)
     axes.set_yticks(places, [_short(names[index]) for index in order], fontsize=9)
-    axes.invert_yaxis()
+    axes.set_ylim(len(order) - 0.4, -0.6)
     axes.set_xlim(0, 1.08)
     axes.grid(visible=False, axis="y")
     return rendered(figure, "png")
