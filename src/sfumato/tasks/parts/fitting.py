@@ -101,7 +101,7 @@ def resume(task: Trainable, folder: Path) -> Path:
 
 def _sweep(run: Run) -> None:
     """What a kill left half written goes."""
-    files.sweep(run.folder, run.states, run.previews)
+    files.sweep(run.folder, run.states, run.previews, run.instruments)
 
 
 @contextmanager
