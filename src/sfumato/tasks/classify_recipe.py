@@ -1,7 +1,7 @@
 """The recipe of the task `classify`: labelled pictures, what is done to them, a network.  It needs neither torch nor OpenCV."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Literal
 
 from pydantic import Field
 from pydantic.dataclasses import dataclass
@@ -9,23 +9,7 @@ from pydantic.dataclasses import dataclass
 from sfumato.core.errors import Refusal
 from sfumato.nets.catalogue import ClassifierNetwork
 from sfumato.nets.classify_arguments import ResNet
-from sfumato.tasks.parts.sections import STRICT, AdamW, Muon, Schedule, Train, check_name
-
-
-@dataclass(frozen=True, kw_only=True, config=STRICT)
-class Pictures:
-    """Which pictures, where their labels come from, how they are split."""
-
-    known: str = "mnist"  # a known data set: sfumato data list; its own held-out part is what is scored
-    folders: tuple[str, ...] = ()  # instead of it: trees whose pictures lie in one folder a class
-    label: Literal["parent", "grandparent"] = "parent"  # which folder above a picture names its class
-    split: Literal["hash", "folder", "none"] = "hash"  # of folders: how held-out pictures are chosen
-    valid: float = Field(default=0.1, ge=0, lt=1)  # share held out by split = "hash", or of a known set's training part: see `choose`
-    valid_folder: str = "valid"  # the folder held out by split = "folder"
-    choose: bool = False  # hold out a share of the training part by hash, and never look at the known set's own: for choosing a design
-    side: Literal["auto"] | Annotated[int, Field(ge=8, le=1024)] = "auto"  # px, of square pictures; auto: as they are
-    channels: Literal["auto", "grey", "colour"] = "auto"  # auto: those of the known set; folders are read in colour
-    per_class: int = Field(default=0, ge=0)  # train on so many pictures of each class; 0: on all
+from sfumato.tasks.parts.sections import STRICT, AdamW, Labelled, Muon, Schedule, Train, check_name
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
@@ -52,7 +36,7 @@ class Classify:
 
     task: Literal["classify"] = "classify"
     name: str = "classify"
-    data: Pictures = Pictures()
+    data: Labelled = Labelled()
     augment: Augment = Augment()
     network: ClassifierNetwork = Field(default=ResNet(), discriminator="kind")
     loss: Loss = Loss()

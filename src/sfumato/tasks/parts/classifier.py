@@ -73,7 +73,7 @@ def probabilities(network: nn.Module, pictures: Levels, device: torch.device, *,
     found = []
     with torch.inference_mode():
         for start in range(0, len(pictures), at_once):
-            batch = batch_to_unit(torch.from_numpy(np.ascontiguousarray(pictures[start : start + at_once]))).to(device)
+            batch = batch_to_unit(torch.from_numpy(np.array(pictures[start : start + at_once]))).to(device)
             ways = [batch] if views == "one" else [batch, batch.flip(3)]
             likely = torch.stack([network(way).double().softmax(1) for way in ways]).mean(0)
             found.append(likely.cpu().numpy())

@@ -13,8 +13,9 @@ from sfumato.core.progress import say
 from sfumato.core.seed import Seed
 from sfumato.data import items, labelled, labelling, packed
 from sfumato.data.known import catalogue
+from sfumato.data.known.catalogue import Part
 from sfumato.data.labelled import Labelled
-from sfumato.tasks.classify_recipe import Pictures
+from sfumato.tasks.parts import sections
 
 CHOOSING = 0.1  # share of the training part that is held out where a design is to be chosen
 
@@ -29,7 +30,7 @@ class Split:
     what: str  # where the held-out pictures come from
 
 
-def gather(data: Pictures, seed: Seed) -> Split:
+def gather(data: sections.Labelled, seed: Seed) -> Split:
     """Find, label, split, decode."""
     train, held, what = _folders(data) if data.folders else _known(data)
     if data.per_class:
@@ -44,15 +45,16 @@ def gather(data: Pictures, seed: Seed) -> Split:
     return Split(train, held, unread, what)
 
 
-def _known(data: Pictures) -> tuple[Labelled, Labelled, str]:
+def _known(data: sections.Labelled) -> tuple[Labelled, Labelled, str]:
     whole = catalogue.open_set(data.known, part="train")
     if data.choose:
         train, held = whole.split(data.valid)
         return train, held, f"{data.valid:.0%} of the training part, by hash"
-    return whole, catalogue.open_set(data.known, part="valid"), "the set's own held-out part"
+    part: Part = "valid" if "valid" in catalogue.entry(data.known).parts else "test"
+    return whole, catalogue.open_set(data.known, part=part), f"the set's own part {part!r}"
 
 
-def _folders(data: Pictures) -> tuple[Labelled, Labelled, str]:
+def _folders(data: sections.Labelled) -> tuple[Labelled, Labelled, str]:
     level = {"parent": labelling.by_parent, "grandparent": labelling.by_grandparent}[data.label]
     found = [level(items.from_folder(Path(folder))) for folder in data.folders]
     whole = found[0]
@@ -71,7 +73,7 @@ def _folders(data: Pictures) -> tuple[Labelled, Labelled, str]:
             return whole, whole.subset(np.arange(0)), "none"
 
 
-def _channels(data: Pictures, train: Labelled) -> Literal[1, 3]:
+def _channels(data: sections.Labelled, train: Labelled) -> Literal[1, 3]:
     if data.channels != "auto":
         return 1 if data.channels == "grey" else 3
     if isinstance(train.pictures, np.ndarray):

@@ -30,6 +30,22 @@ class Data:
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
+class Labelled:
+    """Which labelled pictures, where their labels come from, how they are split."""
+
+    known: str = "mnist"  # a known data set: sfumato data list; its own held-out part is what is scored
+    folders: tuple[str, ...] = ()  # instead of it: trees whose pictures lie in one folder a class
+    label: Literal["parent", "grandparent"] = "parent"  # which folder above a picture names its class
+    split: Literal["hash", "folder", "none"] = "hash"  # of folders: how held-out pictures are chosen
+    valid: float = Field(default=0.1, ge=0, lt=1)  # share held out by split = "hash", or of a known set's training part: see `choose`
+    valid_folder: str = "valid"  # the folder held out by split = "folder"
+    choose: bool = False  # hold out a share of the training part by hash, and never look at the known set's own: for choosing a design
+    side: Literal["auto"] | Annotated[int, Field(ge=8, le=1024)] = "auto"  # px, of square pictures; auto: as they are
+    channels: Literal["auto", "grey", "colour"] = "auto"  # auto: those of the known set; folders are read in colour
+    per_class: int = Field(default=0, ge=0)  # train on so many pictures of each class; 0: on all
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
 class Augment:
     """Geometry that strikes input and target alike, and erasing that strikes the input of training pictures only."""
 
