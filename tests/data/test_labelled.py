@@ -116,6 +116,10 @@ def test_a_description_names_number_classes_sizes_and_balance():
     ]
 
 
+def test_a_description_of_equal_classes_says_so():
+    assert array(0, 1, 2, 2, 1, 0).describe().splitlines()[1:] == ["each class has 2"]
+
+
 def test_a_sheet_shows_as_many_pictures_as_were_asked_for():
     blank = Labelled(np.zeros((9, 200, 200, 1), np.uint8), np.zeros(9, np.int64), ("cat",))
     shown = blank.show(4, columns=2)

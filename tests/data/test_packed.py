@@ -129,6 +129,16 @@ def test_more_pictures_than_are_decoded_at_once_keep_their_order(found, monkeypa
         np.testing.assert_array_equal(array.pictures[index], item.levels())
 
 
+def test_large_pictures_are_decoded_few_at_a_time(found, monkeypatch):
+    monkeypatch.setattr(packed, "ROOM", 3 * 120 * 160 * 3)
+    chunks = []
+    stack = np.stack
+    monkeypatch.setattr(packed.np, "stack", lambda pictures: chunks.append(len(pictures)) or stack(pictures))
+    monkeypatch.setattr(packed, "cores", lambda: 2)
+    pack(found, side=None, channels=3)
+    assert chunks == [3, 3]
+
+
 def test_no_array_of_nothing_is_kept(tmp_path):
     with pytest.raises(Refusal, match="no picture"):
         pack(Labelled(Items(()), np.zeros(0, np.int64), ("cat",)), side=8, channels=3, cache=tmp_path)

@@ -120,7 +120,12 @@ class Labelled:
         return self.subset(np.sort(np.concatenate(drawn)) if drawn else np.zeros(0, np.int64))
 
     def split(self, held_out: float) -> tuple[Labelled, Labelled]:
-        """To train on, and a share held out by a hash of each file's name, or of an array's pixels.
+        """To train on, and a share held out: see `split_indices`.  Of an array both are copies."""
+        train, held = self.split_indices(held_out)
+        return self.subset(train), self.subset(held)
+
+    def split_indices(self, held_out: float) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Numbers of those to train on, and of a share held out by a hash of each file's name, or of an array's pixels.
 
         A picture stays on its side when others come and go.  With two pictures or more, at least one is on each side.
         """
@@ -129,7 +134,7 @@ class Labelled:
         if held_out > 0 and len(self) > 1:
             count = min(max(count, 1), len(self) - 1)
         ranked = np.argsort(places, kind="stable")
-        return self.subset(np.sort(ranked[count:])), self.subset(np.sort(ranked[:count]))
+        return np.sort(ranked[count:]), np.sort(ranked[:count])
 
     def _place(self, index: int) -> float:
         if isinstance(self.pictures, Items):
@@ -146,7 +151,9 @@ class Labelled:
         counts, nobody = self.counts(), int((self.labels == UNKNOWN).sum())
         if nobody:
             lines.append(f"without a label: {nobody:,}")
-        if counts.any():
+        if counts.any() and counts.min() == counts.max():
+            lines.append(f"each class has {counts[0]:,}")
+        elif counts.any():
             most, least = int(counts.argmax()), int(counts.argmin())
             lines.append(f"largest class: {self.classes[most]} ({counts[most]:,}); smallest: {self.classes[least]} ({counts[least]:,})")
             lines.append(f"a guess of the largest class is right for {counts[most] / counts.sum():.1%}")

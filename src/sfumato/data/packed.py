@@ -29,7 +29,7 @@ from sfumato.data.shrink import read_square, square
 from sfumato.data.store import state_of
 
 VERSION = 1  # changes with what pixels are made of a file
-CHUNK = 512  # pictures that are decoded before they are written
+CHUNK, ROOM = 512, 64 << 20  # pictures that are decoded before they are written: at most so many, of so many bytes
 COUNTED = 1 << 24  # pixels counted at once: OpenCV counts in float32, which is exact so far
 Channels = Literal[1, 3]
 
@@ -103,10 +103,21 @@ def _decoded(items: Items, side: int | None, channels: Channels, notes: Notes) -
 def _in_turn(items: Items, pool: ThreadPoolExecutor, side: int | None, channels: Channels) -> Iterator[tuple[int, Sequence[Levels | None]]]:
     """Chunk by chunk, the next one being decoded while one is written."""
     read = partial(_read, side=side, channels=channels)
-    ahead = pool.map(read, items[:CHUNK])
-    for start in range(0, len(items), CHUNK):
-        now, ahead = ahead, pool.map(read, items[start + CHUNK : start + 2 * CHUNK])
+    height, width = _first_size(items) if side is None else (side, side)
+    size = max(cores(), min(CHUNK, ROOM // (height * width * channels)))
+    ahead = pool.map(read, items[:size])
+    for start in range(0, len(items), size):
+        now, ahead = ahead, pool.map(read, items[start + size : start + 2 * size])
         yield start, list(now)
+
+
+def _first_size(items: Items) -> tuple[int, int]:
+    for item in items:
+        try:
+            return item.size()
+        except Refusal:  # it is named by who asked for all of them
+            continue
+    return 1, 1
 
 
 def _read(item: Item, side: int | None, channels: Channels) -> Levels | None:

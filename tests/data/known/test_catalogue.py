@@ -6,6 +6,7 @@ import struct
 import tarfile
 from collections import Counter
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -180,6 +181,15 @@ def test_an_archive_is_unpacked_once_whether_it_holds_a_folder_or_not(name, arch
     first = open_set(name, part="valid")
     monkeypatch.setattr(catalogue, "unpack", lambda *_: pytest.fail("it was unpacked again"))
     assert [item.path for item in open_set(name, part="valid").pictures] == [item.path for item in first.pictures]
+
+
+def test_an_archive_that_several_ask_for_at_once_is_unpacked_for_all(tmp_path, monkeypatch):
+    make_camvid(tmp_path / "made")
+    with tarfile.open(tmp_path / "camvid-small.tar", "w") as tar:
+        tar.add(tmp_path / "made" / "camvid-small", ".")
+    monkeypatch.setenv("SFUMATO_DATA", str(tmp_path))
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(lambda part: len(open_set("camvid", part=part)), ["train", "valid", "test"] * 4)) == [2] * 12
 
 
 def test_mnist_pairs_pictures_with_labels_and_is_unpacked_once(tmp_path, monkeypatch):

@@ -62,6 +62,10 @@ class TrivialAugment:
 
     def __call__(self, pictures: Tensor, u: Tensor) -> Tensor:
         """float32 (B, C, H, W), C 1 or 3, and float (B, 3): operation, strength, direction -> the same shape."""
+        return self.onto(pictures.clone(), u)
+
+    def onto(self, pictures: Tensor, u: Tensor) -> Tensor:
+        """The same, written into the pictures."""
         rows = drawn(u)
         strength = whole(rows[:, 1], STRENGTHS).double() / (STRENGTHS - 1)
         return operate(pictures, whole(rows[:, 0], len(NAMES)), strength, rows[:, 2] < 0.5, WIDE, self.sampling)
@@ -92,6 +96,10 @@ class RandAugment:
 
     def __call__(self, pictures: Tensor, u: Tensor) -> Tensor:
         """float32 (B, C, H, W), C 1 or 3, and float (B, draws) -> the same shape."""
+        return self.onto(pictures.clone(), u)
+
+    def onto(self, pictures: Tensor, u: Tensor) -> Tensor:
+        """The same, written into the pictures."""
         rows = drawn(u)
         strength = torch.full((len(pictures),), self.strength, dtype=torch.float64)
         for number in range(self.count):
@@ -103,15 +111,15 @@ class RandAugment:
 def operate(pictures: Tensor, which: Tensor, strength: Tensor, backward: Tensor, space: Space, sampling: Sampling) -> Tensor:
     """Do to each picture what its number among NAMES says.
 
-    float32 (B, C, H, W); int64 (B,); float64 (B,) in 0..1; bool (B,), the last three on the CPU -> the same shape.  Refuses C but 1 or 3.
+    float32 (B, C, H, W); int64 (B,); float64 (B,) in 0..1; bool (B,), the last three on the CPU -> the pictures themselves, written into.
+    Refuses C but 1 or 3.
     """
     if pictures.shape[1] not in (1, 3):
         raise Refusal(f"TrivialAugment and RandAugment know grey and RGB pictures, not pictures of {pictures.shape[1]} channels.")
     signed = torch.where(backward, -strength, strength)
-    changed = torch.empty_like(pictures)
     first, last = NAMES.index(GEOMETRIC[0]), NAMES.index(GEOMETRIC[-1])
     group = torch.where((which >= first) & (which <= last), first, which)
-    for number in sorted(set(group.tolist())):
+    for number in sorted(set(group.tolist()) - {0}):
         rows = (group == number).nonzero()[:, 0]
         there = rows.to(pictures.device)
         picked = pictures.index_select(0, there)
@@ -119,8 +127,8 @@ def operate(pictures: Tensor, which: Tensor, strength: Tensor, backward: Tensor,
             picked = sample(picked, maps(which[rows] - first, signed[rows], space, *pictures.shape[2:]), sampling, "zero")
         elif number > last:
             picked = LIGHT[NAMES[number]](picked, amounts(NAMES[number], strength[rows], signed[rows], space))
-        changed.index_copy_(0, there, picked)
-    return changed
+        pictures.index_copy_(0, there, picked)
+    return pictures
 
 
 def amounts(name: str, strength: Tensor, signed: Tensor, space: Space) -> Tensor:

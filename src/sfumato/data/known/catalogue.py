@@ -12,6 +12,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from filelock import FileLock
+
 from sfumato.core import files
 from sfumato.core.errors import Refusal, unknown
 from sfumato.data.reading.find import cache_folder
@@ -314,7 +316,10 @@ def _unpacked(archive: Path, known: Entry) -> Path:
     state = files.digest(f"{archive.resolve()} {status.st_size} {status.st_mtime_ns}".encode())[:16]
     into = kept_in() / f"{archive.name.partition('.')[0]}-{state}"
     if not into.is_dir():
-        unpack(archive, into)
+        files.make_folder(into.parent)
+        with FileLock(f"{into}.lock"):  # processes that train together all ask for it at once
+            if not into.is_dir():
+                unpack(archive, into)
     found = within(into, known, itself=True)
     if found is None:
         raise Refusal(f"{archive} does not hold what its name says: {', '.join(known.marks)} are expected in it.")
