@@ -9,6 +9,7 @@ from torch.nn import functional
 from sfumato.core.levels import TOP, batch_to_levels, batch_to_unit
 from sfumato.core.seed import Seed
 from sfumato.data.augment import light, patches, trivial
+from sfumato.data.augment.catalogue import parse
 from sfumato.data.augment.geometry import Affine, Flip, PadCrop, RandomResizedCrop
 from sfumato.data.augment.light import Lighting
 from sfumato.data.augment.moving import joined, sample
@@ -263,3 +264,14 @@ def test_copied_rectangles_are_parts_of_the_same_picture():
             moves = (copied[tuple(changed.T)] - picture[tuple(changed.T)]) * 2000
             assert moves.max() - moves.min() < 0.01
     assert (made != own).flatten(1).any(1).float().mean() > 0.9
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize(
+    "text", ["pad-crop 3 | flip | affine | lighting | erase 0.5 | copy", "pad-crop 5 reflect", "trivial", "resized-crop"]
+)
+def test_a_gpu_augments_as_the_processor_does(text, levels):
+    chain, batch = parse(text, mean=(0.5, 0.4, 0.6), spread=(0.1, 0.2, 0.3)), batch_to_unit(levels).repeat(8, 1, 1, 1)
+    u = draws(chain, 64)
+    made = chain(batch.to("cuda"), u.to("cuda")).cpu()
+    assert ((made - chain(batch, u)).abs() < 1e-3).float().mean() > 0.999  # a point between two pixels may be rounded either way

@@ -31,12 +31,14 @@ class Rectangles:
     tall: Tensor
     wide: Tensor
 
-    def pixels(self, width: int) -> tuple[Tensor, Tensor]:
+    def pixels(self, width: int, device: torch.device) -> tuple[Tensor, Tensor]:
         """Every pixel inside: which rectangle, and how far behind the rectangle's first pixel in a picture of that width.  -> int64 (n,)"""
         area = self.tall * self.wide
-        which = torch.repeat_interleave(torch.arange(len(area)), area)
-        place = torch.arange(len(which)) - (area.cumsum(0) - area)[which]
-        wide = self.wide[which]
+        count = int(area.sum())  # known here, so that an accelerator need not be asked
+        before = (area.cumsum(0) - area).to(device)
+        which = torch.repeat_interleave(torch.arange(len(area), device=device), area.to(device), output_size=count)
+        place = torch.arange(count, device=device) - before[which]
+        wide = self.wide.to(device)[which]
         return which, place + torch.div(place, wide, rounding_mode="floor") * (width - wide)
 
 
@@ -90,19 +92,18 @@ class Erase:
         channels, height, width = pictures.shape[1:]
         if channels != len(self.mean):
             raise Refusal(f"erase was given the mean and spread of {len(self.mean)} channels, but the pictures have {channels}.")
-        rows = drawn(u)
+        rows, device = drawn(u), pictures.device
+        mean, spread = torch.tensor(self.mean, device=device), torch.tensor(self.spread, device=device)
         two = (rows[:, 2:4] * FINENESS).long()
         names = mixed(two[:, 0] * FINENESS + two[:, 1])
         for number in range(self.count):
             start = 4 + 4 * number
             struck = hit(rows, self.chance, self.count, number)
             found = rectangles(rows[:, start : start + 4], struck, self.share, height, width)
-            which, behind = found.pixels(width)
-            place = (found.top * width + found.left)[which] + behind
-            noise = normals(names[found.picture][which], place, channels)
-            noise = noise.mul_(torch.tensor(self.spread)).add_(torch.tensor(self.mean)).clamp_(0, 1)
-            where = _flat(found.picture[which], place, pictures)
-            pictures.view(-1)[where.to(pictures.device)] = noise.view(-1).to(pictures.device)
+            which, behind = found.pixels(width, device)
+            place = (found.top * width + found.left).to(device)[which] + behind
+            noise = normals(names[found.picture].to(device)[which], place, channels).mul_(spread).add_(mean).clamp_(0, 1)
+            pictures.view(-1)[_flat(found.picture.to(device)[which], place, pictures)] = noise.view(-1)
         return pictures
 
 
@@ -134,17 +135,18 @@ class Copy:
     def onto(self, pictures: Tensor, u: Tensor) -> Tensor:
         """The same, written into the pictures, which are contiguous."""
         height, width = pictures.shape[2:]
-        rows, values = drawn(u), pictures.view(-1)
+        rows, values, device = drawn(u), pictures.view(-1), pictures.device
         for number in range(self.count):
             start = 2 + 6 * number
             struck = hit(rows, self.chance, self.count, number)
             found = rectangles(rows[:, start : start + 4], struck, self.share, height, width)
             source = rows[found.picture, start + 4 : start + 6]
             top, left = corner(source[:, 0], height - found.tall), corner(source[:, 1], width - found.wide)
-            which, behind = found.pixels(width)
-            here = _flat(found.picture[which], (found.top * width + found.left)[which] + behind, pictures)
-            there = _flat(found.picture[which], (top * width + left)[which] + behind, pictures)
-            values[here.to(pictures.device)] = values[there.to(pictures.device)]  # all of it is read before any of it is written
+            which, behind = found.pixels(width, device)
+            picture = found.picture.to(device)[which]
+            here = _flat(picture, (found.top * width + found.left).to(device)[which] + behind, pictures)
+            there = _flat(picture, (top * width + left).to(device)[which] + behind, pictures)
+            values[here] = values[there]  # all of it is read before any of it is written
         return pictures
 
 
@@ -152,7 +154,7 @@ def _flat(picture: Tensor, place: Tensor, pictures: Tensor) -> Tensor:
     """Where all channels of pixels lie in the memory of contiguous pictures.  Two int64 (n,) -> (n * C,)"""
     channels, height, width = pictures.shape[1:]
     first = picture * (channels * height * width) + place
-    return (first[:, None] + torch.arange(channels) * (height * width)).view(-1)
+    return (first[:, None] + torch.arange(channels, device=place.device) * (height * width)).view(-1)
 
 
 def normals(names: Tensor, places: Tensor, channels: int) -> Tensor:
@@ -160,10 +162,10 @@ def normals(names: Tensor, places: Tensor, channels: int) -> Tensor:
 
     The values are evenly likely quantiles, looked up: logarithms and cosines may differ in their last bit with the length of a batch.
     """
-    shifts = torch.arange(0, 64, 16)[: min(channels, 4)]
+    shifts = torch.arange(0, 64, 16, device=places.device)[: min(channels, 4)]
     hashes = [mixed(names + (places * -(-channels // 4) + four + 1) * _GOLDEN) for four in range(-(-channels // 4))]
     found = torch.cat([hashed[:, None] >> shifts for hashed in hashes], dim=1)[:, :channels]
-    return _quantiles()[found & (QUANTILES - 1)]
+    return _quantiles(places.device)[found & (QUANTILES - 1)]
 
 
 def mixed(x: Tensor) -> Tensor:
@@ -173,11 +175,11 @@ def mixed(x: Tensor) -> Tensor:
     return x ^ ((x >> 31) & (2**33 - 1))
 
 
-@lru_cache(maxsize=1)
-def _quantiles() -> Tensor:
+@lru_cache(maxsize=8)
+def _quantiles(device: torch.device) -> Tensor:
     """The middles of equally likely stretches of the normal distribution.  float32 (QUANTILES,)"""
     middles: Tensor = torch.special.ndtri((torch.arange(QUANTILES, dtype=torch.float64) + 0.5) / QUANTILES)
-    return middles.float()
+    return middles.float().to(device)
 
 
 def hit(rows: Tensor, chance: float, count: int, number: int) -> Tensor:
