@@ -46,3 +46,29 @@ def classify(
         show_json({"pictures": rows, "failed": failed})
     if failed:
         raise typer.Exit(PARTLY if rows else REFUSED)
+
+
+def score(model: Path, pictures: str, *, seed: int, device: str, as_json: bool) -> None:
+    """Score a classifier on the held-out part of a known data set, or on a folder that holds one folder a class."""
+    from sfumato.core.seed import Seed
+    from sfumato.data import items, labelling
+    from sfumato.data.known import catalogue
+    from sfumato.tasks import classify as task
+
+    tested = task.load(model, device=device)
+    if pictures in catalogue.SETS:
+        part = catalogue.held_out_part(pictures)
+        labelled, what = catalogue.open_set(pictures, part=part), f"part {part!r} of {pictures}"
+    else:
+        found = items.from_folder(existing(Path(pictures), "folder or known data set"))
+        labelled, what = labelling.by_parent(found, tested.classes), pictures
+    scores = task.evaluate(tested, labelled, seed=Seed(seed))
+    if as_json:
+        show_json(scores)
+        return
+    [row] = scores["rows"]
+    for name, protocol in scores["protocols"].items():
+        one = row[name]
+        interval = "" if one["low"] is None else f" ({one['low']:.4g}..{one['high']:.4g})"
+        show(f"{name} {one['mean']:.4g}{interval}   {protocol}")
+    show(f"{row['accuracy']['n']:,} pictures: {what}; in brackets the 95 % interval")

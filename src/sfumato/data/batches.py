@@ -149,7 +149,7 @@ class Batches:
         if self.workers == 0:
             for places in order:
                 self.source.prepare([index for _, index in places])
-                yield _finished(*self.source.gather(places), places)
+                yield finished(*self.source.gather(places), places)
         context = self.context if self.context in multiprocessing.get_all_start_methods() else "spawn"
         cv2.setNumThreads(1)  # before any fork: a child that inherits OpenCV's threads hangs when it changes their number
         loader = DataLoader(
@@ -164,7 +164,7 @@ class Batches:
         for made in loader:
             if isinstance(made, Refusal):
                 raise made
-            yield _finished(*made)
+            yield finished(*made)
 
 
 @dataclass(frozen=True)
@@ -186,8 +186,8 @@ def lost_worker(error: BaseException) -> bool:
     return isinstance(error, RuntimeError) and str(error).startswith("DataLoader worker")
 
 
-def _finished(inputs: Tensor, targets: Tensor, places: list[Place]) -> Batch:
-    """All items of a batch are of one epoch."""
+def finished(inputs: Tensor, targets: Tensor, places: list[Place]) -> Batch:
+    """What was gathered, as a batch.  All its items are of one epoch."""
     wanted = batch_to_unit(targets) if targets.dtype == torch.uint8 else targets
     return Batch(batch_to_unit(inputs), wanted, tuple(index for _, index in places), places[0][0])
 
@@ -199,4 +199,4 @@ def _stack(pairs: Sequence[tuple[Levels, Levels]]) -> Stacked:
 
 def collate(items: Sequence[tuple[Levels, Levels, int]]) -> Batch:
     """Pairs of uint8 (H, W, C) -> one Batch."""
-    return _finished(*_stack([(spoilt, good) for spoilt, good, _ in items]), [(0, index) for *_, index in items])
+    return finished(*_stack([(spoilt, good) for spoilt, good, _ in items]), [(0, index) for *_, index in items])

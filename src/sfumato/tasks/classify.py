@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from torch import nn
 import sfumato
 from sfumato.core import files
 from sfumato.core import recipe as recipes
+from sfumato.core.levels import Levels
 from sfumato.core.progress import say
 from sfumato.core.seed import Seed
 from sfumato.data import packed
@@ -28,11 +30,13 @@ from sfumato.nets import catalogue as networks
 from sfumato.nets import load as model_files
 from sfumato.nets.load import Contract, Header
 from sfumato.nets.reach import LIMIT
-from sfumato.nets.surgery import copying, summary
+from sfumato.nets.surgery import copying, groups, summary
+from sfumato.show import plots
 from sfumato.tasks.classify_recipe import Classify
-from sfumato.tasks.parts import classifier, fitting, labels, naming_scores
+from sfumato.tasks.parts import classifier, fitting, inside, labels, naming_scores, training
 from sfumato.tasks.parts.classifier import TASK
 from sfumato.tasks.parts.classifier import load as load
+from sfumato.tasks.parts.inside import ShowBatch
 from sfumato.tasks.parts.job import Job, parameters_of
 from sfumato.tasks.parts.judged import SaveModels
 from sfumato.tasks.parts.labels import Split
@@ -42,9 +46,13 @@ from sfumato.train import run as runs
 from sfumato.train.callback import Callback
 from sfumato.train.callbacks.change import Change, nothing
 from sfumato.train.callbacks.stats import ShowProgress, Stats
+from sfumato.train.callbacks.thaw import Thaw
 from sfumato.train.run import Run
+from sfumato.train.surface import surface
+from sfumato.train.tune import Tuned
 
 HELD_BATCH = 256  # pictures at once in validation
+SLICED = 4  # batches that a slice of the loss is taken over
 
 
 @dataclass(frozen=True)
@@ -68,7 +76,7 @@ class ClassifyTask(Job):
     def source(self) -> Rows:
         """See `Job`."""
         train = self.split.train
-        return Rows(_array(train), train.labels, self.seed, partners=self.recipe.augment.mix != "off")
+        return Rows(_array(train), train.labels, self.seed, partners=self._mixes)
 
     @property
     def workers(self) -> int | None:
@@ -89,9 +97,14 @@ class ClassifyTask(Job):
         chain = augmentations.parse(augment.chain, mean=mean, spread=spread) if augment.chain else Chain(())
         chain = dataclasses.replace(chain, same=augment.same)
         mixing = {"off": None, "mixup": mix.Mixup(augment.alpha), "cutmix": mix.CutMix(augment.alpha)}[augment.mix]
-        if (not chain.transforms and mixing is None) or self.recipe.train.overfit:
+        if self.recipe.train.overfit or (not chain.transforms and mixing is None):
             return nothing
         return Augmenting(chain, mixing, len(self.classes), self.seed)
+
+    @property
+    def _mixes(self) -> bool:
+        """What is to be learnt by heart is seen as it is."""
+        return self.recipe.augment.mix != "off" and not self.recipe.train.overfit
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -126,10 +139,28 @@ class ClassifyTask(Job):
         """The loss."""
         return Naming(smoothing=self.recipe.loss.smoothing, decoupled=self.recipe.loss.decoupled)
 
+    def optimiser(self, network: nn.Module, fused: bool) -> torch.optim.Optimizer:
+        """With fine-tuning, each stage has a rate of its own."""
+        spec, fine = self.recipe.optimiser, self.recipe.fine_tune
+        if fine.factor == 1 or spec.kind != "adamw":
+            return super().optimiser(network, fused)
+        rated = groups.rates(network, spec.rate, fine.factor)
+        return training.adamw(spec, [(group["lr"], group["params"]) for group in rated], fused=fused)
+
+    def _careful(self, tuned: Tuned) -> list[Callback]:
+        """With fine-tuning, parts that stand still at first."""
+        fine = self.recipe.fine_tune
+        if not fine.frozen:
+            return super()._careful(tuned)
+        parts = groups.groups(self.network)[-2::-1]  # the head learns from the start
+        shares = [fine.frozen * (1 + (number / len(parts) if fine.gradual else 0)) for number in range(len(parts))]
+        return [*super()._careful(tuned), Thaw(list(zip(shares, parts)), freeze=groups.freeze, unfreeze=groups.unfreeze)]
+
     def watching(self, run: Run, stats: Stats) -> list[Callback]:
         """Held-out scores, models and the bar."""
         scores = ClassScores(stats)
-        return [scores, SaveModels(run, scores, self.save, by="accuracy"), ShowProgress(scores=scores.words)]
+        saves = SaveModels(run, scores, self.save, by="accuracy")
+        return [ShowBatch(run, self.classes), scores, saves, ShowProgress(scores=scores.words)]
 
     @cached_property
     def contract(self) -> Contract:
@@ -174,6 +205,25 @@ class ClassifyTask(Job):
         model = load(run.last, device=self.device.type)
         likely = model.probabilities(_array(self.split.held))
         naming_scores.judge(run, self.split.held, likely, seed=self.seed)
+        if self.recipe.look.surface != "off":
+            self._draw_surface(run, model.network)
+
+    def _draw_surface(self, run: Run, network: nn.Module) -> None:
+        """A slice of the loss of the first training batches, as they are loaded, around what was learnt."""
+        steps = int(self.recipe.look.surface)
+        batches = [one.to(self.device) for one in islice(self.batches.stream(0, 0), SLICED)]
+        if self._mixes:
+            batches = [self.change(one) for one in batches]
+        grid = surface(network, batches, self.objective, seed=self.seed, device=self.device, steps=steps)
+        files.write_bytes(run.instrument("surface.png"), plots.surface(grid.places, grid.losses))
+
+    def show_batch(self, count: int = 24) -> Levels:
+        """The first training batch as the network sees it, with names: a sheet uint8 (H, W, 3)."""
+        return inside.drawn_batch(self.change(next(self.batches.stream(0, 0)).to(self.device)), self.classes, count)
+
+    def show_item(self, index: int, times: int = 24) -> Levels:
+        """One training picture as augmentation draws it again and again: a sheet uint8 (H, W, 3)."""
+        return inside.drawn_item(self.source, self.change, index, times)
 
 
 def _array(part: Labelled) -> np.ndarray:

@@ -9,7 +9,7 @@ from pydantic.dataclasses import dataclass
 from sfumato.core.errors import Refusal
 from sfumato.nets.catalogue import ClassifierNetwork
 from sfumato.nets.classify_arguments import ResNet
-from sfumato.tasks.parts.sections import STRICT, AdamW, Labelled, Muon, Schedule, Train, check_name
+from sfumato.tasks.parts.sections import STRICT, AdamW, FineTune, Labelled, Look, Muon, Schedule, Train, check_name
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
@@ -43,10 +43,14 @@ class Classify:
     optimiser: Muon | AdamW = Field(default=AdamW(rate=5e-3, weight_decay=0.02), discriminator="kind")
     schedule: Schedule = Schedule()
     train: Train = Train(batch=128)
+    look: Look = Look(every=20)
+    fine_tune: FineTune = FineTune()
     start_from: str = ""  # a model file whose weights the training starts from: all that fit by name, the head apart
 
     def __post_init__(self) -> None:
         check_name(self.name)
+        if self.fine_tune != FineTune() and self.optimiser.kind != "adamw":
+            raise Refusal("fine_tune gives each stage a rate of its own, which optimiser.kind = 'adamw' can do and 'muon' cannot.")
         if self.loss.decoupled and self.augment.mix == "off":
             raise Refusal("loss.decoupled weighs pictures that are mixed, but augment.mix is 'off': give 'mixup' or 'cutmix'.")
 

@@ -8,7 +8,7 @@ from pydantic.dataclasses import dataclass
 
 from sfumato.nets.arguments import UNet
 from sfumato.nets.catalogue import Network
-from sfumato.tasks.parts.sections import STRICT, AdamW, Augment, Data, Loss, Muon, Previews, Schedule, Train, check_batch, check_name
+from sfumato.tasks.parts.sections import STRICT, AdamW, Augment, Data, Look, Loss, Muon, Previews, Schedule, Train, check_batch, check_name
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
@@ -35,6 +35,7 @@ class Restore:
     schedule: Schedule = Schedule()
     train: Train = Train()
     previews: Previews = Previews()
+    look: Look = Look()
     start_from: str = ""  # a model file whose weights the training starts from
 
     def __post_init__(self) -> None:

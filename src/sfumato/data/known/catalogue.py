@@ -252,6 +252,11 @@ def parts_of(name: str) -> tuple[Part, ...]:
     return tuple(part for part in known.parts if part not in known.bare or (folder / known.bare[part]).exists())
 
 
+def held_out_part(name: str) -> Part:
+    """The part of a known set that scores are told of: what it calls valid, or where it has none, test."""
+    return "valid" if "valid" in entry(name).parts else "test"
+
+
 def _call(path: str, *arguments: Any) -> Any:
     file, _, function = path.partition(":")
     return getattr(import_module(f"sfumato.data.known.{file}"), function)(*arguments)

@@ -22,12 +22,14 @@ from sfumato.train import ranks, tune
 from sfumato.train.budget import Budget
 from sfumato.train.callback import Callback
 from sfumato.train.callbacks import state
+from sfumato.train.callbacks.activations import Activations
 from sfumato.train.callbacks.averages import WeightAverage
 from sfumato.train.callbacks.change import Change, ChangeBatch, nothing
 from sfumato.train.callbacks.forms import OtherForm
 from sfumato.train.callbacks.nonfinite import SkipNonFinite, WatchDivergence
 from sfumato.train.callbacks.stats import Stats
 from sfumato.train.callbacks.stop import StopGently
+from sfumato.train.callbacks.track import Track
 from sfumato.train.learner import Held, Learner
 from sfumato.train.objective import Objective
 from sfumato.train.ranks import Ranks
@@ -129,23 +131,28 @@ class Job(ABC):
             objective=self.objective,
             batches=self.batches,
             device=self.device,
-            optimiser=lambda network, fused: training.optimiser(self.recipe.optimiser, network, fused=fused),
+            optimiser=self.optimiser,
             seconds=math.inf if self.budget.seconds is None else self.budget.seconds,
             steps=math.inf if self.budget.steps is None else self.budget.steps,
             change=self.change,
         )
+
+    def optimiser(self, network: nn.Module, fused: bool) -> torch.optim.Optimizer:
+        """What changes the weights.  fused: in one kernel, where there is one."""
+        return training.optimiser(self.recipe.optimiser, network, fused=fused)
 
     def learner(self, tuned: Tuned, run: Run) -> Learner:
         """The learner, with everything that keeps a run safe and visible."""
         recipe = self.recipe
         layout = torch.channels_last if tuned.channels_last else torch.contiguous_format
         network = self.network.to(memory_format=layout)  # type: ignore[call-overload]  # torch's own stubs do not know it
+        optimiser = self.optimiser(network, tuned.fused)
         return Learner(
             network,
             self._helped(tuned.workers if self.workers is None else self.workers),
             self.objective,
             held_out=self.held if self.ranks.writes else (),
-            optimiser=training.optimiser(recipe.optimiser, network, fused=tuned.fused),
+            optimiser=optimiser,
             schedule=schedules.make(recipe.schedule.kind, warm=recipe.schedule.warm, start=recipe.schedule.start, end=recipe.schedule.end),
             budget=self.budget,
             seed=self.seed,
@@ -173,9 +180,14 @@ class Job(ABC):
         train = self.recipe.train
         stats = Stats(run)
         average: list[Callback] = [] if train.average == "off" else [WeightAverage(half_life=training.half_life(train, self.budget))]
+        look = self.recipe.look
+        inside: list[Callback] = [] if look.every == "off" else [Activations(run, every=look.every)]
+        tracked: list[Callback] = [] if look.track == "off" else [Track(run.folder.name, run.folder.parent / "tracked")]
         return [
             *average,
             stats,
+            *inside,
+            *tracked,
             *self.watching(run, stats),
             state.SaveState(run, steps=None if train.state_steps == "off" else train.state_steps, seconds=train.state_every),
         ]
@@ -211,7 +223,7 @@ class Job(ABC):
             self.network,
             self.batches.stream(0, 0),
             self.objective,
-            optimiser=lambda network: training.optimiser(self.recipe.optimiser, network),
+            optimiser=lambda network: self.optimiser(network, True),
             seed=self.seed,
             device=self.device,
             precision=Precision(self.tuned().precision, self.device),

@@ -13,7 +13,6 @@ from sfumato.core.progress import say
 from sfumato.core.seed import Seed
 from sfumato.data import items, labelled, labelling, packed
 from sfumato.data.known import catalogue
-from sfumato.data.known.catalogue import Part
 from sfumato.data.labelled import Labelled
 from sfumato.tasks.parts import sections
 
@@ -50,7 +49,7 @@ def _known(data: sections.Labelled) -> tuple[Labelled, Labelled, str]:
     if data.choose:
         train, held = whole.split(data.valid)
         return train, held, f"{data.valid:.0%} of the training part, by hash"
-    part: Part = "valid" if "valid" in catalogue.entry(data.known).parts else "test"
+    part = catalogue.held_out_part(data.known)
     return whole, catalogue.open_set(data.known, part=part), f"the set's own part {part!r}"
 
 

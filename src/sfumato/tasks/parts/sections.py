@@ -122,6 +122,24 @@ class Train:
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
+class Look:
+    """What is looked at inside while a network learns; the report shows it."""
+
+    every: Literal["off"] | Every = "off"  # steps between two records of activations and gradients
+    surface: Literal["off"] | Annotated[int, Field(ge=3, le=101)] = "off"  # places a direction of a slice of the loss; an odd number
+    track: Literal["off", "tensorboard"] = "off"  # tell it to a tracker too (extras `track` and `multi`), in a folder beside the run's
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class FineTune:
+    """What of a network that starts from another's weights learns when, and how fast."""
+
+    frozen: float = Field(default=0, ge=0, lt=1)  # share of the training in which only the head learns
+    gradual: bool = False  # then one stage after the other, from the head down, over as long again; without it all at once
+    factor: float = Field(default=1.0, ge=1, le=100)  # by how much each stage learns more slowly than the one after it
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
 class Previews:
     """Held-out pictures that are repaired and kept again and again, always the same ones."""
 
