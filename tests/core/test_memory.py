@@ -24,8 +24,9 @@ print(int(kept), resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc is told")
 def test_memory_that_was_freed_is_there_for_the_next_batch():
-    done = {}
+    missing = {}
     for how in ("kept", "unless told"):
         ended = subprocess.run([sys.executable, "-c", CODE, how], capture_output=True, text=True, timeout=60, check=True)
-        done[how] = [int(number) for number in ended.stdout.split()]
-    assert done["kept"][0] == 1 and done["kept"][1] < 100  # pages that were missing; three arrays have 4400
+        could, missing[how] = map(int, ended.stdout.split())
+        assert could
+    assert missing["kept"] < 100 < missing["unless told"]  # pages; three arrays have 4400
