@@ -8,6 +8,7 @@ time; Pillow is given them ready: a loop over the pictures with one affine trans
 table, Pillow's enhancements and paste, and one stack at the end.  Pillow's result must be ours, but for noise and rounding.
 kornia draws by itself, from the same ranges, a draw a picture; its TrivialAugment takes one operation for a whole batch, so it is also
 called picture by picture.  Torch has as many threads on all sides; Pillow's loop runs in one, as such loops do.
+Freed memory is kept for the next batch on all sides.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from typing import Any
 
 import numpy as np
 
-from sfumato.core.system import threads
+from sfumato.core.system import memory, threads
 
 threads.wait_shortly()  # before torch is loaded, as the command line does
 
@@ -221,6 +222,7 @@ def main() -> None:
     given = options.parse_args()
     results.in_peers()
     torch.set_num_threads(given.threads)
+    memory.keep_freed()
     device = torch.device(given.device)
     bars, raw = [], {}
     for name in ("chain", "TrivialAugment"):

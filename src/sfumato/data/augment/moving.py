@@ -40,8 +40,9 @@ def sample(pictures: Tensor, maps: Tensor, how: Sampling, fill: Fill) -> Tensor:
     x_x, x_y, x_0, y_x, y_y, y_0 = scaled.float().to(pictures.device).view(-1, 6, 1, 1).unbind(1)
     columns = (torch.arange(width, device=pictures.device) + 0.5).view(1, 1, -1)
     rows = (torch.arange(height, device=pictures.device) + 0.5).view(1, -1, 1)
-    grid = pictures.new_empty(len(pictures), height, width, 2)
-    torch.add(x_x * columns, x_y * rows + x_0, out=grid[..., 0])
-    torch.add(y_x * columns, y_y * rows + y_0, out=grid[..., 1])
+    grid = pictures.new_empty(len(pictures), 2, height, width)
+    torch.add(x_x * columns, x_y * rows + x_0, out=grid[:, 0])
+    torch.add(y_x * columns, y_y * rows + y_0, out=grid[:, 1])
     padding = {"zero": "zeros", "reflect": "reflection"}[fill]
-    return functional.grid_sample(pictures, grid, mode=how, padding_mode=padding, align_corners=False).clamp_(0, 1)
+    moved = functional.grid_sample(pictures, grid.permute(0, 2, 3, 1), mode=how, padding_mode=padding, align_corners=False)
+    return moved if how == "nearest" else moved.clamp_(0, 1)
