@@ -45,6 +45,7 @@ bench: setup data  ## one script a bar; each writes bench/results/NAME.json (abo
 	$(BIN)/python bench/restore_bsds.py score
 	test ! -x $(PEERS)/bin/python || $(PEERS)/bin/python bench/pairs_per_second.py
 	test ! -x $(PEERS)/bin/python || $(PEERS)/bin/python bench/learner_overhead.py
+	test ! -x $(PEERS)/bin/python || $(PEERS)/bin/python bench/augment_speed.py
 	$(BIN)/python bench/step_cost.py
 	$(BIN)/python bench/large_pictures.py
 	$(BIN)/python bench/processes.py

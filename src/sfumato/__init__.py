@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from sfumato.tasks.parts.restorer import Restorer
+from typing import Any
 
 __version__ = "0.1.0"
 
 
-def load(path: str | Path | None = None, *, device: str = "auto") -> Restorer:
+def load(path: str | Path | None = None, *, device: str = "auto") -> Any:
     """A trained model, ready for use; without a path the restorer that comes with the package.
 
-    >>> repaired = sfumato.load("model.safetensors").restore("photo.jpg")
-    """
-    from sfumato.tasks.parts import restorer  # torch is imported here, not with the package
+    What it offers is told by its task: `Restorer.restore`, `Classifier.classify`.
 
-    return restorer.load(path, device=device)
+    >>> repaired = sfumato.load("model.safetensors").restore("photo.jpg")
+    >>> names = sfumato.load("digits.safetensors").classify("seven.png")
+    """
+    from sfumato.tasks import catalogue  # torch is imported here, not with the package
+
+    return catalogue.load(path, device=device)

@@ -14,7 +14,8 @@ from sfumato.core.errors import INTERRUPTED, OURS, REFUSED, Interrupted, Refusal
 
 TypeIn = Callable[..., tuple[int, str, str]]
 LEARN = ["demo", "new", "new restore", "plan", "train", "resume", "find-lr"]
-VERBS = [*LEARN, "restore", "eval", "crappify", "recipes", "models", "runs", "report", "doctor"]
+DATA = ["data", "data list", "data get", "data check", "data show"]
+VERBS = [*LEARN, *DATA, "restore", "classify", "eval", "crappify", "recipes", "models", "runs", "report", "doctor"]
 
 
 @pytest.mark.parametrize("name", VERBS)
@@ -23,7 +24,7 @@ def test_every_verb_has_help(name: str, type_in: TypeIn) -> None:
     assert code == 0 and "Usage:" in out
 
 
-@pytest.mark.parametrize("name", [name for name in VERBS if name != "new"])
+@pytest.mark.parametrize("name", [name for name in VERBS if name not in ("new", "data")])
 def test_every_verbs_help_shows_how_it_is_typed(name: str, type_in: TypeIn) -> None:
     _, out, _ = type_in(*name.split(), "--help")
     assert f"  sfumato {name}" in out.split("Examples:")[1]

@@ -13,7 +13,7 @@ from tests.train.conftest import Darkened
 
 
 def batches(workers=0, batch=5, context="fork"):
-    return Batches(pairs=Darkened(), batch=batch, seed=Seed(3), workers=workers, context=context)
+    return Batches(source=Darkened(), batch=batch, seed=Seed(3), workers=workers, context=context)
 
 
 def test_an_epoch_shows_every_item_at_most_once_and_epochs_differ():
@@ -64,7 +64,7 @@ class Gone(Darkened):
 
 @pytest.mark.parametrize("workers", [0, 1])
 def test_a_refusal_comes_from_a_worker_in_its_own_words(workers):
-    stream = Batches(pairs=Gone(), batch=2, seed=Seed(3), workers=workers).stream(0, 0)
+    stream = Batches(source=Gone(), batch=2, seed=Seed(3), workers=workers).stream(0, 0)
     with pytest.raises(Refusal) as refusal:
         next(stream)
     assert str(refusal.value) == "None of the pictures can be decoded."

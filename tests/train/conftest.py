@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from sfumato.core.seed import Seed
-from sfumato.data.batches import Batches, collate
+from sfumato.data.batches import Batches, Pairs, collate
 from sfumato.losses.pixel import mse
 from sfumato.train.budget import Budget
 from sfumato.train.learner import Learner
@@ -18,7 +18,7 @@ from sfumato.train.steps.schedules import make
 
 
 @dataclass(frozen=True)
-class Darkened:
+class Darkened(Pairs):
     """Random pictures, and the same at half their brightness."""
 
     count: int = 24
@@ -51,7 +51,7 @@ def toy_learner(callbacks=(), *, steps=12, workers=0, batch=4, rate=0.01, accumu
     network = network or small_network()
     return Learner(
         network,
-        Batches(pairs=Darkened(), batch=batch, seed=Seed(5), workers=workers),
+        Batches(source=Darkened(), batch=batch, seed=Seed(5), workers=workers),
         options.pop("objective", objective),
         held_out=held_out,
         optimiser=options.pop("optimiser", None) or torch.optim.AdamW(network.parameters(), lr=rate),

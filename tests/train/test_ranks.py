@@ -25,7 +25,7 @@ def test_alone_a_process_is_the_first_of_one():
 @pytest.mark.parametrize("count", [2, 3])
 def test_shares_of_a_batch_taken_in_turn_are_the_batch(count):
     def stream(share):
-        return islice(Batches(pairs=Darkened(), batch=6, seed=Seed(3), share=share).stream(0, 0), 9)
+        return islice(Batches(source=Darkened(), batch=6, seed=Seed(3), share=share).stream(0, 0), 9)
 
     for whole, *parts in zip(stream((0, 1)), *(stream((rank, count)) for rank in range(count)), strict=True):
         assert whole.items == tuple(item for turn in zip(*(part.items for part in parts), strict=True) for item in turn)
@@ -33,7 +33,7 @@ def test_shares_of_a_batch_taken_in_turn_are_the_batch(count):
 
 def test_a_batch_that_cannot_be_shared_alike_is_refused():
     with pytest.raises(Refusal, match="multiple of 2"):
-        Batches(pairs=Darkened(), batch=5, seed=Seed(3), share=(0, 2))
+        Batches(source=Darkened(), batch=5, seed=Seed(3), share=(0, 2))
 
 
 def test_only_words_about_a_lost_process_are_taken_for_one(monkeypatch):

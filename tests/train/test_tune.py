@@ -18,7 +18,7 @@ def trial(*, steps=1e6, optimiser=torch.optim.AdamW):
     return Trial(
         network=small_network(),
         objective=objective,
-        batches=Batches(pairs=Darkened(), batch=4, seed=Seed(5)),
+        batches=Batches(source=Darkened(), batch=4, seed=Seed(5)),
         device=torch.device("cpu"),
         optimiser=lambda network, fused: optimiser(network.parameters(), lr=0.1, fused=fused),
         seconds=math.inf,

@@ -13,7 +13,7 @@ from sfumato.cli.verb import OwnSpoil, Set, StepsFile, complain, option, show, s
 from sfumato.core import progress
 from sfumato.core.errors import PARTLY, Interrupted, Refusal
 
-Task = Annotated[str, typer.Argument(metavar="TASK|RECIPE", help="A task (restore), a recipe of ours (sfumato recipes), or a TOML file.")]
+Task = Annotated[str, typer.Argument(metavar="TASK|RECIPE", help="A task (restore, classify), a recipe (sfumato recipes), or a TOML file.")]
 Out = Annotated[Path | None, option("--out", "-o", says="Run folder: new or empty.", default="runs/NAME-N")]
 
 
@@ -81,6 +81,7 @@ def train(
     out: Out = None,
     start_from: Annotated[Path | None, option("--from", shape="MODEL", says="Start from a model's weights.")] = None,
     steps_file: StepsFile = None,
+    overfit: Annotated[int | None, option("--overfit", shape="N", says="Learn N batches by heart: does learning work at all?")] = None,
     dry_run: Annotated[bool, switch("--dry-run", says="Check and print the recipe, count the pictures, train nothing.")] = False,
 ) -> None:
     """Learn: from a task, a built-in recipe or a TOML file.
@@ -92,6 +93,7 @@ def train(
       sfumato train restore.toml --set network.kind=residual --set train.epochs=3
       sfumato train restore photos/ --from runs/text/best.safetensors
       sfumato train restore photos/ --dry-run
+      sfumato train mnist-resnet --overfit 1 --steps 200
       torchrun --nproc_per_node 2 -m sfumato train restore photos/ --out runs/two
     """
     from sfumato.core import recipe as recipes
@@ -108,6 +110,7 @@ def train(
         "spoil.chain": spoil,
         "spoil.steps_file": steps_file and str(steps_file),
         "start_from": start_from and str(start_from),
+        "train.overfit": overfit,
         **budget,
     }
     spelt = [f"{key}={json.dumps(value, ensure_ascii=False)}" for key, value in given.items() if value not in (None, [])]

@@ -105,8 +105,9 @@ def runs(
     if as_json:
         show_json(facts)
         return
-    titles = ["run", "status", "task", "steps", "minutes", "gain on held-out pictures"]
-    rows = [[fact["run"], _status(fact), *(_cell(fact.get(name)) for name in titles[2:5]), _gain(run)] for fact, run in zip(facts, found)]
+    titles = ["run", "status", "task", "steps", "minutes", "on held-out pictures"]
+    known = titles[2:5]
+    rows = [[fact["run"], _status(fact), *(_cell(fact.get(name)) for name in known), _outcome(run)] for fact, run in zip(facts, found)]
     show_table(titles, rows)
 
 
@@ -118,12 +119,14 @@ def _status(facts: dict[str, Any]) -> str:
     return "killed (sfumato resume goes on)" if status == "running" else status
 
 
-def _gain(run: Run) -> str:
-    """What the run's own scores say."""
+def _outcome(run: Run) -> str:
+    """What the run's own scores say: what was gained by a repair, or how many names were right."""
     if not run.scores.is_file():
         return ""
-    gain = json.loads(run.scores.read_text(encoding="utf-8"))["gains"]["psnr_rgb"]["mean"]
-    return f"{gain:+.2f} dB"
+    scores = json.loads(run.scores.read_text(encoding="utf-8"))
+    if "gains" in scores:
+        return f"{scores['gains']['psnr_rgb']['mean']:+.2f} dB"
+    return f"{100 * scores['rows'][0]['accuracy']['mean']:.2f} % right"
 
 
 def _cell(value: Any) -> str:

@@ -7,7 +7,8 @@ from typing import Annotated
 import typer
 
 from sfumato import __version__
-from sfumato.cli import learn, look, repair
+from sfumato.cli import datasets, learn, look, repair
+from sfumato.cli.classify import classify
 from sfumato.cli.steps import WithSteps
 from sfumato.cli.verb import Quiet, Unheard, Verbose, guarded, hush, listen, verb
 from sfumato.core.system import threads
@@ -30,6 +31,7 @@ for name, action, panel in (
     ("resume", learn.resume, LEARN),
     ("find-lr", learn.find_rate, LEARN),
     ("restore", repair.restore, USE),
+    ("classify", classify, USE),
     ("eval", repair.evaluate, USE),
     ("crappify", repair.crappify, USE),
     ("recipes", look.recipes, LOOK),
@@ -44,6 +46,13 @@ for name, action, panel in (
 new = typer.Typer(help="Write a commented recipe to start from.", no_args_is_help=True)
 new.command("restore")(verb(learn.new_restore))
 app.add_typer(new, name="new", rich_help_panel=LEARN)
+
+data = typer.Typer(help="Known data sets: list them, fetch them, check them, look at them.", no_args_is_help=True)
+data.command("list")(verb(datasets.list_sets))
+data.command("get")(verb(datasets.get))
+data.command("check")(verb(datasets.check))
+data.command("show")(verb(datasets.look))
+app.add_typer(data, name="data", rich_help_panel=LOOK)
 
 
 def _show_version(asked: bool) -> None:

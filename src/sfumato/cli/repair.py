@@ -61,7 +61,7 @@ def restore(
 
 def evaluate(
     model: Annotated[Path, typer.Argument(help="Model file.")],
-    folder: Annotated[Path, typer.Argument(help="Folder of good pictures it has not learnt from.")],
+    folder: Annotated[Path, typer.Argument(help="Folder of pictures it has not learnt from; of a classifier also a known data set.")],
     spoil: OwnSpoil = None,
     metrics: Annotated[str, option("--metrics", says="Scores, separated by commas.")] = "psnr_rgb,ssim_rgb",
     steps_file: StepsFile = None,
@@ -69,13 +69,21 @@ def evaluate(
     device: Device = "auto",
     as_json: Json = False,
 ) -> None:
-    """Score a model on good pictures: spoilt, repaired and compared, beside the input and plain filters.
+    """Score a model: good pictures are spoilt, repaired and compared, beside the input and plain filters; or named, with --json in full.
 
     \b
     Examples:
       sfumato eval runs/text/best.safetensors photos/valid
       sfumato eval model.safetensors photos/valid --spoil "jpeg 30" --json
+      sfumato eval runs/digits/last.safetensors mnist
     """
+    from sfumato.nets import load
+
+    if load.read_header(model).task == "classify":
+        from sfumato.cli import classify
+
+        classify.score(model, str(folder), seed=seed, device=device, as_json=as_json)
+        return
     from sfumato.core import seed as seeds
     from sfumato.data import items
     from sfumato.spoil import catalogue, grammar

@@ -11,7 +11,6 @@ from typing import Protocol
 import cv2
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
@@ -27,11 +26,15 @@ Place = tuple[int, int]  # (epoch, index): all that an item's draws depend on be
 
 @dataclass(frozen=True)
 class Batch:
-    """What one turn sees.  input and target (B, C, H, W) float32 in 0..1; items: the index of each within the epoch."""
+    """What one turn sees.  input (B, C, H, W) float32 in 0..1; target the same kind of pictures, or int64 (B,) labels.
+
+    items : the index of each within the epoch.  What is drawn for an item follows from (epoch, item) and the run's seed.
+    """
 
     input: Tensor
     target: Tensor
     items: tuple[int, ...]
+    epoch: int = 0
 
     def to(self, device: torch.device) -> Batch:
         """The same batch on a device."""
@@ -43,33 +46,50 @@ class Batch:
         """The batch in `count` parts of nearly equal size, for a device with too little memory for the whole."""
         bounds = [round(part * len(self.items) / count) for part in range(count + 1)]
         cuts = [slice(low, high) for low, high in itertools.pairwise(bounds) if high > low]
-        return [Batch(self.input[cut], self.target[cut], self.items[cut]) for cut in cuts]
+        return [replace(self, input=self.input[cut], target=self.target[cut], items=self.items[cut]) for cut in cuts]
 
 
-class Pairs(Protocol):
-    """Where batches come from: spoilt and good pictures, drawn by place."""
+Stacked = tuple[Tensor, Tensor]  # uint8 (B, H, W, C) and what should come of each: uint8 pictures likewise, or int64 (B,) labels
+
+
+class Source(Protocol):
+    """Where batches come from: items drawn by place."""
 
     def __len__(self) -> int:
-        """Pairs in an epoch."""
+        """Items in an epoch."""
         ...
 
     def prepare(self, indices: Sequence[int]) -> None:
         """These are asked for next, one after the other: what can be done for all of them at once."""
         ...
 
-    def pair(self, epoch: int, index: int) -> tuple[Levels, Levels]:
-        """Input and target, uint8 (H, W, C); all pairs have the same sizes."""
+    def gather(self, places: Sequence[Place]) -> Stacked:
+        """Several items at once; an item does not depend on those it is asked for with."""
         ...
 
 
-@dataclass(frozen=True)
-class _ByPlace(Dataset[tuple[Levels, Levels, int] | Refusal]):
-    pairs: Pairs
+class Pairs:
+    """A source that makes one pair after the other: a spoilt and a good picture."""
 
-    def __getitem__(self, place: Place) -> tuple[Levels, Levels, int] | Refusal:
-        """A pair, or why there is none: raised in a worker, the words would come with its traceback."""
+    def pair(self, epoch: int, index: int) -> tuple[Levels, Levels]:
+        """Input and target, uint8 (H, W, C); all pairs have the same sizes."""
+        raise NotImplementedError
+
+    def gather(self, places: Sequence[Place]) -> Stacked:
+        """See `Source`."""
+        return _stack([self.pair(*place) for place in places])
+
+
+@dataclass(frozen=True)
+class _Whole(Dataset[tuple[Tensor, Tensor, list[Place]] | Refusal]):
+    """Whole batches, by the places of their items."""
+
+    source: Source
+
+    def __getitem__(self, places: list[Place]) -> tuple[Tensor, Tensor, list[Place]] | Refusal:
+        """A batch, or why there is none: raised in a worker, the words would come with its traceback."""
         try:
-            return *self.pairs.pair(*place), place[1]
+            return *self.source.gather(places), places
         except Refusal as refusal:
             return refusal
 
@@ -100,12 +120,12 @@ class Order(Sampler[list[Place]]):
 
 @dataclass(frozen=True, kw_only=True)
 class Batches:
-    """Training batches without end, of `batch` pairs in all processes together.
+    """Training batches without end, of `batch` items in all processes together.
 
     The last, smaller batch of an epoch is left out, so every step weighs the same.
     """
 
-    pairs: Pairs
+    source: Source
     batch: int
     seed: Seed
     workers: int = 0
@@ -116,28 +136,27 @@ class Batches:
         ranks = self.share[1]
         if self.batch % ranks:
             raise Refusal(f"Batches of {self.batch} cannot be shared by {ranks} processes alike: make train.batch a multiple of {ranks}.")
-        object.__setattr__(self, "batch", min(self.batch, len(self.pairs) // ranks * ranks))
+        object.__setattr__(self, "batch", min(self.batch, len(self.source) // ranks * ranks))
 
     @property
     def per_epoch(self) -> int:
         """Batches in an epoch."""
-        return len(self.pairs) // self.batch
+        return len(self.source) // self.batch
 
     def stream(self, epoch: int, position: int) -> Generator[Batch]:
         """Batches from a position on, without end; where it starts costs nothing.  Closing it ends the workers."""
-        order = Order(len(self.pairs), self.batch, self.seed, epoch, position, self.share)
-        dataset = _ByPlace(self.pairs)
+        order = Order(len(self.source), self.batch, self.seed, epoch, position, self.share)
         if self.workers == 0:
             for places in order:
-                self.pairs.prepare([index for _, index in places])
-                yield collate([(*self.pairs.pair(*place), place[1]) for place in places])
+                self.source.prepare([index for _, index in places])
+                yield finished(*self.source.gather(places), places)
         context = self.context if self.context in multiprocessing.get_all_start_methods() else "spawn"
         cv2.setNumThreads(1)  # before any fork: a child that inherits OpenCV's threads hangs when it changes their number
         loader = DataLoader(
-            dataset,
-            batch_sampler=order,
+            _Whole(self.source),
+            batch_size=None,
+            sampler=order,
             num_workers=self.workers,
-            collate_fn=_stack_or_refuse,
             multiprocessing_context=context,
             worker_init_fn=_Quiet(context),
             prefetch_factor=AHEAD,
@@ -145,8 +164,7 @@ class Batches:
         for made in loader:
             if isinstance(made, Refusal):
                 raise made
-            inputs, targets, items = made
-            yield Batch(batch_to_unit(inputs), batch_to_unit(targets), items)
+            yield finished(*made)
 
 
 @dataclass(frozen=True)
@@ -168,21 +186,17 @@ def lost_worker(error: BaseException) -> bool:
     return isinstance(error, RuntimeError) and str(error).startswith("DataLoader worker")
 
 
-def _stack(items: Sequence[tuple[Levels, Levels, int]]) -> tuple[Tensor, Tensor, tuple[int, ...]]:
-    inputs, targets, indices = zip(*items, strict=True)
-    return _together(inputs), _together(targets), tuple(indices)
+def finished(inputs: Tensor, targets: Tensor, places: list[Place]) -> Batch:
+    """What was gathered, as a batch.  All its items are of one epoch."""
+    wanted = batch_to_unit(targets) if targets.dtype == torch.uint8 else targets
+    return Batch(batch_to_unit(inputs), wanted, tuple(index for _, index in places), places[0][0])
 
 
-def _stack_or_refuse(items: Sequence[tuple[Levels, Levels, int] | Refusal]) -> tuple[Tensor, Tensor, tuple[int, ...]] | Refusal:
-    refusals = [item for item in items if isinstance(item, Refusal)]
-    return refusals[0] if refusals else _stack([item for item in items if not isinstance(item, Refusal)])
-
-
-def _together(pictures: Sequence[NDArray[np.uint8]]) -> Tensor:
-    return torch.from_numpy(np.stack(pictures))
+def _stack(pairs: Sequence[tuple[Levels, Levels]]) -> Stacked:
+    inputs, targets = (torch.from_numpy(np.stack(pictures)) for pictures in zip(*pairs, strict=True))
+    return inputs, targets
 
 
 def collate(items: Sequence[tuple[Levels, Levels, int]]) -> Batch:
     """Pairs of uint8 (H, W, C) -> one Batch."""
-    inputs, targets, indices = _stack(items)
-    return Batch(batch_to_unit(inputs), batch_to_unit(targets), indices)
+    return finished(*_stack([(spoilt, good) for spoilt, good, _ in items]), [(0, index) for *_, index in items])

@@ -94,7 +94,7 @@ class Store:
     def _file(self) -> Path:
         """Its name follows from the pictures and their state; files of other states of the same pictures are removed."""
         names = files.digest(os.fsencode("\n".join(str(item.path or item.name) for item in self.items)))[:16]
-        name = f"{names}-{files.digest(' '.join(map(_state, self.items)).encode())[:16]}.pictures"
+        name = f"{names}-{files.digest(' '.join(map(state_of, self.items)).encode())[:16]}.pictures"
         for stale in self.folder.glob(f"{names}-*"):
             if not stale.name.startswith(name):
                 try:
@@ -160,8 +160,8 @@ def free_memory() -> float:
         return free
 
 
-def _state(item: Item) -> str:
-    """Changes when the picture does."""
+def state_of(item: Item) -> str:
+    """Changes when the picture does: size and time of its file, or how it is made."""
     if item.path is None:
         return repr(item.make)
     try:

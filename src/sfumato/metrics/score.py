@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from statistics import NormalDist
 from typing import Any
 
 import numpy as np
@@ -15,11 +16,11 @@ LEVEL = 0.95
 
 @dataclass(frozen=True, kw_only=True)
 class Score:
-    """The mean of one metric over some pictures, with a 95 % bootstrap interval (none for a single picture)."""
+    """The mean of one metric over some pictures, with a 95 % interval: by bootstrap (none for one picture), or as the protocol says."""
 
-    protocol: str  # a sentence of metrics.pictures.PROTOCOLS
+    protocol: str  # a sentence of PROTOCOLS of metrics.pictures or metrics.classes
     n: int  # pictures
-    seed: int  # of the damage that was scored
+    seed: int  # of the damage that was scored, and of the bootstrap
     mean: float
     low: float | None
     high: float | None
@@ -45,6 +46,22 @@ def over_pictures(values: Sequence[float], *, protocol: str, seed: int) -> Score
         raise Refusal(f"{int((~np.isfinite(numbers)).sum())} of {numbers.size} scores are not finite, so they have no mean.")
     low, high = interval(numbers, seed=seed)
     return Score(protocol=protocol, n=numbers.size, seed=seed, mean=float(numbers.mean()), low=low, high=high)
+
+
+def share(hits: int, n: int, *, protocol: str, seed: int) -> Score:
+    """How many of n pictures were right, with the interval of Wilson 1927, which holds near 0 and 1 too.  Refuses n = 0."""
+    if n < 1 or not 0 <= hits <= n:
+        raise Refusal(f"A share is counted in 1 picture or more, but here it is {hits} of {n}.")
+    low, high = wilson(hits, n)
+    return Score(protocol=protocol, n=n, seed=seed, mean=hits / n, low=low, high=high)
+
+
+def wilson(hits: int, n: int) -> tuple[float, float]:
+    """95 % interval of a share: all shares from which `hits` of n would lie at most 1.96 standard deviations away.  Wilson 1927."""
+    z = NormalDist().inv_cdf((1 + LEVEL) / 2)
+    middle = (hits + z * z / 2) / (n + z * z)
+    reach = z / (n + z * z) * (hits * (n - hits) / n + z * z / 4) ** 0.5
+    return max(0.0, middle - reach), min(1.0, middle + reach)
 
 
 def gain(before: Sequence[float], after: Sequence[float], *, protocol: str, seed: int) -> Score:

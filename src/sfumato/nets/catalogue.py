@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Union
 
 from pydantic import TypeAdapter, ValidationError
 
 from sfumato.core.errors import Refusal, shortened, unknown
-from sfumato.nets import arguments
+from sfumato.nets import arguments, classify_arguments
 
 if TYPE_CHECKING:
     from torch import nn
@@ -33,16 +33,25 @@ NETWORKS = {
     "residual": Entry(arguments.Residual, "residual:build", "small residual restorer of one resolution: super-resolution, denoising"),
 }
 
+CLASSIFIERS = {
+    "plain": Entry(classify_arguments.Plain, "classify.plain:build", "the lectures' small convolutions of stride 2: digits in seconds"),
+    "resnet": Entry(classify_arguments.ResNet, "classify.resnet:build", "residual stages, post- or pre-activation: the first choice"),
+    "dense": Entry(classify_arguments.Dense, "classify.dense:build", "dense stages with transitions: few pictures, few parameters"),
+    "timm": Entry(classify_arguments.Timm, "classify.borrowed:build", "any model of the library timm (extra `encoders`)"),
+}
+
 if TYPE_CHECKING:
     Network = Any
-else:  # what a recipe may name: whatever stands in the table above
+    ClassifierNetwork = Any
+else:  # what a recipe may name: whatever stands in the tables above
     Network = Union[tuple(entry.arguments for entry in NETWORKS.values())]  # noqa: UP007  # built, not written
+    ClassifierNetwork = Union[tuple(entry.arguments for entry in CLASSIFIERS.values())]  # noqa: UP007
 
 
 def build(spec: Any, channels: int = 3) -> nn.Module:
     """A fresh network (random weights from torch's own generator: fork it and seed it around this call).
 
-    Refuses one of more than a billion weights before any memory is taken for it.
+    Refuses one of more than a billion weights before any memory is taken for it, and a classifier without classes.
     """
     weights = sum(tensor.numel() for tensor in outline(spec, channels).state_dict().values())
     if weights > MOST_WEIGHTS:
@@ -61,21 +70,31 @@ def outline(spec: Any, channels: int = 3) -> nn.Module:
         return _built(spec, channels)
 
 
+def bare(spec: Any) -> Any:
+    """The same network without the file that its first weights came from: for whoever has the weights already."""
+    return replace(spec, pretrained_file="") if getattr(spec, "pretrained_file", "") else spec
+
+
 def _built(spec: Any, channels: int) -> nn.Module:
-    entry = NETWORKS.get(spec.kind)
-    if entry is None:
-        raise unknown("network", spec.kind, NETWORKS)
-    file, function = entry.builder.split(":")
+    if getattr(spec, "classes", 1) < 1:
+        raise Refusal("network.classes is 0: a classifier is built once its data, or the recipe, says how many classes there are.")
+    file, function = _entry(spec.kind).builder.split(":")
     network: nn.Module = getattr(import_module(f"sfumato.nets.{file}"), function)(spec, channels)
     return network
 
 
+def _entry(kind: str) -> Entry:
+    entry = NETWORKS.get(kind) or CLASSIFIERS.get(kind)
+    if entry is None:
+        raise unknown("network", kind, [*NETWORKS, *CLASSIFIERS])
+    return entry
+
+
 def specification(kind: str, values: dict[str, Any]) -> Any:
     """Arguments of a network as a model file keeps them, checked."""
-    if kind not in NETWORKS:
-        raise unknown("network", kind, NETWORKS)
+    entry = _entry(kind)
     try:  # read as JSON, in which a list may become a tuple while all else stays strict
-        return TypeAdapter(NETWORKS[kind].arguments).validate_json(json.dumps({**values, "kind": kind}, allow_nan=False))
+        return TypeAdapter(entry.arguments).validate_json(json.dumps({**values, "kind": kind}, allow_nan=False))
     except ValidationError as error:
         first = error.errors()[0]
         place = shortened(".".join(map(str, first["loc"])))

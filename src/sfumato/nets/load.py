@@ -28,6 +28,7 @@ VERSION = 1  # of the header; a file from a newer version is refused, an older o
 _NOTE_LIMIT = 1 << 20  # bytes of our part of the header
 _DEEPEST = 32  # tables and lists within each other; whoever copies or writes them goes down as deep
 _PART = "network."  # what the names of its tensors begin with
+_NAMES = "classify"  # the task whose networks give names, and none else
 _STRICT = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 
 
@@ -175,9 +176,12 @@ def _check_version(path: Path, note: dict[str, Any]) -> None:
 
 def _specification(path: Path, header: Header) -> Any:
     try:
-        return catalogue.specification(str(header.network.get("kind")), header.network)
+        spec = catalogue.bare(catalogue.specification(str(header.network.get("kind")), header.network))
     except Refusal as refusal:
         raise Refusal(f"{path} names a network that cannot be built. {refusal}") from refusal
+    if (header.task == _NAMES) != (spec.kind in catalogue.CLASSIFIERS):
+        raise Refusal(f"{path} is damaged: no model of the task {shortened(header.task)!r} has a network of the kind {spec.kind!r}.")
+    return spec
 
 
 def _check_tensors(file: TensorFile, wanted: Mapping[str, Tensor]) -> None:

@@ -9,10 +9,10 @@ from markupsafe import Markup
 
 from sfumato.core import recipe
 from sfumato.core.files import write_text
-from sfumato.report import embed, words
+from sfumato.report import classes, embed, scores, words
 from sfumato.report.curves import Line, chart
+from sfumato.report.instruments import instruments
 from sfumato.report.read import Points, Preview, RunFiles, read_run, series, thinned
-from sfumato.report.scores import gains, table, verdict
 
 NAME = "report.html"
 STAGES = 6  # pictures of one preview over time, at most
@@ -34,15 +34,21 @@ def render(run: RunFiles) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    classified = classes.is_classifier(run.scores)
+    finished = run.facts.get("status") == "done"
     return environment.get_template("page.html.jinja").render(
         name=run.facts.get("name") or run.folder.name,
         task=run.facts.get("task", ""),
         status=status(run),
-        verdict=verdict(run.scores, finished=run.facts.get("status") == "done"),
+        verdict=classes.verdict(run.scores) if classified else scores.verdict(run.scores, finished=finished),
         figures=figures(run),
         comparisons=[_comparison(preview, run) for preview in run.previews if preview.spoilt and preview.repaired],
         chain=_chain(run),
-        table=table(run.scores),
+        table=None if classified else scores.table(run.scores),
+        classes=classes.table(run.scores) if classified else None,
+        answers=instruments(run.instruments, answers=True),
+        inside=instruments(run.instruments, answers=False),
+        summary=run.summary.rstrip(),
         curves=curves(run),
         histories=[_history(preview, run) for preview in run.previews if preview.repaired],
         difference=str(run.facts.get("difference", "")).strip(),
@@ -81,10 +87,8 @@ def status(run: RunFiles) -> Status:
 
 def figures(run: RunFiles) -> list[tuple[str, str]]:
     """The few large numbers: (value, what it is)."""
-    gained, known = gains(run.scores), run.facts
-    shown = [
-        (f"{words.signed(gain['mean'], name)} {words.unit(name).unit}", f"{words.unit(name).name} gained") for name, gain in gained.items()
-    ]
+    known = run.facts
+    shown = classes.figures(run.scores) if classes.is_classifier(run.scores) else scores.figures(run.scores)
     minutes = float(known.get("minutes") or run.seconds / 60)
     shown += [(words.duration(minutes), "in training")] if minutes else []
     shown += [(words.amount(known["parameters"]), "parameters")] if known.get("parameters") else []
@@ -152,7 +156,7 @@ def _history(preview: Preview, run: RunFiles) -> tuple[str, list[tuple[str, str]
 
 def curves(run: RunFiles) -> list[tuple[str, Markup, str]]:
     """Curves over steps: (title, drawing, last value in words); those without a point are left out."""
-    loss, rate = series(run.steps, "loss"), thinned(series(run.steps, "rate"), 300)
+    loss = series(run.steps, "loss")
     drawn = []
     if loss:
         smooth = thinned(loss, 30)
@@ -161,16 +165,23 @@ def curves(run: RunFiles) -> list[tuple[str, Markup, str]]:
         drawn.append(("Loss", chart(lines, until=run.step, says="Loss over steps", log=falls), f"{smooth[-1][1]:.4g}"))
     for metric in dict.fromkeys(name for row in run.validations for name in row.get("scores", {})):
         drawn += [_scored(metric, points, run.step)] if (points := series(run.validations, "scores", metric)) else []
-    if rate:
-        drawing = chart([Line(points=rate, look="second")], until=run.step, says="Learning rate over steps")
-        drawn.append(("Learning rate", drawing, f"{rate[-1][1]:.2g}"))
+    for name, title in (("rate", "Learning rate"), ("momentum", "Momentum")):
+        if points := thinned(series(run.steps, name), 300):
+            drawing = chart([Line(points=points, look="second")], until=run.step, says=f"{title} over steps")
+            drawn.append((title, drawing, f"{points[-1][1]:.2g}"))
     return drawn
 
 
 def _scored(metric: str, points: Points, until: int) -> tuple[str, Markup, str]:
-    called, says = words.unit(metric), f"{words.unit(metric).name} of held-out pictures over steps"
-    drawing = chart([Line(points=points)], until=until, says=says, write=lambda value: words.number(value, metric))
-    return f"{called.name}, held out", drawing, f"{words.number(points[-1][1], metric)} {called.unit}".strip()
+    called = words.unit(metric)
+    told = tuple((step, value * called.times) for step, value in points)
+    drawing = chart(
+        [Line(points=told)],
+        until=until,
+        says=f"{called.name} of held-out pictures over steps",
+        write=lambda value: f"{value:.{called.digits}f}",
+    )
+    return f"{called.name[0].upper()}{called.name[1:]}, held out", drawing, f"{words.number(points[-1][1], metric)} {called.unit}".strip()
 
 
 def facts(run: RunFiles) -> list[tuple[str, str]]:

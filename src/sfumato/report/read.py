@@ -40,6 +40,8 @@ class RunFiles:
     unread: int  # lines of stats.jsonl that are no JSON: a kill cuts at most the last
     scores: Row  # scores.json
     previews: tuple[Preview, ...]
+    instruments: Mapping[str, Path]  # pictures of the folder of that name, by their names without .png
+    summary: str  # the network layer by layer
 
     @property
     def step(self) -> int:
@@ -69,6 +71,8 @@ def read_run(folder: Path) -> RunFiles:
         unread=len(rows) - len(good),
         scores=_table(folder / "scores.json"),
         previews=tuple(_previews(folder / "previews")),
+        instruments={path.stem: path for path in sorted((folder / "instruments").glob("*.png"))},
+        summary=_text(folder / "instruments" / "summary.txt"),
     )
 
 

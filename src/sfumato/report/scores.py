@@ -93,6 +93,14 @@ def table(scores: Row) -> Table | None:
     )
 
 
+def figures(scores: Row) -> list[tuple[str, str]]:
+    """The large numbers: (what was gained, of what)."""
+    return [
+        (f"{words.signed(one['mean'], name)} {words.unit(name).unit}", f"{words.unit(name).name} gained")
+        for name, one in gains(scores).items()
+    ]
+
+
 def gains(scores: Row) -> dict[str, Row]:
     """What was gained by each metric: picture by picture with an interval where the run says it, else between the means."""
     rows = _rows(scores)

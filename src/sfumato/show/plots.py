@@ -11,7 +11,9 @@ from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.backends.backend_svg import FigureCanvasSVG
+from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
 
 FEW = 40  # points; a running mean of fewer lags behind them more than it says
 Format = Literal["png", "svg"]
@@ -32,7 +34,7 @@ def curves(
 
     smooth : a running mean over the raw line, faint behind it.  A line of few points is drawn as it is, each point a dot.
     """
-    figure, axes = _axes(size, x, y)
+    figure, axes = framed(size, x, y)
     for index, (name, (xs, ys)) in enumerate(series.items()):
         colour, few = f"C{index}", len(ys) < FEW
         if smooth and not few:
@@ -41,12 +43,12 @@ def curves(
     axes.set_yscale(scale)
     if len(series) > 1:
         axes.legend(frameon=False)
-    return _rendered(figure, kind)
+    return rendered(figure, kind)
 
 
 def rate_finder(rates: Sequence[float], losses: Sequence[float], suggested: float, *, kind: Format = "png") -> bytes:
     """Loss over the learning rate, with the suggestion marked."""
-    figure, axes = _axes((7, 4), "learning rate", "loss (smoothed)")
+    figure, axes = framed((7, 4), "learning rate", "loss (smoothed)")
     axes.plot(rates, losses, linewidth=1.6)
     axes.axvline(suggested, color="C3", linestyle="--", linewidth=1)
     axes.plot([suggested], [np.interp(np.log(suggested), np.log(rates), losses)], "o", color="C3")
@@ -64,7 +66,29 @@ def rate_finder(rates: Sequence[float], losses: Sequence[float], suggested: floa
     high = min(most, max(1.5 * losses[0] - 0.5 * low, 1.5 * low))  # where the loss soars, nothing is to be seen
     if low < high:
         axes.set_ylim(low - 0.1 * (high - low), high + 0.05 * (high - low))
-    return _rendered(figure, kind)
+    return rendered(figure, kind)
+
+
+def surface(places: Sequence[float], losses: NDArray[np.float64], *, kind: Format = "png") -> bytes:
+    """The loss along one direction (S,) or two (S, S) around a network, which is in the middle; what is not finite is left open."""
+    if losses.ndim == 1:
+        figure, axes = framed((7, 4), "distance along a random direction, in lengths of the weights", "loss")
+        axes.plot(places, np.where(np.isfinite(losses), losses, np.nan), marker=".", linewidth=1.6)
+        axes.axvline(0, color="C3", linestyle="--", linewidth=1)
+        return rendered(figure, kind)
+    figure, axes = framed((6.4, 5.2), "first random direction, in lengths of the weights", "second")
+    known = np.ma.masked_invalid(losses)
+    axes.grid(visible=False)
+    if known.count() and known.min() < known.max():
+        levels = np.geomspace(known.min(), known.max(), 24) if known.min() > 0 else np.linspace(known.min(), known.max(), 24)
+        norm = LogNorm(levels[0], levels[-1]) if known.min() > 0 else None
+        filled = axes.contourf(places, places, known.T, levels=levels, cmap="viridis", norm=norm)
+        lines = axes.contour(places, places, known.T, levels=levels[::3], colors="white", linewidths=0.6, alpha=0.7)
+        axes.clabel(lines, fmt=lambda value: f"{value:.2g}", fontsize=8)
+        figure.colorbar(filled, ax=axes, label="loss", format=lambda value, _: f"{value:.2g}", ticks=levels[::4])
+    axes.plot([0], [0], "+", color="C3", markersize=12, markeredgewidth=2)
+    axes.set_aspect("equal")
+    return rendered(figure, kind)
 
 
 def running_mean(values: Sequence[float], share: float = 0.9) -> list[float]:
@@ -76,7 +100,8 @@ def running_mean(values: Sequence[float], share: float = 0.9) -> list[float]:
     return means
 
 
-def _axes(size: tuple[float, float], x: str, y: str) -> tuple[Figure, Axes]:
+def framed(size: tuple[float, float], x: str, y: str) -> tuple[Figure, Axes]:
+    """An empty plot with its axes named, as all plots of the house have it."""
     figure = Figure(figsize=size, layout="constrained")
     axes = figure.add_subplot()
     axes.set_xlabel(x)
@@ -86,8 +111,8 @@ def _axes(size: tuple[float, float], x: str, y: str) -> tuple[Figure, Axes]:
     return figure, axes
 
 
-def _rendered(figure: Figure, kind: Format) -> bytes:
-    """The same bytes for the same plot: no date is written, and names inside an SVG are not drawn by chance."""
+def rendered(figure: Figure, kind: Format) -> bytes:
+    """A figure as a file.  The same bytes for the same plot: no date is written, and names inside an SVG are not drawn by chance."""
     buffer = io.BytesIO()
     if kind == "png":
         FigureCanvasAgg(figure).print_figure(buffer, format="png", dpi=120, metadata={"Software": None})

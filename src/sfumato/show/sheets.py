@@ -48,6 +48,32 @@ def sheet(rows: Rows, *, columns: Sequence[str] = (), labels: Sequence[str] = ()
     return np.array(canvas)
 
 
+def gallery(pictures: Sequence[Levels], captions: Sequence[str], *, across: int = 6) -> Levels:
+    """Pictures one after the other in rows of `across`, each with its own words below.  uint8 (H, W, 1 or 3) each -> (H', W', 3)
+
+    Words that are wider than their picture go on in a second line, after a comma where there is one.
+    """
+    cells: list[Levels | None] = [_captioned(picture, caption) for picture, caption in zip(pictures, captions, strict=True)]
+    return sheet([cells[first : first + across] for first in range(0, len(cells), across)], scale=1)
+
+
+def _captioned(picture: Levels, caption: str) -> Levels:
+    font = ImageFont.load_default(TEXT)
+    shown = _enlarged(picture, max(1, -(-SMALL // max(picture.shape[:2]))))
+    width = max(SMALL, shown.width)
+    canvas = Image.new("RGB", (width, shown.height + 2 * LINE), PAPER)
+    canvas.paste(shown, ((width - shown.width) // 2, 0))
+    draw = ImageDraw.Draw(canvas)
+    for number, line in enumerate(_in_two(caption, width, font)):
+        draw.text((0, shown.height + 1 + number * (LINE - 1)), _fitting(line, width, font), INK, font)
+    return np.array(canvas)
+
+
+def _in_two(text: str, width: int, font: Font) -> list[str]:
+    first, comma, rest = text.partition(", ")
+    return [first + ",", rest] if comma and font.getlength(text) > width else [text]
+
+
 def _largest(lists: Rows | zip_longest[tuple[Levels | None, ...]], axis: int, factor: int) -> list[int]:
     """The longest side along an axis in each list of cells, on the sheet."""
     return [max((cell.shape[axis] * factor for cell in cells if cell is not None), default=0) for cells in lists]

@@ -20,6 +20,7 @@ class Entry:
 
 
 TASKS = {
+    "classify": Entry("classify_recipe:Classify", "classify", "learn to tell what pictures show"),
     "restore": Entry("restore_recipe:Restore", "restore", "learn to repair pictures"),
 }
 
@@ -39,20 +40,14 @@ def read(name: str, changes: list[str]) -> Any:
 
 
 def check(recipe: Any) -> None:
-    """Refuse what can be seen to be wrong without torch and without pictures: chains that do not parse."""
-    from sfumato.spoil import catalogue, grammar  # the steps need OpenCV, which most verbs do not
-
-    steps = catalogue.with_file(recipe.spoil.steps_file)
-    for chain in filter(None, (recipe.spoil.chain, recipe.spoil.target)):
-        grammar.parse(chain, steps)
+    """Refuse what can be seen to be wrong with a recipe without torch and without pictures."""
+    _recipe_module(recipe.task).check(recipe)
 
 
 def sources(recipe: Any) -> list[str]:
-    """Where the pictures would come from, and how many are found there; folders are looked through, files are not opened."""
-    from sfumato.data.reading.find import find_pictures
-
-    names = dict.fromkeys(recipe.data.folders)
-    return [name if name.startswith("builtin:") else f"{len(find_pictures(Path(name)))} pictures in {name}" for name in names]
+    """Where a recipe's pictures would come from, and how many are found there."""
+    found: list[str] = _recipe_module(recipe.task).sources(recipe)
+    return found
 
 
 def module(task: str) -> ModuleType:
@@ -60,10 +55,21 @@ def module(task: str) -> ModuleType:
     return import_module(f"sfumato.tasks.{_entry(task).task}")
 
 
+def load(path: str | Path | None, *, device: str = "auto") -> Any:
+    """A trained model, ready for use by the task it was made for; without a path the restorer that comes with the package."""
+    from sfumato.nets import load as model_files  # torch
+
+    task = "restore" if path is None else model_files.read_header(Path(path)).task
+    return module(task).load(path, device=device)
+
+
 def _kind(task: Any) -> type[Any]:
-    file, name = _entry(task).recipe.split(":")
-    kind: type[Any] = getattr(import_module(f"sfumato.tasks.{file}"), name)
+    kind: type[Any] = getattr(_recipe_module(task), _entry(task).recipe.split(":")[1])
     return kind
+
+
+def _recipe_module(task: Any) -> ModuleType:
+    return import_module(f"sfumato.tasks.{_entry(task).recipe.split(':')[0]}")
 
 
 def _entry(task: Any) -> Entry:

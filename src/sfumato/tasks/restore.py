@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 import re
 from dataclasses import dataclass
 from functools import cached_property
@@ -20,8 +19,6 @@ from sfumato.core import recipe as recipes
 from sfumato.core.errors import Refusal
 from sfumato.core.progress import say
 from sfumato.core.seed import Seed
-from sfumato.core.system import devices
-from sfumato.data.batches import Batches
 from sfumato.data.geometry import Erase, Geometry
 from sfumato.data.items import Items
 from sfumato.data.store import open_store
@@ -32,31 +29,20 @@ from sfumato.nets.reach import reach
 from sfumato.spoil import catalogue as steps
 from sfumato.spoil import grammar
 from sfumato.spoil.chain import Chain
-from sfumato.tasks.parts import fitting, pairs, scoring, sources, training
+from sfumato.tasks.parts import fitting, pairs, scoring, sources
 from sfumato.tasks.parts.difference import Difference, objective
+from sfumato.tasks.parts.job import Job, parameters_of
+from sfumato.tasks.parts.judged import SaveModels
 from sfumato.tasks.parts.pairs import HeldOut, SpoiltPairs
 from sfumato.tasks.parts.restorer import TASK, Restorer
 from sfumato.tasks.parts.restorer import load as load
 from sfumato.tasks.parts.settle import settle
-from sfumato.tasks.parts.watch import Previews, SaveModels, Scores
+from sfumato.tasks.parts.watch import Previews, Scores
 from sfumato.tasks.restore_recipe import Restore
-from sfumato.train import find_rate as rates
-from sfumato.train import ranks, tune
 from sfumato.train import run as runs
-from sfumato.train.budget import Budget
 from sfumato.train.callback import Callback
-from sfumato.train.callbacks import state
-from sfumato.train.callbacks.averages import WeightAverage
-from sfumato.train.callbacks.forms import OtherForm
-from sfumato.train.callbacks.nonfinite import SkipNonFinite, WatchDivergence
 from sfumato.train.callbacks.stats import ShowProgress, Stats
-from sfumato.train.callbacks.stop import StopGently
-from sfumato.train.learner import Learner
-from sfumato.train.ranks import Ranks
 from sfumato.train.run import Run
-from sfumato.train.steps import schedules
-from sfumato.train.steps.precision import Precision
-from sfumato.train.tune import Trial, Tuned
 
 HELD_COUNT = 16  # pictures that are scored while training
 JUDGED = 50  # pictures that are scored whole at the end
@@ -64,16 +50,10 @@ JUDGED_SIDE = 768  # px, at most, of each
 
 
 @dataclass(frozen=True)
-class RestoreTask:
+class RestoreTask(Job):
     """What a recipe asks for, made when it is first needed, in the order of the one path."""
 
     recipe: Restore
-    workers_here: int | None = None  # processes that spoil, instead of the recipe's number; the result does not depend on it
-
-    @property
-    def seed(self) -> Seed:
-        """The run's seed."""
-        return Seed(self.recipe.train.seed)
 
     @cached_property
     def items(self) -> tuple[Items, Items]:
@@ -100,7 +80,7 @@ class RestoreTask:
         """Training pairs."""
         data, augment = self.recipe.data, self.recipe.augment
         factor = self.chain.enlarges
-        store = open_store(self.items[0], cache=data.cache, shared=self._workers != 0)
+        store = open_store(self.items[0], cache=data.cache, shared=self.workers != 0)
         return SpoiltPairs(
             store=store,
             chain=self.chain,
@@ -128,26 +108,10 @@ class RestoreTask:
             self.items[1], self.chain, self.target_chain, seed=self.seed, side=previews.side, count=max(HELD_COUNT, previews.count)
         )
 
-    @cached_property
-    def batches(self) -> Batches:
-        """Training batches, with as many workers as were asked for; none where that is to be measured."""
-        return Batches(pairs=self.pairs, batch=self.recipe.train.batch, seed=self.seed, workers=self._workers or 0, share=self.ranks.share)
-
     @property
-    def _workers(self) -> int | None:
-        """Processes that spoil beside the one that trains; None: to be measured."""
-        wanted = self.recipe.train.workers if self.workers_here is None else self.workers_here
-        return None if isinstance(wanted, str) else wanted
-
-    @cached_property
-    def ranks(self) -> Ranks:
-        """The processes that train together."""
-        return ranks.join(devices.resolve(self.recipe.train.device).device.type)
-
-    @cached_property
-    def device(self) -> torch.device:
-        """Where the network is trained."""
-        return self.ranks.device(devices.resolve(self.recipe.train.device).device)
+    def source(self) -> SpoiltPairs:
+        """See `Job`."""
+        return self.pairs
 
     @cached_property
     def network(self) -> nn.Module:
@@ -189,77 +153,14 @@ class RestoreTask:
         """The loss."""
         return objective(self.recipe.loss)
 
-    @cached_property
-    def budget(self) -> Budget:
-        """Steps or minutes."""
-        return training.budget(self.recipe.train, self.batches.per_epoch)
-
-    def tuned(self) -> Tuned:
-        """How the training is carried out: measured where the recipe leaves it open."""
-        train = self.recipe.train
-        if train.tune:
-            return tune.tune(self._trial, precision=train.precision, workers=self._workers)
-        name = tune.default_precision(self.device) if train.precision == "auto" else train.precision
-        return tune.chosen(name, "train.tune = false", tune.default_workers(self.device) if self._workers is None else self._workers)
-
-    @property
-    def _trial(self) -> Trial:
-        return Trial(
-            network=self.network,
-            objective=self.objective,
-            batches=self.batches,
-            device=self.device,
-            optimiser=lambda network, fused: training.optimiser(self.recipe.optimiser, network, fused=fused),
-            seconds=math.inf if self.budget.seconds is None else self.budget.seconds,
-            steps=math.inf if self.budget.steps is None else self.budget.steps,
-        )
-
-    def learner(self, tuned: Tuned, run: Run) -> Learner:
-        """The learner, with everything that keeps a run safe and visible."""
-        recipe = self.recipe
-        layout = torch.channels_last if tuned.channels_last else torch.contiguous_format
-        network = self.network.to(memory_format=layout)  # type: ignore[call-overload]  # torch's own stubs do not know it
-        return Learner(
-            network,
-            self._helped(tuned.workers if self._workers is None else self._workers),
-            self.objective,
-            held_out=self.held if self.ranks.writes else (),
-            optimiser=training.optimiser(recipe.optimiser, network, fused=tuned.fused),
-            schedule=schedules.make(recipe.schedule.kind, warm=recipe.schedule.warm, start=recipe.schedule.start, end=recipe.schedule.end),
-            budget=self.budget,
-            seed=self.seed,
-            device=self.device,
-            precision=Precision(tuned.precision, self.device),
-            clip=None if recipe.optimiser.clip == "off" else float(recipe.optimiser.clip),
-            accumulate=recipe.train.accumulate,
-            valid_due=training.due(recipe.train.valid_every),
-            ranks=self.ranks,
-            callbacks=[*self._careful(tuned), *(self._writing(run) if self.ranks.writes else [])],
-        )
-
-    def _helped(self, workers: int) -> Batches:
-        return self.batches if workers == self.batches.workers else dataclasses.replace(self.batches, workers=workers)
-
-    def _careful(self, tuned: Tuned) -> list[Callback]:
-        """What every process that trains has."""
-        other = tuned.compiled or self.ranks.count > 1
-        forms: list[Callback] = [OtherForm(compiled=tuned.compiled, ranks=self.ranks)] if other else []
-        return [StopGently(), *forms, SkipNonFinite(), WatchDivergence()]
-
-    def _writing(self, run: Run) -> list[Callback]:
-        """What the first process alone has: averages, numbers, pictures, models, states."""
-        train = self.recipe.train
-        stats = Stats(run)
+    def watching(self, run: Run, stats: Stats) -> list[Callback]:
+        """Held-out scores, previews, models and the bar."""
         scores = Scores(self.held, stats)
-        average: list[Callback] = [] if train.average == "off" else [WeightAverage(half_life=training.half_life(train, self.budget))]
         return [
-            *average,
-            stats,
             scores,
             Previews(run, self.held, scores, count=self.recipe.previews.count),
-            SaveModels(run, scores, self.save),
+            SaveModels(run, scores, self.save, by="psnr_rgb"),
             ShowProgress(scores=scores.words),
-            state.SaveState(run, steps=None if train.state_steps == "off" else train.state_steps, seconds=train.state_every),
         ]
 
     @cached_property
@@ -289,39 +190,16 @@ class RestoreTask:
         )
         model_files.write(path, network.state_dict(), header, half=half)
 
-    def plan(self, tuned: Tuned | None = None) -> str:
-        """What would be done, in words: pictures, pairs, network, budget, and who acts when."""
-        tuned = tuned or tune.chosen("float32", "")
+    def about(self) -> list[str]:
+        """Pictures, pairs and network, in words."""
         train, held = self.items
-        parameters = sum(parameter.numel() for parameter in self.network.parameters())
-        budget = self.budget
-        length = f"{budget.steps} steps" if budget.steps is not None else f"{(budget.seconds or 0) / 60:g} minutes"
-        learner = self.learner(tuned, Run(Path("run")))
-        choice = devices.resolve(self.recipe.train.device)
-        return "\n".join(
-            [
-                f"pictures       {len(train)} to train on, {len(held)} held out",
-                f"spoil          {self.chain}" + (f"   target: {self.target_chain}" if self.target_chain else ""),
-                f"pairs          {len(self.pairs)} an epoch, {self.pairs.crop} px, cut from windows of up to {self.pairs.widest} px",
-                f"network        {self.network_spec.kind}, {parameters:,} parameters, "
-                f"reach {self.contract.reach} px, stride {self.contract.stride}",
-                f"budget         {length}, batches of {self.batches.batch}, "
-                f"{self.batches.per_epoch} an epoch",
-                f"device         {choice.why}",
-                *self._together(),
-                learner.plan(),
-            ]
-        )
-
-    def _together(self) -> list[str]:
-        """What should be known of several processes that train one network."""
-        if self.ranks.count == 1:
-            return []
-        batch = self.batches.batch
-        lines = [f"processes      {self.ranks.count}, each with {batch // self.ranks.count} of a batch's {batch} pictures"]
-        if any(isinstance(part, torch.nn.modules.batchnorm._BatchNorm) for part in self.network.modules()):
-            lines += ["warning        batch norm takes its statistics in each process apart: network.norm = 'group' does not"]
-        return lines
+        return [
+            f"pictures       {len(train)} to train on, {len(held)} held out",
+            f"spoil          {self.chain}" + (f"   target: {self.target_chain}" if self.target_chain else ""),
+            f"pairs          {len(self.pairs)} an epoch, {self.pairs.crop} px, cut from windows of up to {self.pairs.widest} px",
+            f"network        {self.network_spec.kind}, {parameters_of(self.network):,} parameters, "
+            f"reach {self.contract.reach} px, stride {self.contract.stride}",
+        ]
 
     def judge(self, run: Run) -> None:
         """Score the last averaged weights, which no held-out picture chose, on whole held-out pictures; kept in scores.json.
@@ -338,18 +216,6 @@ class RestoreTask:
         scores = evaluate(model, self.items[1][:JUDGED], self.chain, seed=self.seed, target=self.target_chain, side=JUDGED_SIDE)
         files.write_json(run.scores, scores)
         _warn(scores["gains"]["psnr_rgb"]["mean"])
-
-    def find_rate(self) -> rates.Found:
-        """The learning-rate finder, on a copy of the network."""
-        return rates.find_rate(
-            self.network,
-            self.batches.stream(0, 0),
-            self.objective,
-            optimiser=lambda network: training.optimiser(self.recipe.optimiser, network),
-            seed=self.seed,
-            device=self.device,
-            precision=Precision(self.tuned().precision, self.device),
-        )
 
 
 def build(recipe: Restore, *, workers: int | None = None) -> RestoreTask:

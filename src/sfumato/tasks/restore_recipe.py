@@ -1,5 +1,6 @@
 """The recipe of the task `restore`: spoil good pictures, learn the way back.  Importing it needs neither torch nor OpenCV."""
 
+from pathlib import Path
 from typing import Literal
 
 from pydantic import Field
@@ -7,7 +8,7 @@ from pydantic.dataclasses import dataclass
 
 from sfumato.nets.arguments import UNet
 from sfumato.nets.catalogue import Network
-from sfumato.tasks.parts.sections import STRICT, AdamW, Augment, Data, Loss, Muon, Previews, Schedule, Train, check_batch, check_name
+from sfumato.tasks.parts.sections import STRICT, AdamW, Augment, Data, Look, Loss, Muon, Previews, Schedule, Train, check_batch, check_name
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
@@ -34,8 +35,26 @@ class Restore:
     schedule: Schedule = Schedule()
     train: Train = Train()
     previews: Previews = Previews()
+    look: Look = Look()
     start_from: str = ""  # a model file whose weights the training starts from
 
     def __post_init__(self) -> None:
         check_name(self.name)
         check_batch(self.data, self.train)
+
+
+def check(recipe: Restore) -> None:
+    """Refuse what can be seen to be wrong without torch and without pictures: chains that do not parse."""
+    from sfumato.spoil import catalogue, grammar  # the steps need OpenCV, which most verbs do not
+
+    steps = catalogue.with_file(recipe.spoil.steps_file)
+    for chain in filter(None, (recipe.spoil.chain, recipe.spoil.target)):
+        grammar.parse(chain, steps)
+
+
+def sources(recipe: Restore) -> list[str]:
+    """Where the pictures would come from, and how many are found there; folders are looked through, files are not opened."""
+    from sfumato.data.reading.find import find_pictures
+
+    names = dict.fromkeys(recipe.data.folders)
+    return [name if name.startswith("builtin:") else f"{len(find_pictures(Path(name)))} pictures in {name}" for name in names]

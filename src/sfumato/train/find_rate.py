@@ -13,6 +13,7 @@ from torch import nn
 from sfumato.core.errors import Refusal
 from sfumato.core.seed import Seed
 from sfumato.data.batches import Batch
+from sfumato.train.callbacks.change import Change, nothing
 from sfumato.train.objective import Objective
 from sfumato.train.steps.precision import Precision
 
@@ -39,6 +40,7 @@ def find_rate(
     seed: Seed,
     device: torch.device,
     precision: Precision,
+    change: Change = nothing,
     steps: int = 100,
 ) -> Found:
     """Try rates from 1e-6 to 1 on a copy of the network; the network itself, and every generator, stay as they are.
@@ -54,7 +56,7 @@ def find_rate(
     average, best = 0.0, math.inf
     for step in range(steps):
         rate = LOWEST * (HIGHEST / LOWEST) ** (step / (steps - 1))
-        batch = next(batches).to(device)
+        batch = change(next(batches).to(device))
         draw.manual_seed(seed.number("find-rate", 0, step))
         with precision.autocast(device):
             loss = objective(trial, batch, draw).loss

@@ -299,7 +299,16 @@ class Learner:
         optimiser = state["optimiser"]
         optimiser["state"] = {int(index): values for index, values in optimiser["state"].items()}
         self.optimiser.load_state_dict(optimiser)
+        _lay_out(self.optimiser)
         self.precision.load_state(state["precision"])
         for callback in self.callbacks:
             if type(callback).__name__ in state["callbacks"]:
                 callback.load_state(state["callbacks"][type(callback).__name__])
+
+
+def _lay_out(optimiser: torch.optim.Optimizer) -> None:
+    """What the optimiser remembers of each weight takes that weight's layout in memory: one kernel goes through both as they lie."""
+    for parameter, values in optimiser.state.items():
+        for name, value in values.items():
+            if isinstance(value, Tensor) and value.shape == parameter.shape and value.stride() != parameter.stride():
+                values[name] = torch.empty_like(parameter, dtype=value.dtype).copy_(value)

@@ -5,10 +5,23 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from sfumato.core import files
 from sfumato.core.errors import Refusal
+
+Instrument = Literal[
+    "activations.npz",
+    "activations.png",
+    "gradients.png",
+    "confusion.png",
+    "calibration.png",
+    "classes.png",
+    "top-losses.png",
+    "surface.png",
+    "batch.png",
+    "summary.txt",
+]
 
 
 @dataclass(frozen=True)
@@ -41,6 +54,15 @@ class Run:
     def previews(self) -> Path:
         """Held-out pictures, repaired again and again."""
         return self.folder / "previews"
+
+    @property
+    def instruments(self) -> Path:
+        """What was seen inside the network and of its answers: see `instrument`."""
+        return self.folder / "instruments"
+
+    def instrument(self, name: Instrument) -> Path:
+        """One file of `instruments`; those that end in .png are shown in the report."""
+        return self.instruments / name
 
     @property
     def best(self) -> Path:

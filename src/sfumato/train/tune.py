@@ -19,6 +19,7 @@ from torch import nn
 
 from sfumato.core.system import devices
 from sfumato.data.batches import AHEAD, Batch, Batches
+from sfumato.train.callbacks.change import Change, nothing
 from sfumato.train.objective import Objective
 from sfumato.train.steps.precision import Precision
 
@@ -59,6 +60,7 @@ class Trial:
     optimiser: Callable[[nn.Module, bool], torch.optim.Optimizer]  # of a network, fused or not
     seconds: float  # how long the training will be, as far as is known; infinite where it is counted in steps
     steps: float  # likewise
+    change: Change = nothing  # what batches go through on the device
 
 
 def default_precision(device: torch.device) -> str:
@@ -78,7 +80,7 @@ def tune(trial: Trial, *, precision: str, workers: int | None) -> Tuned:
 
     On CUDA the precision is the default's, and workers are those of `default_workers`: spoiling is there what takes time.
     """
-    batch = next(replace(trial.batches, workers=0).stream(0, 0)).to(trial.device)
+    batch = trial.change(next(replace(trial.batches, workers=0).stream(0, 0)).to(trial.device))
     found, step_ms, said = _format(trial, batch, precision)
     found = replace(found, workers=default_workers(trial.device) if workers is None else workers)
     if trial.device.type == "cpu" and devices.cores() > 1:
@@ -183,10 +185,10 @@ def _loop_ms(trial: Trial, found: Tuned, threads: int, workers: int) -> float:
     torch.set_num_threads(threads)
     with closing(replace(trial.batches, workers=workers).stream(0, 0)) as stream:
         for batch in islice(stream, _ahead(workers)):
-            step(batch.to(trial.device))
+            step(trial.change(batch.to(trial.device)))
         begun = time.perf_counter()
         for batch in islice(stream, LOADED):
-            step(batch.to(trial.device))
+            step(trial.change(batch.to(trial.device)))
         spent = time.perf_counter() - begun
     torch.set_num_threads(before)
     return 1000 * spent / LOADED

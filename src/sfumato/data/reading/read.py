@@ -50,12 +50,13 @@ class Decoded:
     opened: Image.Image
 
 
-def read_levels(path: Path, channels: Literal[1, 3] = 3, *, most_megapixels: float = MOST_MEGAPIXELS) -> Levels:
+def read_levels(path: Path, channels: Literal[1, 3] = 3, *, most_megapixels: float = MOST_MEGAPIXELS, least: int | None = None) -> Levels:
     """Decode a picture upright, in sRGB: uint8 (H, W, channels).  What is transparent takes the colour of what is visible beside it.
 
+    least : a JPEG may come out 2, 4 or 8 times smaller (each pixel a mean of a square), while its short side keeps so many px.
     Refuses, by name and reason, what is missing, empty, truncated, no picture, or larger than `most_megapixels`.
     """
-    found = decode(bytes_of(path), path, most_megapixels=most_megapixels)
+    found = decode(bytes_of(path), path, most_megapixels=most_megapixels, least=least)
     pixels = found.pixels if found.alpha is None else bleed(found.pixels, found.alpha)
     return to_channels(_in_srgb(pixels, found.profile), channels)
 
@@ -107,8 +108,8 @@ def _unreadable(path: Path, error: OSError) -> Refusal:
     return Refusal(f"{path} cannot be read: {error.strerror or error}.")
 
 
-def decode(raw: bytes, path: Path, *, most_megapixels: float = MOST_MEGAPIXELS) -> Decoded:
-    """A file's bytes, decoded.  `path` is for the words of a refusal."""
+def decode(raw: bytes, path: Path, *, most_megapixels: float = MOST_MEGAPIXELS, least: int | None = None) -> Decoded:
+    """A file's bytes, decoded.  `path` is for the words of a refusal; `least` as `read_levels` has it."""
     if not raw:
         raise Refusal(f"{path} is empty.")
     with warnings.catch_warnings():
@@ -117,7 +118,7 @@ def decode(raw: bytes, path: Path, *, most_megapixels: float = MOST_MEGAPIXELS) 
         if picture.info.get("progressive") and scans(raw) > MOST_SCANS:
             raise Refusal(f"{path} goes over its picture more than {MOST_SCANS} times, which is a bomb, not a photograph.")
         try:
-            return _sixteen_bit(raw, picture) if _is_sixteen(picture) else _eight_bit(raw, picture)
+            return _sixteen_bit(raw, picture) if _is_sixteen(picture) else _eight_bit(raw, picture, least)
         except Exception as error:  # what Pillow raises for damaged files has no common type
             raise _undecodable(path, error) from error
 
@@ -220,19 +221,32 @@ def _sixteen_bit(raw: bytes, picture: Image.Image) -> Decoded:
     return Decoded(np.ascontiguousarray(colours), alpha, _profile(picture), picture)
 
 
-def _plain_jpeg(raw: bytes, picture: Image.Image) -> Levels | None:
+# What OpenCV calls a JPEG of which each side comes out so many times smaller: libjpeg then makes fewer pixels of each block.
+_REDUCED = {
+    ("L", 1): cv2.IMREAD_GRAYSCALE,
+    ("L", 2): cv2.IMREAD_REDUCED_GRAYSCALE_2,
+    ("L", 4): cv2.IMREAD_REDUCED_GRAYSCALE_4,
+    ("L", 8): cv2.IMREAD_REDUCED_GRAYSCALE_8,
+    ("RGB", 1): cv2.IMREAD_COLOR,
+    ("RGB", 2): cv2.IMREAD_REDUCED_COLOR_2,
+    ("RGB", 4): cv2.IMREAD_REDUCED_COLOR_4,
+    ("RGB", 8): cv2.IMREAD_REDUCED_COLOR_8,
+}
+
+
+def _plain_jpeg(raw: bytes, picture: Image.Image, least: int | None) -> Levels | None:
     """Grey or YCbCr, and whole: the mark of the end is there.  uint8 (H, W, 1 or 3) as it lies, or None for Pillow to look at."""
     if picture.format != "JPEG" or picture.mode not in ("L", "RGB") or not raw[-64:].rstrip(b"\0").endswith(b"\xff\xd9"):
         return None
-    kind = cv2.IMREAD_COLOR if picture.mode == "RGB" else cv2.IMREAD_GRAYSCALE
-    stored: Any = cv2.imdecode(np.frombuffer(raw, np.uint8), kind | cv2.IMREAD_IGNORE_ORIENTATION)
-    if stored is None or stored.shape[1::-1] != picture.size:
+    times = 1 if least is None else next((times for times in (8, 4, 2) if min(picture.size) >= times * least), 1)
+    stored: Any = cv2.imdecode(np.frombuffer(raw, np.uint8), _REDUCED[picture.mode, times] | cv2.IMREAD_IGNORE_ORIENTATION)
+    if stored is None or stored.shape[1::-1] != tuple(-(-side // times) for side in picture.size):
         return None
     return cv2.cvtColor(stored, cv2.COLOR_BGR2RGB, dst=stored) if stored.ndim == 3 else stored[..., None]  # type: ignore[no-any-return]
 
 
-def _eight_bit(raw: bytes, picture: Image.Image) -> Decoded:
-    if (plain := _plain_jpeg(raw, picture)) is not None:
+def _eight_bit(raw: bytes, picture: Image.Image, least: int | None) -> Decoded:
+    if (plain := _plain_jpeg(raw, picture, least)) is not None:
         return Decoded(turned(plain, _orientation(picture)), None, _profile(picture), picture)
     picture.load()  # now, for it turns a TIFF and finds metadata that stand behind the pixels
     orientation = _orientation(picture)

@@ -22,7 +22,7 @@ from sfumato.core import files
 from sfumato.core import recipe as recipes
 from sfumato.core.errors import Refusal, Unwritable
 from sfumato.core.progress import say
-from sfumato.core.system import locks
+from sfumato.core.system import locks, memory
 from sfumato.data import batches
 from sfumato.train import ranks
 from sfumato.train import run as runs
@@ -101,7 +101,7 @@ def resume(task: Trainable, folder: Path) -> Path:
 
 def _sweep(run: Run) -> None:
     """What a kill left half written goes."""
-    files.sweep(run.folder, run.states, run.previews)
+    files.sweep(run.folder, run.states, run.previews, run.instruments)
 
 
 @contextmanager
@@ -116,6 +116,7 @@ def _goes_on(run: Run) -> Iterator[None]:
 def _fit(task: Trainable, run: Run, saved: dict[str, Any] | None) -> Path:
     """What the first process does: all that is written comes from it."""
     begun = time.monotonic()
+    memory.keep_freed()  # before anything is measured
     run.note(task=task.recipe.task, name=task.recipe.name, status="running", versions=_versions(), device=str(task.device))
     tuned = _tuned_once(task, run)
     task.ranks.wait()  # what was chosen, and the state to go on from, are there for the others to read
@@ -136,6 +137,7 @@ def _fit(task: Trainable, run: Run, saved: dict[str, Any] | None) -> Path:
 
 def _help(task: Trainable, run: Run) -> Path:
     """What the other processes do: their share of every batch, and nothing else."""
+    memory.keep_freed()
     with _loss_in_words(run):
         task.ranks.wait()
     _together(_learner(task, run, _tuned_once(task, run), state.newest(run, task.device)), run)

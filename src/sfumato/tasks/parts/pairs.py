@@ -12,7 +12,7 @@ from sfumato.core.errors import Refusal
 from sfumato.core.levels import Levels
 from sfumato.core.progress import say
 from sfumato.core.seed import Seed
-from sfumato.data.batches import Batch, collate
+from sfumato.data.batches import Batch, Pairs, collate
 from sfumato.data.geometry import Erase, Geometry, read_window
 from sfumato.data.items import Items
 from sfumato.data.store import Store
@@ -22,7 +22,7 @@ JITTER = 16  # px by which the cut wanders: the period of JPEG with halved colou
 
 
 @dataclass(frozen=True, kw_only=True)
-class SpoiltPairs:
+class SpoiltPairs(Pairs):
     """Pairs of spoilt and good crops, each drawn by (epoch, index) alone.
 
     target : a chain that strikes the target as well (photo to drawing), or nothing.

@@ -30,6 +30,22 @@ class Data:
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
+class Labelled:
+    """Which labelled pictures, where their labels come from, how they are split."""
+
+    known: str = "mnist"  # a known data set: sfumato data list; its own held-out part is what is scored
+    folders: tuple[str, ...] = ()  # instead of it: trees whose pictures lie in one folder a class
+    label: Literal["parent", "grandparent"] = "parent"  # which folder above a picture names its class
+    split: Literal["hash", "folder", "none"] = "hash"  # of folders: how held-out pictures are chosen
+    valid: float = Field(default=0.1, ge=0, lt=1)  # share held out by split = "hash", or of a known set's training part: see `choose`
+    valid_folder: str = "valid"  # the folder held out by split = "folder"
+    choose: bool = False  # hold out a share of the training part by hash, and never look at the known set's own: for choosing a design
+    side: Literal["auto"] | Annotated[int, Field(ge=8, le=1024)] = "auto"  # px, of square pictures; auto: as they are
+    channels: Literal["auto", "grey", "colour"] = "auto"  # auto: those of the known set; folders are read in colour
+    per_class: int = Field(default=0, ge=0)  # train on so many pictures of each class; 0: on all
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
 class Augment:
     """Geometry that strikes input and target alike, and erasing that strikes the input of training pictures only."""
 
@@ -101,7 +117,26 @@ class Train:
     tune: bool = True  # choose threads, workers, memory layout, precision and compiling by measuring at the first start
     state_every: float = Field(default=60, gt=0)  # seconds between saved states (a step budget: see state_steps)
     state_steps: Literal["off"] | Every = "off"  # steps between saved states
+    overfit: int = Field(default=0, ge=0, le=1000)  # learn so many batches by heart, always the same: a check that learning works at all
     valid_every: Literal["auto"] | Every = "auto"  # epochs between validations; auto: about ten in all
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class Look:
+    """What is looked at inside while a network learns; the report shows it."""
+
+    every: Literal["off"] | Every = "off"  # steps between two records of activations and gradients
+    surface: Literal["off"] | Annotated[int, Field(ge=3, le=101)] = "off"  # places a direction of a slice of the loss; an odd number
+    track: Literal["off", "tensorboard"] = "off"  # tell it to a tracker too (extras `track` and `multi`), in a folder beside the run's
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class FineTune:
+    """What of a network that starts from another's weights learns when, and how fast."""
+
+    frozen: float = Field(default=0, ge=0, lt=1)  # share of the training in which only the head learns
+    gradual: bool = False  # then one stage after the other, from the head down, over as long again; without it all at once
+    factor: float = Field(default=1.0, ge=1, le=100)  # by how much each stage learns more slowly than the one after it
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)

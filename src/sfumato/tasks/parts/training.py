@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import nn
@@ -44,9 +44,16 @@ def optimiser(spec: Muon | AdamW, network: nn.Module, *, fused: bool = True) -> 
     """
     if isinstance(spec, Muon):
         return muon.Muon(network, rate=spec.rate, rest_rate=spec.rest_rate, momentum=spec.momentum, weight_decay=spec.weight_decay)
-    matrices = [p for p in network.parameters() if p.ndim > 1]
-    vectors = [p for p in network.parameters() if p.ndim <= 1]
-    groups = [{"params": matrices, "weight_decay": spec.weight_decay}, {"params": vectors, "weight_decay": 0.0}]
+    return adamw(spec, [(spec.rate, list(network.parameters()))], fused=fused)
+
+
+def adamw(spec: AdamW, rated: Sequence[tuple[float, Sequence[nn.Parameter]]], *, fused: bool = True) -> torch.optim.AdamW:
+    """AdamW over parameters with rates of their own."""
+    groups = [
+        {"params": [p for p in parameters if (p.ndim > 1) == matrices], "lr": rate, "weight_decay": spec.weight_decay if matrices else 0.0}
+        for rate, parameters in rated
+        for matrices in (True, False)
+    ]
     return torch.optim.AdamW([group for group in groups if group["params"]], lr=spec.rate, betas=(spec.beta1, spec.beta2), fused=fused)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from sfumato.core import files
@@ -29,6 +29,7 @@ class Stats(Callback):
         self.sums: dict[str, float] = {}
         self.count = 0
         self.flushed = time.monotonic()
+        self.listeners: list[Callable[[Mapping[str, Any]], None]] = []  # who else hears of every row
 
     def before_fit(self, learner: Learner) -> None:
         """A run that begins has no past, whatever a start before its first state left.  Nothing is open between writes."""
@@ -42,7 +43,8 @@ class Stats(Callback):
         self.count += 1
         if self.count >= self.every:
             means = {name: total / self.count for name, total in self.sums.items()}
-            self.add(learner, "step", loss=means.pop("loss"), parts=means, rate=learner.optimiser.param_groups[0]["lr"])
+            group = learner.optimiser.param_groups[0]
+            self.add(learner, "step", loss=means.pop("loss"), parts=means, rate=group["lr"], **_momentum(group))
             self.sums, self.count = {}, 0
             if time.monotonic() - self.flushed > 5:
                 self.flush()
@@ -51,6 +53,8 @@ class Stats(Callback):
         """One line."""
         row = {"kind": kind, "step": learner.step, "epoch": learner.epoch, "seconds": round(learner.spent, 3), **values}
         self.lines.append(json.dumps(row) + "\n")
+        for hear in self.listeners:
+            hear(row)
 
     def after_phase(self, learner: Learner) -> None:
         """What stands is written."""
@@ -81,6 +85,13 @@ class Stats(Callback):
         self.length, self.sums, self.count = state["length"], dict(state["sums"]), state["count"]
         if self.run.stats.is_file() and self.run.stats.stat().st_size > self.length:
             os.truncate(self.run.stats, self.length)
+
+
+def _momentum(group: Mapping[str, Any]) -> dict[str, float]:
+    """How much of the past direction a step keeps, by whatever name the optimiser has for it; nothing where it keeps none."""
+    if "betas" in group:
+        return {"momentum": float(group["betas"][0])}
+    return next(({"momentum": float(group[name])} for name in ("momentum", "beta1") if name in group), {})
 
 
 class ShowProgress(Callback):

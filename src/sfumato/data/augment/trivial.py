@@ -1,0 +1,159 @@
+"""Augmentation without tuning: one operation and one strength a picture, both drawn evenly (TrivialAugment, Mueller and Hutter 2021).
+
+Pictures are grouped by operation, and each operation acts on its whole group at once; all that moves pixels is one group.  The ranges are
+those of torchvision's `TrivialAugmentWide` and `RandAugment`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from sfumato.core.errors import Refusal, check_range
+from sfumato.data.augment import light
+from sfumato.data.augment.moving import Sampling, about, sample
+from sfumato.data.augment.transform import drawn, whole
+
+Operation = Callable[[Tensor, Tensor], Tensor]
+
+GEOMETRIC = ("shear-x", "shear-y", "shift-x", "shift-y", "rotate")
+LIGHT: dict[str, Operation] = {
+    "brightness": light.brightness,
+    "colour": light.colour,
+    "contrast": light.contrast,
+    "sharpness": light.sharpness,
+    "posterize": light.posterize,
+    "solarize": light.solarize,
+    "autocontrast": lambda pictures, _: light.autocontrast(pictures),
+    "equalize": lambda pictures, _: light.equalize(pictures),
+}
+NAMES = ("identity", *GEOMETRIC, *LIGHT)
+STRENGTHS = 31  # evenly from nothing to the most
+
+
+@dataclass(frozen=True)
+class Space:
+    """How strong the operations are at their most."""
+
+    shear: float  # px along a row for each px down, or the other way round
+    shift: float | None  # px; None: 150/331 of the side
+    rotate: float  # degrees
+    enhance: float  # by which factors of light and colour leave 1, in either direction
+    bits: int  # taken away from each level by posterize
+
+
+WIDE = Space(shear=0.99, shift=32, rotate=135, enhance=0.99, bits=6)
+NARROW = Space(shear=0.3, shift=None, rotate=30, enhance=0.9, bits=4)
+
+
+@dataclass(frozen=True)
+class TrivialAugment:
+    """One operation with one strength a picture.
+
+    sampling : how pixels that are moved are taken: nearest, as in the paper, or bilinear.
+    """
+
+    sampling: Sampling = "nearest"
+
+    draws = 3
+
+    def __call__(self, pictures: Tensor, u: Tensor) -> Tensor:
+        """float32 (B, C, H, W), C 1 or 3, and float (B, 3): operation, strength, direction -> the same shape."""
+        return self.onto(pictures.clone(), u)
+
+    def onto(self, pictures: Tensor, u: Tensor) -> Tensor:
+        """The same, written into the pictures."""
+        rows = drawn(u)
+        strength = whole(rows[:, 1], STRENGTHS).double() / (STRENGTHS - 1)
+        return operate(pictures, whole(rows[:, 0], len(NAMES)), strength, rows[:, 2] < 0.5, WIDE, self.sampling)
+
+
+@dataclass(frozen=True)
+class RandAugment:
+    """Several operations a picture, one after the other, all of one strength (Cubuk et al. 2019); for comparison.
+
+    count : of operations a picture.
+    strength : share of the most, 0..1.
+    sampling : how pixels that are moved are taken: nearest or bilinear.
+    """
+
+    count: int = 2
+    strength: float = 0.3
+    sampling: Sampling = "nearest"
+
+    def __post_init__(self) -> None:
+        check_range("The strength of randaugment", (self.strength, self.strength), within=(0, 1))
+        if not 1 <= self.count <= 20:
+            raise Refusal(f"The count of randaugment is {self.count}, but must be 1..20.")
+
+    @property
+    def draws(self) -> int:
+        """Operation and direction, for each of them."""
+        return 2 * self.count
+
+    def __call__(self, pictures: Tensor, u: Tensor) -> Tensor:
+        """float32 (B, C, H, W), C 1 or 3, and float (B, draws) -> the same shape."""
+        return self.onto(pictures.clone(), u)
+
+    def onto(self, pictures: Tensor, u: Tensor) -> Tensor:
+        """The same, written into the pictures."""
+        rows = drawn(u)
+        strength = torch.full((len(pictures),), self.strength, dtype=torch.float64)
+        for number in range(self.count):
+            which, backward = whole(rows[:, 2 * number], len(NAMES)), rows[:, 2 * number + 1] < 0.5
+            pictures = operate(pictures, which, strength, backward, NARROW, self.sampling)
+        return pictures
+
+
+def operate(pictures: Tensor, which: Tensor, strength: Tensor, backward: Tensor, space: Space, sampling: Sampling) -> Tensor:
+    """Do to each picture what its number among NAMES says.
+
+    float32 (B, C, H, W); int64 (B,); float64 (B,) in 0..1; bool (B,), the last three on the CPU -> the pictures themselves, written into.
+    Refuses C but 1 or 3.
+    """
+    if pictures.shape[1] not in (1, 3):
+        raise Refusal(f"TrivialAugment and RandAugment know grey and RGB pictures, not pictures of {pictures.shape[1]} channels.")
+    signed = torch.where(backward, -strength, strength)
+    first, last = NAMES.index(GEOMETRIC[0]), NAMES.index(GEOMETRIC[-1])
+    group = torch.where((which >= first) & (which <= last), first, which)
+    for number in sorted(set(group.tolist()) - {0}):
+        rows = (group == number).nonzero()[:, 0]
+        there = rows.to(pictures.device)
+        picked = pictures.index_select(0, there)
+        if number == first:
+            picked = sample(picked, maps(which[rows] - first, signed[rows], space, *pictures.shape[2:]), sampling, "zero")
+        elif number > last:
+            picked = LIGHT[NAMES[number]](picked, amounts(NAMES[number], strength[rows], signed[rows], space))
+        pictures.index_copy_(0, there, picked)
+    return pictures
+
+
+def amounts(name: str, strength: Tensor, signed: Tensor, space: Space) -> Tensor:
+    """What an operation of light takes: a factor, bits that are kept, or a threshold.  float64 (n,) twice -> (n,)"""
+    if name == "posterize":
+        return 8 - (strength * space.bits).round()
+    if name == "solarize":
+        return 1 - strength
+    return 1 + signed * space.enhance
+
+
+def maps(which: Tensor, signed: Tensor, space: Space, height: int, width: int) -> Tensor:
+    """Where each picture's pixels come from.  int64 (n,) among GEOMETRIC, float64 (n,) in -1..1 -> float64 (n, 2, 3), as in `moving.sample`
+
+    Shears keep the first corner, rotations the middle, and shifts are whole px, as in torchvision.
+    """
+    zero = torch.zeros_like(signed)
+    picked = {name: torch.where(which == number, signed, zero) for number, name in enumerate(GEOMETRIC)}
+    angle = torch.deg2rad(picked["rotate"] * space.rotate)
+    cos, sin = torch.cos(angle), torch.sin(angle)
+    turned = torch.stack([cos, picked["shear-x"] * space.shear - sin, sin + picked["shear-y"] * space.shear, cos], dim=1).view(-1, 2, 2)
+    shift_x, shift_y = (
+        (picked[name] * (space.shift if space.shift is not None else side * 150 / 331)).trunc()
+        for name, side in (("shift-x", width), ("shift-y", height))
+    )
+    rotated = which == GEOMETRIC.index("rotate")
+    middle, corner = about(turned, width / 2, height / 2, shift_x, shift_y), about(turned, 0, 0, shift_x, shift_y)
+    return torch.where(rotated[:, None, None], middle, corner)

@@ -1,0 +1,236 @@
+"""What all tasks that train do alike: seed, device and processes, choices made by measuring, the learner with what keeps a run safe."""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from sfumato.core.seed import Seed
+from sfumato.core.system import devices
+from sfumato.data.batches import Batches, Source
+from sfumato.data.rows import FirstBatches
+from sfumato.tasks.parts import training
+from sfumato.train import find_rate as rates
+from sfumato.train import ranks, tune
+from sfumato.train.budget import Budget
+from sfumato.train.callback import Callback
+from sfumato.train.callbacks import state
+from sfumato.train.callbacks.activations import Activations
+from sfumato.train.callbacks.averages import WeightAverage
+from sfumato.train.callbacks.change import Change, ChangeBatch, nothing
+from sfumato.train.callbacks.forms import OtherForm
+from sfumato.train.callbacks.nonfinite import SkipNonFinite, WatchDivergence
+from sfumato.train.callbacks.stats import Stats
+from sfumato.train.callbacks.stop import StopGently
+from sfumato.train.callbacks.track import Track
+from sfumato.train.learner import Held, Learner
+from sfumato.train.objective import Objective
+from sfumato.train.ranks import Ranks
+from sfumato.train.run import Run
+from sfumato.train.steps import schedules
+from sfumato.train.steps.precision import Precision
+from sfumato.train.tune import Trial, Tuned
+
+
+@dataclass(frozen=True)
+class Job(ABC):
+    """What a recipe asks for, made when it is first needed, in the order of the one path."""
+
+    recipe: Any
+    workers_here: int | None = None  # processes that load, instead of the recipe's number; the result does not depend on it
+
+    # what each task says for itself -----------------------------------------------------------------------------------
+
+    @property
+    @abstractmethod
+    def source(self) -> Source:
+        """Where training batches come from."""
+
+    @property
+    @abstractmethod
+    def held(self) -> Held:
+        """Held-out batches for validation."""
+
+    @property
+    @abstractmethod
+    def network(self) -> nn.Module:
+        """What is trained, on the device."""
+
+    @property
+    @abstractmethod
+    def objective(self) -> Objective:
+        """The loss."""
+
+    @abstractmethod
+    def watching(self, run: Run, stats: Stats) -> list[Callback]:
+        """What looks at the network while it learns: scores, previews, models."""
+
+    @abstractmethod
+    def about(self) -> list[str]:
+        """Lines of the plan that tell data and network."""
+
+    @property
+    def change(self) -> Change:
+        """What batches go through on the device."""
+        return nothing
+
+    # what is the same for all -----------------------------------------------------------------------------------------
+
+    @property
+    def seed(self) -> Seed:
+        """The run's seed."""
+        return Seed(self.recipe.train.seed)
+
+    @cached_property
+    def ranks(self) -> Ranks:
+        """The processes that train together."""
+        return ranks.join(devices.resolve(self.recipe.train.device).device.type)
+
+    @cached_property
+    def device(self) -> torch.device:
+        """Where the network is trained."""
+        return self.ranks.device(devices.resolve(self.recipe.train.device).device)
+
+    @cached_property
+    def batches(self) -> Batches:
+        """Training batches, with as many workers as were asked for; none where that is to be measured."""
+        train = self.recipe.train
+        source = FirstBatches(self.source, train.overfit * train.batch) if train.overfit else self.source
+        return Batches(source=source, batch=train.batch, seed=self.seed, workers=self.workers or 0, share=self.ranks.share)
+
+    @property
+    def workers(self) -> int | None:
+        """Processes that load beside the one that trains; None: to be measured."""
+        wanted = self.recipe.train.workers if self.workers_here is None else self.workers_here
+        return None if isinstance(wanted, str) else wanted
+
+    @cached_property
+    def budget(self) -> Budget:
+        """Steps or minutes."""
+        return training.budget(self.recipe.train, self.batches.per_epoch)
+
+    def tuned(self) -> Tuned:
+        """How the training is carried out: measured where the recipe leaves it open."""
+        train = self.recipe.train
+        if train.tune:
+            return tune.tune(self._trial, precision=train.precision, workers=self.workers)
+        name = tune.default_precision(self.device) if train.precision == "auto" else train.precision
+        return tune.chosen(name, "train.tune = false", tune.default_workers(self.device) if self.workers is None else self.workers)
+
+    @property
+    def _trial(self) -> Trial:
+        return Trial(
+            network=self.network,
+            objective=self.objective,
+            batches=self.batches,
+            device=self.device,
+            optimiser=self.optimiser,
+            seconds=math.inf if self.budget.seconds is None else self.budget.seconds,
+            steps=math.inf if self.budget.steps is None else self.budget.steps,
+            change=self.change,
+        )
+
+    def optimiser(self, network: nn.Module, fused: bool) -> torch.optim.Optimizer:
+        """What changes the weights.  fused: in one kernel, where there is one."""
+        return training.optimiser(self.recipe.optimiser, network, fused=fused)
+
+    def learner(self, tuned: Tuned, run: Run) -> Learner:
+        """The learner, with everything that keeps a run safe and visible."""
+        recipe = self.recipe
+        layout = torch.channels_last if tuned.channels_last else torch.contiguous_format
+        network = self.network.to(memory_format=layout)  # type: ignore[call-overload]  # torch's own stubs do not know it
+        optimiser = self.optimiser(network, tuned.fused)
+        return Learner(
+            network,
+            self._helped(tuned.workers if self.workers is None else self.workers),
+            self.objective,
+            held_out=self.held if self.ranks.writes else (),
+            optimiser=optimiser,
+            schedule=schedules.make(recipe.schedule.kind, warm=recipe.schedule.warm, start=recipe.schedule.start, end=recipe.schedule.end),
+            budget=self.budget,
+            seed=self.seed,
+            device=self.device,
+            precision=Precision(tuned.precision, self.device),
+            clip=None if recipe.optimiser.clip == "off" else float(recipe.optimiser.clip),
+            accumulate=recipe.train.accumulate,
+            valid_due=training.due(recipe.train.valid_every),
+            ranks=self.ranks,
+            callbacks=[*self._careful(tuned), *(self._writing(run) if self.ranks.writes else [])],
+        )
+
+    def _helped(self, workers: int) -> Batches:
+        return self.batches if workers == self.batches.workers else replace(self.batches, workers=workers)
+
+    def _careful(self, tuned: Tuned) -> list[Callback]:
+        """What every process that trains has."""
+        other = tuned.compiled or self.ranks.count > 1
+        forms: list[Callback] = [OtherForm(compiled=tuned.compiled, ranks=self.ranks)] if other else []
+        changes: list[Callback] = [] if self.change is nothing else [ChangeBatch(self.change)]
+        return [StopGently(), *changes, *forms, SkipNonFinite(), WatchDivergence()]
+
+    def _writing(self, run: Run) -> list[Callback]:
+        """What the first process alone has: averages, numbers, pictures, models, states."""
+        train = self.recipe.train
+        stats = Stats(run)
+        average: list[Callback] = [] if train.average == "off" else [WeightAverage(half_life=training.half_life(train, self.budget))]
+        look = self.recipe.look
+        inside: list[Callback] = [] if look.every == "off" else [Activations(run, every=look.every)]
+        tracked: list[Callback] = [] if look.track == "off" else [Track(run.folder.name, run.folder.parent / "tracked")]
+        return [
+            *average,
+            stats,
+            *inside,
+            *tracked,
+            *self.watching(run, stats),
+            state.SaveState(run, steps=None if train.state_steps == "off" else train.state_steps, seconds=train.state_every),
+        ]
+
+    def plan(self, tuned: Tuned | None = None) -> str:
+        """What would be done, in words: data, network, budget, and who acts when."""
+        tuned = tuned or tune.chosen("float32", "")
+        budget = self.budget
+        length = f"{budget.steps} steps" if budget.steps is not None else f"{(budget.seconds or 0) / 60:g} minutes"
+        return "\n".join(
+            [
+                *self.about(),
+                f"budget         {length}, batches of {self.batches.batch}, {self.batches.per_epoch} an epoch",
+                f"device         {devices.resolve(self.recipe.train.device).why}",
+                *self._together(),
+                self.learner(tuned, Run(Path("run"))).plan(),
+            ]
+        )
+
+    def _together(self) -> list[str]:
+        """What should be known of several processes that train one network."""
+        if self.ranks.count == 1:
+            return []
+        batch = self.batches.batch
+        lines = [f"processes      {self.ranks.count}, each with {batch // self.ranks.count} of a batch's {batch} pictures"]
+        if any(isinstance(part, torch.nn.modules.batchnorm._BatchNorm) for part in self.network.modules()):
+            lines += ["warning        batch norm takes its statistics in each process apart: network.norm = 'group' does not"]
+        return lines
+
+    def find_rate(self) -> rates.Found:
+        """The learning-rate finder, on a copy of the network."""
+        return rates.find_rate(
+            self.network,
+            self.batches.stream(0, 0),
+            self.objective,
+            optimiser=lambda network: self.optimiser(network, True),
+            seed=self.seed,
+            device=self.device,
+            precision=Precision(self.tuned().precision, self.device),
+            change=self.change,
+        )
+
+
+def parameters_of(network: nn.Module) -> int:
+    """How many numbers are learnt."""
+    return sum(parameter.numel() for parameter in network.parameters())

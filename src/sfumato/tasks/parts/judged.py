@@ -1,0 +1,69 @@
+"""What every task does with held-out scores: they are written down, and choose which model is kept beside the last one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from torch import nn
+
+from sfumato.train.callback import Callback
+from sfumato.train.callbacks.averages import WeightAverage
+from sfumato.train.callbacks.stats import Stats
+from sfumato.train.learner import Learner
+from sfumato.train.run import Run
+
+Save = Callable[[Path, nn.Module, dict[str, float], int], None]
+
+
+class Judged(Callback):
+    """Scores of what is held out, after every phase `valid`."""
+
+    follows = (WeightAverage,)
+
+    def __init__(self, stats: Stats):
+        self.stats = stats
+        self.now: dict[str, float] = {}
+        self.first: dict[str, float] = {}  # before the first step: for a network that starts as the identity, the input's
+
+    def tell(self, learner: Learner, scores: dict[str, float]) -> None:
+        """Keep them, and write them down."""
+        self.now = scores
+        self.first = self.first or scores
+        self.stats.add(learner, "valid", scores=scores)
+
+    def state(self) -> dict[str, dict[str, float]]:
+        """The scores so far."""
+        return {"now": self.now, "first": self.first}
+
+    def load_state(self, state: dict[str, dict[str, float]]) -> None:
+        """Take up what `state` gave."""
+        self.now, self.first = state["now"], state["first"]
+
+
+class SaveModels(Callback):
+    """best.safetensors whenever a held-out score is the best so far (before the first step too), last.safetensors at every validation."""
+
+    follows = (Judged,)
+
+    def __init__(self, run: Run, scores: Judged, save: Save, *, by: str):
+        self.run, self.scores, self.save, self.by = run, scores, save, by
+        self.best = float("-inf")
+
+    def after_phase(self, learner: Learner) -> None:
+        """Save what is shown: the averaged weights."""
+        if learner.phase != "valid":
+            return
+        self.save(self.run.last, learner.shown, self.scores.now, learner.step)
+        score = self.scores.now.get(self.by, 0.0)
+        if score > self.best or not self.scores.now:
+            self.best = score
+            self.save(self.run.best, learner.shown, self.scores.now, learner.step)
+
+    def state(self) -> dict[str, float]:
+        """The best score so far."""
+        return {"best": self.best}
+
+    def load_state(self, state: dict[str, float]) -> None:
+        """Take up what `state` gave."""
+        self.best = state["best"]

@@ -1,0 +1,140 @@
+"""From labelled pictures to a model that names them, and what is refused on the way."""
+
+import json
+import shutil
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+import sfumato
+from sfumato.core import recipe as recipes
+from sfumato.core.errors import Interrupted, Refusal
+from sfumato.core.seed import Seed
+from sfumato.data.rows import FirstBatches, Rows
+from sfumato.tasks import classify
+from sfumato.tasks.classify_recipe import Classify
+from sfumato.tasks.parts import fitting
+from sfumato.train.callback import Callback
+
+SMALL = [
+    "network.widths=[8,16]",
+    "network.blocks=[1,1]",
+    "train.tune=false",
+    "train.batch=16",
+    "optimiser.rate=0.01",
+]
+KINDS = ("across", "checks", "down")
+
+
+def drawing(kind, rng):
+    """uint8 (16, 16, 3): stripes or checks of any phase and colour, in noise."""
+    y, x = np.indices((16, 16)) + rng.integers(0, 8, 2)[:, None, None]
+    pattern = {"across": y // 3 % 2, "down": x // 3 % 2, "checks": (y // 3 + x // 3) % 2}[kind]
+    colours = rng.integers(60, 196, (2, 3))
+    return np.clip(colours[pattern] + rng.normal(0, 20, (16, 16, 3)), 0, 255).astype(np.uint8)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    place, rng = tmp_path_factory.mktemp("pictures"), np.random.default_rng(3)
+    for kind in KINDS:
+        (place / kind).mkdir()
+        for number in range(60):
+            Image.fromarray(drawing(kind, rng)).save(place / kind / f"{number}.png")
+    return place
+
+
+def recipe(folder, *changes):
+    return recipes.read(Classify, {}, [f"data.folders={json.dumps([str(folder)])}", "data.valid=0.25", *SMALL, *changes])
+
+
+@pytest.fixture(scope="module")
+def trained(folder, tmp_path_factory):
+    run = tmp_path_factory.mktemp("runs") / "stripes"
+    classify.train(recipe(folder, "train.epochs=25", "augment.chain=pad-crop 2"), run)
+    return run
+
+
+def test_it_learns(trained):
+    [row] = json.loads((trained / "scores.json").read_text())["rows"]
+    assert row["accuracy"]["mean"] > 0.9  # a guess is right for a third
+
+
+def test_a_model_names_pictures_it_never_saw(trained):
+    model, rng = sfumato.load(trained / "last.safetensors"), np.random.default_rng(99)
+    right = [model.classify(drawing(kind, rng), top=1)[0][0] == kind for kind in KINDS for _ in range(20)]
+    assert np.mean(right) > 0.85
+
+
+def test_probabilities_of_a_picture_and_its_mirror_image_are_averaged(trained):
+    model, picture = sfumato.load(trained / "last.safetensors"), drawing("checks", np.random.default_rng(5))
+    one, other = model.probabilities(np.stack([picture, picture[:, ::-1]]))
+    [both] = model.probabilities(picture[None], views="flip")
+    np.testing.assert_allclose(both, (one + other) / 2, atol=1e-6)
+
+
+def test_a_run_says_where_it_erred(trained):
+    written = {path.name for path in (trained / "instruments").iterdir()}
+    assert {"confusion.png", "calibration.png", "top-losses.png", "summary.txt"} <= written
+
+
+class Stop(Callback):
+    """Asks for an end after ten steps."""
+
+    def after_batch(self, learner):
+        if learner.step == 10:
+            learner.stopping = "asked to stop"
+
+
+@dataclass(frozen=True)
+class Stopped(classify.ClassifyTask):
+    def watching(self, run, stats):
+        return [*super().watching(run, stats), Stop()]
+
+
+def test_a_stopped_run_goes_on_to_the_same_weights(folder, tmp_path):
+    changes = ["train.steps=20", "augment.mix=mixup", "augment.chain=flip", "train.state_steps=5"]
+    classify.train(recipe(folder, *changes), tmp_path / "whole")
+    with pytest.raises(Interrupted):
+        fitting.train(Stopped(recipe(folder, *changes)), tmp_path / "half")
+    classify.resume(tmp_path / "half")
+    one, other = (sfumato.load(tmp_path / name / "last.safetensors").network.state_dict() for name in ("whole", "half"))
+    assert all(torch.equal(one[name], other[name]) for name in one)
+
+
+def test_an_item_has_the_same_partner_in_any_batch():
+    rows = Rows(np.arange(40, dtype=np.uint8).reshape(10, 2, 2, 1), np.arange(10), Seed(1), partners=True)
+    together, alone = rows.gather([(2, 3), (2, 7)]), rows.gather([(2, 7)])
+    assert torch.equal(together[0][3], alone[0][1]) and together[1].tolist()[:2] == [3, 7]
+
+
+def test_the_first_batches_are_the_same_in_every_epoch():
+    rows = FirstBatches(Rows(np.arange(40, dtype=np.uint8).reshape(10, 2, 2, 1), np.arange(10), Seed(1), partners=True), 4)
+    assert torch.equal(rows.gather([(0, 1)])[0], rows.gather([(5, 1)])[0]) and len(rows) == 4
+
+
+def test_one_batch_is_learnt_by_heart(folder, tmp_path):
+    classify.train(recipe(folder, "train.overfit=1", "train.steps=60"), tmp_path / "run")
+    rows = [json.loads(line) for line in (tmp_path / "run" / "stats.jsonl").read_text().splitlines()]
+    assert [row["loss"] for row in rows if row["kind"] == "step"][-1] < 0.05  # a guess has 1.1
+
+
+def test_unlike_sizes_are_refused_with_what_to_set(tmp_path):
+    for kind, side in (("one", 16), ("two", 20)):
+        (tmp_path / kind).mkdir()
+        for number in range(4):
+            Image.fromarray(np.zeros((side, side, 3), np.uint8)).save(tmp_path / kind / f"{number}.png")
+    with pytest.raises(Refusal, match="side"):
+        _ = classify.build(recipe(tmp_path)).network_spec
+    assert classify.build(recipe(tmp_path, "data.side=16")).network_spec.side == 16
+
+
+def test_pictures_that_cannot_be_read_are_left_out_and_counted(folder, tmp_path):
+    copy = tmp_path / "copy"
+    shutil.copytree(folder, copy)
+    (copy / "down" / "0.png").write_bytes(b"\x89PNG\r\n\x1a\nnothing")
+    split = classify.build(recipe(copy)).split
+    assert len(split.train) + len(split.held) == 179 and len(split.unread) == 1
