@@ -26,9 +26,9 @@ CARD = """\
 
 `{name}.safetensors`: {parameters:,} parameters in half precision, {kilobytes:.0f} kB. Terms of what it learnt from: {licence}.
 
-Trained by `sfumato train {recipe}` for {minutes:.0f} minutes ({steps:,} steps, batches of {batch}, seed {seed}) on the training part of `{known}`,
-{pictures:,} pictures of {classes} classes, {side} x {side} px, {channels} channel(s). It takes pictures in 0..1 and brings its own
-normalisation; the header holds the whole recipe. The scored part chose nothing: these are the last averaged weights.
+Trained by `sfumato train {recipe}` for {minutes:.0f} minutes ({steps:,} steps, batches of {batch}, seed {seed}) on the training part of
+`{known}`, {pictures:,} pictures of {classes} classes, {side} x {side} px, {channels} channel(s). It takes pictures in 0..1 and brings its
+own normalisation; the header holds the whole recipe. The scored part chose nothing: these are the last averaged weights.
 
 | score (part '{part}' of {known}, {n:,} pictures) | value | 95 % interval |
 |---|---|---|
