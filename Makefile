@@ -22,7 +22,7 @@ demo: setup  ## learn on built-in photographs, repair two never seen, write the 
 	$(BIN)/sfumato demo
 
 check: setup  ## style, types, and who imports whom
-	$(BIN)/ruff check src tests bench
+	$(BIN)/ruff check src tests bench examples
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 

@@ -71,7 +71,7 @@ def write(name: str, bars: Sequence[Bar], **more: Any) -> Path:
         "machine": machine(),
         "versions": versions(),
         "commit": commit(),
-        "command": " ".join(["python", f"bench/{Path(sys.argv[0]).name}", *map(_without_place, sys.argv[1:])]),
+        "command": " ".join(["python", "/".join(Path(sys.argv[0]).absolute().parts[-2:]), *map(_without_place, sys.argv[1:])]),
         "bars": [asdict(bar) for bar in bars],
     }
     files.write_json(path, {**head, **more})

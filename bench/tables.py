@@ -23,6 +23,10 @@ def results(folder: Path) -> str:
     for path in sorted(folder.glob("*.json")):
         found = json.loads(path.read_text(encoding="utf-8"))
         lines += ["", f"## {found['name']}", "", f"`{found['command']}`, {found['date']}, {_where(found)}", ""]
+        if "table" in found:
+            titles, rows = found["table"]["titles"], found["table"]["rows"]
+            lines += [found["table"]["says"], "", _row(titles), "|---" * len(titles) + "|", *map(_row, rows)]
+            continue
         lines += ["| what | needed | measured | spread | holds |", "|---|---|---|---|---|"]
         lines += [_row([bar["what"], bar["needed"], bar["measured"], bar["spread"], _holds(bar["holds"])]) for bar in found["bars"]]
     return "\n".join(lines) + "\n"

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-MODULES = {"results.py", "fastai_side.py"}  # what the scripts share
-SCRIPTS = sorted(path.name for path in (ROOT / "bench").glob("*.py") if path.name not in MODULES)
+MODULES = {"results.py", "fastai_side.py", "fastai_classify.py", "grid.py"}  # what the scripts share
+FOLDERS = ("bench", "examples")
+SCRIPTS = sorted(f"{folder}/{path.name}" for folder in FOLDERS for path in (ROOT / folder).glob("*.py") if path.name not in MODULES)
 
 
 @pytest.fixture
@@ -22,8 +23,9 @@ def results(bench, monkeypatch):
 @pytest.mark.parametrize("script", SCRIPTS)
 def test_a_script_explains_itself_without_the_peers(script, bench, monkeypatch, capsys):
     monkeypatch.setattr(sys, "argv", [script, "--help"])
+    monkeypatch.syspath_prepend(str(ROOT / "examples"))
     with pytest.raises(SystemExit, match="0"):
-        runpy.run_path(str(bench / script), run_name="__main__")
+        runpy.run_path(str(ROOT / script), run_name="__main__")
     assert "usage" in capsys.readouterr().out
 
 

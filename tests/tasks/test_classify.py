@@ -138,3 +138,58 @@ def test_pictures_that_cannot_be_read_are_left_out_and_counted(folder, tmp_path)
     (copy / "down" / "0.png").write_bytes(b"\x89PNG\r\n\x1a\nnothing")
     split = classify.build(recipe(copy)).split
     assert len(split.train) + len(split.held) == 179 and len(split.unread) == 1
+
+
+def test_fine_tuning_moves_the_head_alone_at_first_then_all(folder, trained, tmp_path):
+    start = str(trained / "last.safetensors")
+    changes = ["train.steps=8", "train.average=off", "fine_tune.factor=3.0", f"start_from={json.dumps(start)}", "train.state_steps=4"]
+
+    def moved(frozen):
+        run = tmp_path / str(frozen)
+        classify.train(recipe(folder, *changes, f"fine_tune.frozen={frozen}"), run)
+        before, after = (sfumato.load(path).network.state_dict() for path in (start, run / "last.safetensors"))
+        return {name for name in before if not torch.equal(before[name], after[name])}
+
+    assert all(name.startswith("head.") for name in moved(0.99)) and any(name.startswith("body.stem.") for name in moved(0.5))
+
+
+def test_rates_of_stages_need_an_optimiser_that_has_them(folder):
+    with pytest.raises(Refusal, match="adamw"):
+        recipe(folder, "optimiser.kind=muon", "fine_tune.factor=2.0")
+
+
+def test_decoupled_mixing_without_mixing_is_refused(folder):
+    with pytest.raises(Refusal, match=r"augment\.mix"):
+        recipe(folder, "loss.decoupled=0.1")
+
+
+def test_a_batch_and_one_picture_drawn_again_and_again_can_be_looked_at(folder):
+    task = classify.build(recipe(folder, "augment.chain=pad-crop 4 | flip", "augment.mix=cutmix"))
+    batch, item = task.show_batch(6), task.show_item(0, times=6)
+    assert batch.dtype == item.dtype == np.uint8 and batch.shape == item.shape
+
+
+def test_all_pictures_of_a_batch_can_share_one_draw_and_by_default_do_not(folder):
+    def shifts(same):
+        task = classify.build(recipe(folder, "augment.chain=pad-crop 4", f"augment.same={json.dumps(same)}"))
+        batch = next(task.batches.stream(0, 0))
+        changed = task.change(batch)
+        blank = (changed.input == 0).all(dim=1)  # what a shift left empty
+        return {tuple(one.any(dim=0).tolist()) + tuple(one.any(dim=1).tolist()) for one in blank}
+
+    assert len(shifts(True)) == 1 and len(shifts(False)) > 4
+
+
+def test_a_slice_of_the_loss_and_the_layers_stand_in_the_run(folder, tmp_path):
+    classify.train(recipe(folder, "train.steps=24", "look.surface=3", "look.every=8"), tmp_path / "run")
+    written = {path.name for path in (tmp_path / "run" / "instruments").iterdir()}
+    assert {"surface.png", "activations.png", "gradients.png", "batch.png", "classes.png"} <= written
+
+
+def test_a_class_that_is_seen_in_validation_only_is_refused(folder, tmp_path):
+    copy = tmp_path / "copy"
+    shutil.copytree(folder, copy / "train")
+    shutil.copytree(folder / "down", copy / "valid" / "down")
+    shutil.copytree(folder / "down", copy / "valid" / "dots")
+    with pytest.raises(Refusal, match="dots"):
+        _ = classify.build(recipe(copy, "data.split=folder")).split
