@@ -13,7 +13,7 @@ from sfumato.cli import verb
 from sfumato.core.errors import INTERRUPTED, OURS, REFUSED, Interrupted, Refusal
 
 TypeIn = Callable[..., tuple[int, str, str]]
-LEARN = ["demo", "new", "new restore", "plan", "train", "resume", "find-lr"]
+LEARN = ["demo", "new", "new classify", "new restore", "plan", "train", "resume", "find-lr"]
 DATA = ["data", "data list", "data get", "data check", "data show"]
 VERBS = [*LEARN, *DATA, "restore", "classify", "eval", "crappify", "recipes", "models", "runs", "report", "doctor"]
 

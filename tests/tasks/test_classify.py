@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
@@ -74,6 +74,19 @@ def test_probabilities_of_a_picture_and_its_mirror_image_are_averaged(trained):
     one, other = model.probabilities(np.stack([picture, picture[:, ::-1]]))
     [both] = model.probabilities(picture[None], views="flip")
     np.testing.assert_allclose(both, (one + other) / 2, atol=1e-6)
+
+
+def test_models_together_answer_the_mean_of_their_answers(trained):
+    one, other = (sfumato.load(trained / name) for name in ("best.safetensors", "last.safetensors"))
+    picture = drawing("down", np.random.default_rng(7))[None]
+    np.testing.assert_allclose(one.beside([other]).probabilities(picture), (one.probabilities(picture) + other.probabilities(picture)) / 2)
+
+
+def test_models_of_unlike_classes_do_not_answer_together(trained):
+    one = sfumato.load(trained / "best.safetensors")
+    other = replace(one, header=replace(one.header, card={**one.header.card, "classes": ["a", "b", "c"]}))
+    with pytest.raises(Refusal, match="classes"):
+        one.beside([other])
 
 
 def test_a_run_says_where_it_erred(trained):

@@ -16,6 +16,7 @@ def classify(
     pictures: Annotated[list[Path], typer.Argument(help="Pictures, or folders of them.")],
     top: Annotated[int, typer.Option("--top", min=1, help="Names a picture.")] = 3,
     flip: Annotated[bool, switch("--flip", says="Look at the mirror image too, and take the mean.")] = False,
+    also: Annotated[list[Path] | None, option("--also", shape="MODEL", says="Average its answers with the model's; repeat for more.")] = None,
     device: Device = "auto",
     as_json: Json = False,
 ) -> None:
@@ -29,7 +30,8 @@ def classify(
     from sfumato.data.reading.find import find_pictures
     from sfumato.tasks.parts import classifier
 
-    asked = classifier.load(existing(model, "model file"), device=device)
+    first, *others = (classifier.load(existing(path, "model file"), device=device) for path in (model, *(also or [])))
+    asked = first.beside(others)
     paths = [path for given in pictures for path in (find_pictures(given) if existing(given, "file or folder").is_dir() else [given])]
     failed, rows = 0, []
     for path in paths:

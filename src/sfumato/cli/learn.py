@@ -51,7 +51,24 @@ def new_restore(
     """
     from sfumato.tasks import starter
 
-    starter.write(photos, out)
+    starter.write("restore", photos, out)
+    show(f"{out} is written. Look at it, change what you like, and run: sfumato train {out}")
+
+
+def new_classify(
+    photos: Annotated[Path, typer.Argument(help="Folder that holds one folder of pictures a class.")],
+    out: Annotated[Path, option("--out", "-o", says="The recipe's file; it must not exist yet.")] = Path("classify.toml"),
+) -> None:
+    """Write a commented recipe of about ten lines that learns to name pictures like yours.
+
+    \b
+    Examples:
+      sfumato new classify photos/
+      sfumato train classify.toml
+    """
+    from sfumato.tasks import starter
+
+    starter.write("classify", photos, out)
     show(f"{out} is written. Look at it, change what you like, and run: sfumato train {out}")
 
 

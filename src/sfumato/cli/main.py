@@ -44,6 +44,7 @@ for name, action, panel in (
     app.command(name, cls=WithSteps if takes_chain else None, rich_help_panel=panel)(verb(action))
 
 new = typer.Typer(help="Write a commented recipe to start from.", no_args_is_help=True)
+new.command("classify")(verb(learn.new_classify))
 new.command("restore")(verb(learn.new_restore))
 app.add_typer(new, name="new", rich_help_panel=LEARN)
 

@@ -45,6 +45,7 @@ from sfumato.tasks.parts.naming_scores import ClassScores
 from sfumato.train import run as runs
 from sfumato.train.callback import Callback
 from sfumato.train.callbacks.change import Change, nothing
+from sfumato.train.callbacks.predictions import Predictions
 from sfumato.train.callbacks.stats import ShowProgress, Stats
 from sfumato.train.callbacks.thaw import Thaw
 from sfumato.train.run import Run
@@ -126,7 +127,8 @@ class ClassifyTask(Job):
             network = networks.build(self.network_spec, self._channels)
         if self.recipe.start_from:
             report = copying.copy_weights(model_files.read(Path(self.recipe.start_from)).network, network, by="name", strict=False)
-            say(f"{len(report.copied)} tensors were taken from {self.recipe.start_from}, {len(report.left)} begin afresh")
+            afresh = len(report.missing) + len(report.unlike)
+            say(f"{len(report.copied)} tensors were taken from {self.recipe.start_from}, {afresh} begin afresh")
         network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's own stubs do not know it
         return network.to(self.device)
 
@@ -158,9 +160,10 @@ class ClassifyTask(Job):
 
     def watching(self, run: Run, stats: Stats) -> list[Callback]:
         """Held-out scores, models and the bar."""
-        scores = ClassScores(stats)
+        answers = Predictions()
+        scores = ClassScores(stats, answers)
         saves = SaveModels(run, scores, self.save, by="accuracy")
-        return [ShowBatch(run, self.classes), scores, saves, ShowProgress(scores=scores.words)]
+        return [ShowBatch(run, self.classes), answers, scores, saves, ShowProgress(scores=scores.words)]
 
     @cached_property
     def contract(self) -> Contract:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -27,11 +27,24 @@ Views = Literal["one", "flip"]  # how many ways a picture is looked at: flip: it
 
 @dataclass(frozen=True)
 class Classifier:
-    """A network with the header it was saved with, on a device."""
+    """A network with the header it was saved with, on a device; and others whose answers are averaged with its own."""
 
     header: Header
     network: nn.Module
     device: torch.device
+    others: tuple[Classifier, ...] = ()
+
+    def beside(self, others: Sequence[Classifier]) -> Classifier:
+        """The same, answering together with others: the mean of all probabilities.  Refuses those that name or see other things."""
+        for other in others:
+            for what, mine, theirs in (("classes", self.classes, other.classes), ("pictures", self._sees, other._sees)):
+                if mine != theirs:
+                    raise Refusal(f"Models that answer together need the same {what}, but one has {mine} and another {theirs}.")
+        return replace(self, others=tuple(others))
+
+    @property
+    def _sees(self) -> tuple[int, int]:
+        return self.side, self.header.contract.channels
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -51,9 +64,9 @@ class Classifier:
 
     def probabilities(self, pictures: Sequence[str | Path | Levels] | Levels, *, views: Views = "one") -> NDArray[np.float64]:
         """(N, classes), each row adding up to 1.  Paths and arrays of any size, or one array uint8 (N, side, side, C)."""
-        if isinstance(pictures, np.ndarray):
-            return probabilities(self.network, pictures, self.device, views=views)
-        return probabilities(self.network, np.stack([self._seen(picture) for picture in pictures]), self.device, views=views)
+        seen = pictures if isinstance(pictures, np.ndarray) else np.stack([self._seen(picture) for picture in pictures])
+        answers = [probabilities(one.network, seen, one.device, views=views) for one in (self, *self.others)]
+        return np.asarray(np.mean(answers, axis=0))
 
     def _seen(self, picture: str | Path | Levels) -> Levels:
         """uint8 (side, side, C): what the network was made for."""

@@ -12,6 +12,7 @@ from sfumato.metrics import classes as metrics
 from sfumato.show import classes as drawn
 from sfumato.tasks.parts.judged import Judged
 from sfumato.tasks.parts.watch import save_png
+from sfumato.train.callbacks.predictions import Predictions
 from sfumato.train.callbacks.stats import Stats
 from sfumato.train.learner import Learner
 from sfumato.train.run import Run
@@ -20,34 +21,19 @@ TOP_LOSSES = 24  # pictures
 
 
 class ClassScores(Judged):
-    """Accuracy and cross-entropy of the held-out pictures, after every phase `valid`."""
+    """Accuracy and cross-entropy of the answers that `Predictions` kept, after every phase `valid`."""
 
-    def __init__(self, stats: Stats):
+    follows = (*Judged.follows, Predictions)
+
+    def __init__(self, stats: Stats, answers: Predictions):
         super().__init__(stats)
-        self._start()
-
-    def _start(self) -> None:
-        self.right = self.seen = 0
-        self.loss = 0.0
-
-    def before_phase(self, learner: Learner) -> None:
-        """Forget the last phase."""
-        if learner.phase == "valid":
-            self._start()
-
-    def after_forward(self, learner: Learner) -> None:
-        """Count."""
-        if learner.phase != "valid" or learner.outcome.outputs is None:
-            return
-        target = learner.batch.target
-        self.right += int((learner.outcome.outputs.argmax(1) == target).sum())
-        self.loss += float(learner.outcome.loss) * len(target)
-        self.seen += len(target)
+        self.answers = answers
 
     def after_phase(self, learner: Learner) -> None:
         """Score and write down."""
-        if learner.phase == "valid" and self.seen:
-            self.tell(learner, {"accuracy": self.right / self.seen, "cross_entropy": self.loss / self.seen})
+        if learner.phase == "valid" and len(self.answers.labels):
+            given, labels = self.answers.probabilities, self.answers.labels
+            self.tell(learner, {"accuracy": metrics.accuracy(given, labels), "cross_entropy": metrics.cross_entropy(given, labels)})
 
     def words(self) -> str:
         """A few words for the progress bar."""
