@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from sfumato.cli.verb import Device, Json, complain, existing, show, show_json, switch
+from sfumato.cli.verb import Device, Json, complain, existing, option, show, show_json, switch
 from sfumato.core.errors import PARTLY, REFUSED, Refusal
 
 
@@ -16,7 +16,7 @@ def classify(
     pictures: Annotated[list[Path], typer.Argument(help="Pictures, or folders of them.")],
     top: Annotated[int, typer.Option("--top", min=1, help="Names a picture.")] = 3,
     flip: Annotated[bool, switch("--flip", says="Look at the mirror image too, and take the mean.")] = False,
-    also: Annotated[list[Path] | None, option("--also", shape="MODEL", says="Average its answers with the model's; repeat for more.")] = None,
+    also: Annotated[list[Path] | None, option("--also", shape="MODEL", says="Average with its answers; repeat for more.")] = None,
     device: Device = "auto",
     as_json: Json = False,
 ) -> None:

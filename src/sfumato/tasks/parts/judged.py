@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import ClassVar
 
 from torch import nn
 
@@ -19,7 +20,7 @@ Save = Callable[[Path, nn.Module, dict[str, float], int], None]
 class Judged(Callback):
     """Scores of what is held out, after every phase `valid`."""
 
-    follows = (WeightAverage,)
+    follows: ClassVar[tuple[type[Callback], ...]] = (WeightAverage,)
 
     def __init__(self, stats: Stats):
         self.stats = stats
