@@ -188,7 +188,7 @@ def test_all_pictures_of_a_batch_can_share_one_draw_and_by_default_do_not(folder
         batch = next(task.batches.stream(0, 0))
         changed = task.change(batch)
         blank = (changed.input == 0).all(dim=1)  # what a shift left empty
-        return {tuple(one.any(dim=0).tolist()) + tuple(one.any(dim=1).tolist()) for one in blank}
+        return {(*one.all(dim=0).tolist(), *one.all(dim=1).tolist()) for one in blank}
 
     assert len(shifts(True)) == 1 and len(shifts(False)) > 4
 
