@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from sfumato.cli.verb import Device, Json, complain, existing, option, show, show_json, switch
+from sfumato.cli.verb import Device, Json, complain, existing, option, show, show_json, switch, told
 from sfumato.core.errors import PARTLY, REFUSED, Refusal
 
 
@@ -70,7 +70,5 @@ def score(model: Path, pictures: str, *, seed: int, device: str, as_json: bool) 
         return
     [row] = scores["rows"]
     for name, protocol in scores["protocols"].items():
-        one = row[name]
-        interval = "" if one["low"] is None else f" ({one['low']:.4g}..{one['high']:.4g})"
-        show(f"{name} {one['mean']:.4g}{interval}   {protocol}")
+        show(f"{name} {told(row[name])}   {protocol}")
     show(f"{row['accuracy']['n']:,} pictures: {what}; in brackets the 95 % interval")

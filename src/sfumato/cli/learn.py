@@ -49,10 +49,7 @@ def new_restore(
       sfumato new restore photos/ --out old-prints.toml
       sfumato train old-prints.toml
     """
-    from sfumato.tasks import starter
-
-    starter.write("restore", photos, out)
-    show(f"{out} is written. Look at it, change what you like, and run: sfumato train {out}")
+    _begin("restore", photos, out)
 
 
 def new_classify(
@@ -66,9 +63,13 @@ def new_classify(
       sfumato new classify photos/
       sfumato train classify.toml
     """
+    _begin("classify", photos, out)
+
+
+def _begin(task: str, photos: Path, out: Path) -> None:
     from sfumato.tasks import starter
 
-    starter.write("classify", photos, out)
+    starter.write(task, photos, out)
     show(f"{out} is written. Look at it, change what you like, and run: sfumato train {out}")
 
 

@@ -23,6 +23,7 @@ from sfumato.cli.verb import (
     show_json,
     show_table,
     switch,
+    told,
 )
 from sfumato.core import progress
 from sfumato.core.errors import DONE, INTERRUPTED, PARTLY, REFUSED, Refusal
@@ -101,7 +102,7 @@ def evaluate(
         show_json(scores)
         return
     rows = [*scores["rows"], {"name": "gain", **scores["gains"]}]
-    show_table(["", *names], [[row["name"], *(_score(row[name]) for name in names)] for row in rows])
+    show_table(["", *names], [[row["name"], *(told(row[name]) for name in names)] for row in rows])
     for name in names:
         show(f"{name}: {scores['protocols'][name]}")
     show(f"{len(scores['pictures'])} pictures, spoilt by {str(chain)!r} with seed {seed}; in brackets the 95 % interval of the mean")
@@ -123,11 +124,6 @@ def _own_spoil(model: Path, recipe: dict[str, Any], *, needed: bool, steps_given
     if needed and not chains["chain"]:
         raise Refusal(f"{model} does not say how its pictures were spoilt: give --spoil.")
     return chains
-
-
-def _score(score: dict[str, Any]) -> str:
-    interval = "" if score["low"] is None else f" ({score['low']:.4g}..{score['high']:.4g})"
-    return f"{score['mean']:.4g}{interval}"
 
 
 def crappify(

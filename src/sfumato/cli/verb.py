@@ -152,6 +152,12 @@ def show_table(titles: list[str], rows: list[list[str]]) -> None:
         show("  ".join([*(cell.ljust(width) for cell, width in zip(row, widths)), row[-1]]).rstrip())
 
 
+def told(score: dict[str, Any]) -> str:
+    """A score with its interval, where it has one."""
+    interval = "" if score["low"] is None else f" ({score['low']:.4g}..{score['high']:.4g})"
+    return f"{score['mean']:.4g}{interval}"
+
+
 def existing(path: Path, what: str) -> Path:
     """A path a person gave, refused in words when nothing is there."""
     if not path.exists():

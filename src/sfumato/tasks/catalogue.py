@@ -12,16 +12,17 @@ from sfumato.core.errors import unknown
 
 @dataclass(frozen=True)
 class Entry:
-    """One task: its recipe's type ("file:Class" inside this room), the file that runs it, and what it does."""
+    """One task: its recipe's type ("file:Class" inside this room), the file that runs it, the one of `parts` that uses its models."""
 
     recipe: str
     task: str
+    model: str
     says: str
 
 
 TASKS = {
-    "classify": Entry("classify_recipe:Classify", "classify", "learn to tell what pictures show"),
-    "restore": Entry("restore_recipe:Restore", "restore", "learn to repair pictures"),
+    "classify": Entry("classify_recipe:Classify", "classify", "classifier", "learn to tell what pictures show"),
+    "restore": Entry("restore_recipe:Restore", "restore", "restorer", "learn to repair pictures"),
 }
 
 
@@ -60,7 +61,7 @@ def load(path: str | Path | None, *, device: str = "auto") -> Any:
     from sfumato.nets import load as model_files  # torch
 
     task = "restore" if path is None else model_files.read_header(Path(path)).task
-    return module(task).load(path, device=device)
+    return import_module(f"sfumato.tasks.parts.{_entry(task).model}").load(path, device=device)
 
 
 def _kind(task: Any) -> type[Any]:

@@ -13,7 +13,6 @@ import numpy as np
 import torch
 from torch import nn
 
-import sfumato
 from sfumato.core import files
 from sfumato.core import recipe as recipes
 from sfumato.core.levels import Levels
@@ -28,13 +27,12 @@ from sfumato.data.rows import HeldRows, Rows
 from sfumato.metrics import classes as metrics
 from sfumato.nets import catalogue as networks
 from sfumato.nets import load as model_files
-from sfumato.nets.load import Contract, Header
+from sfumato.nets.load import Contract
 from sfumato.nets.reach import LIMIT
 from sfumato.nets.surgery import copying, groups, summary
 from sfumato.show import plots
 from sfumato.tasks.classify_recipe import Classify
 from sfumato.tasks.parts import classifier, fitting, inside, labels, naming_scores, training
-from sfumato.tasks.parts.classifier import TASK
 from sfumato.tasks.parts.classifier import load as load
 from sfumato.tasks.parts.inside import ShowBatch
 from sfumato.tasks.parts.job import Job, parameters_of
@@ -172,15 +170,9 @@ class ClassifyTask(Job):
 
     def save(self, path: Path, network: nn.Module, scores: dict[str, float], step: int, *, half: bool = False) -> None:
         """Write a model file of the network as it stands."""
-        header = Header(
-            task=TASK,
-            network=dataclasses.asdict(self.network_spec),
-            contract=self.contract,
-            recipe=recipes.as_dict(self.recipe),
-            scores={name: {"mean": value, "n": len(self.split.held), "what": self.split.what} for name, value in scores.items()},
-            versions={"sfumato": sfumato.__version__, "torch": torch.__version__},
+        header = self.header(
+            {name: {"mean": value, "n": len(self.split.held), "what": self.split.what} for name, value in scores.items()},
             data={"known": self.recipe.data.known, "folders": list(self.recipe.data.folders), "pictures": len(self.split.train)},
-            licence="that of the pictures it was trained on",
             card={"steps": step, "classes": list(self.classes)},
         )
         model_files.write(path, network.state_dict(), header, half=half)

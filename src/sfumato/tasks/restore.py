@@ -13,7 +13,6 @@ import numpy as np
 import torch
 from torch import nn
 
-import sfumato
 from sfumato.core import files
 from sfumato.core import recipe as recipes
 from sfumato.core.errors import Refusal
@@ -24,7 +23,7 @@ from sfumato.data.items import Items
 from sfumato.data.store import open_store
 from sfumato.nets import catalogue as networks
 from sfumato.nets import load as model_files
-from sfumato.nets.load import Contract, Header
+from sfumato.nets.load import Contract
 from sfumato.nets.reach import reach
 from sfumato.spoil import catalogue as steps
 from sfumato.spoil import grammar
@@ -177,15 +176,9 @@ class RestoreTask(Job):
 
     def save(self, path: Path, network: nn.Module, scores: dict[str, float], step: int, *, half: bool = False) -> None:
         """Write a model file of the network as it stands."""
-        header = Header(
-            task=TASK,
-            network=dataclasses.asdict(self.network_spec),
-            contract=self.contract,
-            recipe=recipes.as_dict(self.recipe),
-            scores={name: {"mean": value, "n": len(self.held), "what": "held-out crops while training"} for name, value in scores.items()},
-            versions={"sfumato": sfumato.__version__, "torch": torch.__version__},
+        header = self.header(
+            {name: {"mean": value, "n": len(self.held), "what": "held-out crops while training"} for name, value in scores.items()},
             data={"folders": list(self.recipe.data.folders), **sources.fingerprint(self.items[0])},
-            licence="that of the pictures it was trained on",
             card={"steps": step, "spoil": str(self.chain)},
         )
         model_files.write(path, network.state_dict(), header, half=half)

@@ -11,11 +11,10 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
 
 import sfumato
 from sfumato.core import files
@@ -24,56 +23,16 @@ from sfumato.core.errors import Refusal, Unwritable
 from sfumato.core.progress import say
 from sfumato.core.system import locks, memory
 from sfumato.data import batches
+from sfumato.tasks.parts.job import Job
 from sfumato.train import ranks
 from sfumato.train import run as runs
 from sfumato.train.callbacks import state
 from sfumato.train.learner import Learner
-from sfumato.train.ranks import Ranks
 from sfumato.train.run import Run
 from sfumato.train.tune import Tuned
 
 
-class Trainable(Protocol):
-    """What a task offers to be trained."""
-
-    @property
-    def recipe(self) -> Any:
-        """Its recipe, with a `task` and a `name`."""
-        ...
-
-    @property
-    def device(self) -> torch.device:
-        """Where it is trained."""
-        ...
-
-    @property
-    def network(self) -> nn.Module:
-        """What is trained."""
-        ...
-
-    def tuned(self) -> Tuned:
-        """Choices made by measuring."""
-        ...
-
-    def learner(self, tuned: Tuned, run: Run) -> Learner:
-        """The learner with all callbacks of a run."""
-        ...
-
-    @property
-    def ranks(self) -> Ranks:
-        """The processes that train together."""
-        ...
-
-    def plan(self, tuned: Tuned | None = None) -> str:
-        """What will be done, in words."""
-        ...
-
-    def judge(self, run: Run) -> None:
-        """Scores of the finished model."""
-        ...
-
-
-def train(task: Trainable, folder: Path) -> Path:
+def train(task: Job, folder: Path) -> Path:
     """Train from the start in a new run folder; returns the path of its best model."""
     if not task.ranks.writes:
         return _help(task, Run(Path(folder)))
@@ -87,7 +46,7 @@ def train(task: Trainable, folder: Path) -> Path:
             return _fit(task, run, None)
 
 
-def resume(task: Trainable, folder: Path) -> Path:
+def resume(task: Job, folder: Path) -> Path:
     """Go on with a run that was stopped, to the end of its budget; returns the path of its best model."""
     if not task.ranks.writes:
         return _help(task, Run(Path(folder)))
@@ -113,7 +72,7 @@ def _goes_on(run: Run) -> Iterator[None]:
         raise Unwritable(f"{error} When that is put right, go on with: sfumato resume {run.folder}", full=error.full) from error
 
 
-def _fit(task: Trainable, run: Run, saved: dict[str, Any] | None) -> Path:
+def _fit(task: Job, run: Run, saved: dict[str, Any] | None) -> Path:
     """What the first process does: all that is written comes from it."""
     begun = time.monotonic()
     memory.keep_freed()  # before anything is measured
@@ -135,7 +94,7 @@ def _fit(task: Trainable, run: Run, saved: dict[str, Any] | None) -> Path:
     return run.best if run.best.is_file() else run.last
 
 
-def _help(task: Trainable, run: Run) -> Path:
+def _help(task: Job, run: Run) -> Path:
     """What the other processes do: their share of every batch, and nothing else."""
     memory.keep_freed()
     with _loss_in_words(run):
@@ -144,7 +103,7 @@ def _help(task: Trainable, run: Run) -> Path:
     return run.last
 
 
-def _learner(task: Trainable, run: Run, tuned: Tuned, saved: dict[str, Any] | None) -> Learner:
+def _learner(task: Job, run: Run, tuned: Tuned, saved: dict[str, Any] | None) -> Learner:
     torch.set_num_threads(tuned.threads)
     learner = task.learner(tuned, run)
     learner.resumed = saved
@@ -180,7 +139,7 @@ def _loss_in_words(run: Run) -> Iterator[None]:
         ) from error
 
 
-def _tuned_once(task: Trainable, run: Run) -> Tuned:
+def _tuned_once(task: Job, run: Run) -> Tuned:
     """Measured at the first start, taken again at every later one."""
     if run.tuned.is_file():
         try:

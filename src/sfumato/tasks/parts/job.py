@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -12,10 +12,13 @@ from typing import Any
 import torch
 from torch import nn
 
+import sfumato
+from sfumato.core import recipe as recipes
 from sfumato.core.seed import Seed
 from sfumato.core.system import devices
 from sfumato.data.batches import Batches, Source
 from sfumato.data.rows import FirstBatches
+from sfumato.nets.load import Contract, Header
 from sfumato.tasks.parts import training
 from sfumato.train import find_rate as rates
 from sfumato.train import ranks, tune
@@ -76,10 +79,24 @@ class Job(ABC):
     def about(self) -> list[str]:
         """Lines of the plan that tell data and network."""
 
+    @abstractmethod
+    def judge(self, run: Run) -> None:
+        """Scores of the finished model, kept in the run folder."""
+
     @property
     def change(self) -> Change:
         """What batches go through on the device."""
         return nothing
+
+    @property
+    @abstractmethod
+    def network_spec(self) -> Any:
+        """Kind and arguments of the network."""
+
+    @property
+    @abstractmethod
+    def contract(self) -> Contract:
+        """What the network promises to whoever uses it."""
 
     # what is the same for all -----------------------------------------------------------------------------------------
 
@@ -205,6 +222,20 @@ class Job(ABC):
                 *self._together(),
                 self.learner(tuned, Run(Path("run"))).plan(),
             ]
+        )
+
+    def header(self, scores: dict[str, Any], *, data: dict[str, Any], card: dict[str, Any]) -> Header:
+        """What a model file of this task says of itself."""
+        return Header(
+            task=self.recipe.task,
+            network=asdict(self.network_spec),
+            contract=self.contract,
+            recipe=recipes.as_dict(self.recipe),
+            scores=scores,
+            versions={"sfumato": sfumato.__version__, "torch": torch.__version__},
+            data=data,
+            licence="that of the pictures it was trained on",
+            card=card,
         )
 
     def _together(self) -> list[str]:

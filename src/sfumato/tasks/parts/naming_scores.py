@@ -61,7 +61,7 @@ def judge(run: Run, held: Labelled, likely: NDArray[np.float64], *, seed: Seed) 
     files.make_folder(run.instruments)
     files.write_bytes(run.instrument("confusion.png"), drawn.confusion(matrix, held.classes))
     files.write_bytes(run.instrument("calibration.png"), drawn.reliability(bins, error))
-    f1 = metrics.per_class(matrix).f1.tolist()
+    f1 = [row["f1"] for row in scores["classes"]]
     files.write_bytes(run.instrument("classes.png"), drawn.bars(held.classes, f1, what="F1"))
     truths, answers = ([row[which] for row in rows] for which in ("is", "seen_as"))
     save_png(run.instrument("top-losses.png"), drawn.top_losses(pictures, truths, answers, shares))
