@@ -104,9 +104,10 @@ def trivial_by_pillow(u: torch.Tensor) -> Callable[[np.ndarray], torch.Tensor]:
     which = whole(rows[:, 0], len(trivial.NAMES))
     strength = whole(rows[:, 1], trivial.STRENGTHS).double() / (trivial.STRENGTHS - 1)
     signed = torch.where(rows[:, 2] < 0.5, -strength, strength)
-    maps = trivial.maps(which - 1, signed, trivial.WIDE, SIDE, SIDE).flatten(1).tolist()
+    moves = (which - 1).clamp(0, len(trivial.GEOMETRIC) - 1)  # of what moves nothing, none is asked for
+    maps = trivial.maps(moves, signed, trivial.WIDE, SIDE, SIDE).flatten(1).tolist()
     names = [trivial.NAMES[number] for number in which]
-    amounts = [float(trivial.amounts(name, *pair, trivial.WIDE)) for name, *pair in zip(names, strength, signed, strict=True)]
+    amounts = trivial.amounts(which, strength, signed, trivial.WIDE).tolist()
     acts: dict[str, Callable[[Image.Image, float], Image.Image]] = {
         "identity": lambda one, _: one,
         "brightness": lambda one, amount: ImageEnhance.Brightness(one).enhance(amount),

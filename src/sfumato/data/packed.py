@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
@@ -30,6 +30,7 @@ from sfumato.data.store import state_of
 
 VERSION = 1  # changes with what pixels are made of a file
 CHUNK, ROOM = 512, 64 << 20  # pictures that are decoded before they are written: at most so many, of so many bytes
+SMALL = 40_000  # px; two threads take longer than one to decode pictures of fewer, for they wait for Python's lock
 COUNTED = 1 << 24  # pixels counted at once: OpenCV counts in float32, which is exact so far
 Channels = Literal[1, 3]
 
@@ -101,13 +102,15 @@ def _decoded(items: Items, side: int | None, channels: Channels, notes: Notes) -
 
 
 def _in_turn(items: Items, pool: ThreadPoolExecutor, side: int | None, channels: Channels) -> Iterator[tuple[int, Sequence[Levels | None]]]:
-    """Chunk by chunk, the next one being decoded while one is written."""
+    """Chunk by chunk, the next one being decoded while one is written, unless pictures are small."""
     read = partial(_read, side=side, channels=channels)
-    height, width = _first_size(items) if side is None else (side, side)
-    size = max(cores(), min(CHUNK, ROOM // (height * width * channels)))
-    ahead = pool.map(read, items[:size])
+    height, width = _first_size(items)
+    each: Callable[..., Iterator[Levels | None]] = pool.map if height * width > SMALL else map
+    pixels = height * width if side is None else side * side
+    size = max(cores(), min(CHUNK, ROOM // (pixels * channels)))
+    ahead = each(read, items[:size])
     for start in range(0, len(items), size):
-        now, ahead = ahead, pool.map(read, items[start + size : start + 2 * size])
+        now, ahead = ahead, each(read, items[start + size : start + 2 * size])
         yield start, list(now)
 
 

@@ -15,8 +15,8 @@ Fill = Literal["zero", "reflect"]
 Sampling = Literal["nearest", "bilinear"]
 
 
-def about(turned: Tensor, x: float, y: float, shift_x: Tensor, shift_y: Tensor) -> Tensor:
-    """The map that turns px of the result about the point (x, y) and then shifts the picture.  (B, 2, 2), (B,), (B,) -> (B, 2, 3)"""
+def about(turned: Tensor, x: Tensor | float, y: Tensor | float, shift_x: Tensor, shift_y: Tensor) -> Tensor:
+    """The map that turns px of the result about the point (x, y) and then shifts the picture.  (B, 2, 2) and (B,) each -> (B, 2, 3)"""
     column, row = -(x + shift_x), -(y + shift_y)
     across = turned[:, 0, 0] * column + turned[:, 0, 1] * row + x
     down = turned[:, 1, 0] * column + turned[:, 1, 1] * row + y

@@ -6,6 +6,7 @@ those of torchvision's `TrivialAugmentWide` and `RandAugment`.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -119,25 +120,25 @@ def operate(pictures: Tensor, which: Tensor, strength: Tensor, backward: Tensor,
     signed = torch.where(backward, -strength, strength)
     first, last = NAMES.index(GEOMETRIC[0]), NAMES.index(GEOMETRIC[-1])
     group = torch.where((which >= first) & (which <= last), first, which)
-    for number in sorted(set(group.tolist()) - {0}):
-        rows = (group == number).nonzero()[:, 0]
+    counts, order = torch.bincount(group, minlength=len(NAMES)).tolist(), group.argsort(stable=True)
+    taken = amounts(which, strength, signed, space)[order].split(counts)
+    for number, (rows, amount) in enumerate(zip(order.split(counts), taken, strict=True)):
+        if number == 0 or not len(rows):
+            continue
         there = rows.to(pictures.device)
         picked = pictures.index_select(0, there)
         if number == first:
             picked = sample(picked, maps(which[rows] - first, signed[rows], space, *pictures.shape[2:]), sampling, "zero")
-        elif number > last:
-            picked = LIGHT[NAMES[number]](picked, amounts(NAMES[number], strength[rows], signed[rows], space))
+        else:
+            picked = LIGHT[NAMES[number]](picked, amount)
         pictures.index_copy_(0, there, picked)
     return pictures
 
 
-def amounts(name: str, strength: Tensor, signed: Tensor, space: Space) -> Tensor:
-    """What an operation of light takes: a factor, bits that are kept, or a threshold.  float64 (n,) twice -> (n,)"""
-    if name == "posterize":
-        return 8 - (strength * space.bits).round()
-    if name == "solarize":
-        return 1 - strength
-    return 1 + signed * space.enhance
+def amounts(which: Tensor, strength: Tensor, signed: Tensor, space: Space) -> Tensor:
+    """What each operation of light takes: a factor, bits that are kept, or a threshold.  int64 (B,) and float64 (B,) twice -> (B,)"""
+    factors = torch.where(which == NAMES.index("solarize"), 1 - strength, 1 + signed * space.enhance)
+    return torch.where(which == NAMES.index("posterize"), 8 - (strength * space.bits).round(), factors)
 
 
 def maps(which: Tensor, signed: Tensor, space: Space, height: int, width: int) -> Tensor:
@@ -145,15 +146,12 @@ def maps(which: Tensor, signed: Tensor, space: Space, height: int, width: int) -
 
     Shears keep the first corner, rotations the middle, and shifts are whole px, as in torchvision.
     """
-    zero = torch.zeros_like(signed)
-    picked = {name: torch.where(which == number, signed, zero) for number, name in enumerate(GEOMETRIC)}
-    angle = torch.deg2rad(picked["rotate"] * space.rotate)
+    shear_x, shear_y, right, down, turn = signed.new_zeros(len(GEOMETRIC), len(signed)).scatter_(0, which[None], signed[None])
+    angle = turn * math.radians(space.rotate)
     cos, sin = torch.cos(angle), torch.sin(angle)
-    turned = torch.stack([cos, picked["shear-x"] * space.shear - sin, sin + picked["shear-y"] * space.shear, cos], dim=1).view(-1, 2, 2)
+    turned = torch.stack([cos, shear_x * space.shear - sin, sin + shear_y * space.shear, cos], dim=1).view(-1, 2, 2)
     shift_x, shift_y = (
-        (picked[name] * (space.shift if space.shift is not None else side * 150 / 331)).trunc()
-        for name, side in (("shift-x", width), ("shift-y", height))
+        (moved * (space.shift if space.shift is not None else side * 150 / 331)).trunc() for moved, side in ((right, width), (down, height))
     )
-    rotated = which == GEOMETRIC.index("rotate")
-    middle, corner = about(turned, width / 2, height / 2, shift_x, shift_y), about(turned, 0, 0, shift_x, shift_y)
-    return torch.where(rotated[:, None, None], middle, corner)
+    middle = (which == GEOMETRIC.index("rotate")) / 2
+    return about(turned, middle * width, middle * height, shift_x, shift_y)
