@@ -70,7 +70,7 @@ def bar(recipe: str, needed: float, what: str, *changes: str, seeds: int = 1, mi
 
 def tiny() -> list[Bar]:
     """The first 20 classes of Tiny ImageNet, with augmentation and without."""
-    bars = bar("tiny-20", 74, "the first 20 classes of Tiny ImageNet, top-1", minutes=21)
+    bars = bar("tiny-20", 74, "the first 20 classes of Tiny ImageNet, top-1", minutes=20)
     bare = reached(trained("tiny-20", 'augment.chain=""', label="tiny-20-bare"))["accuracy"]["mean"]
     ahead = bars[0].measured - 100 * bare if isinstance(bars[0].measured, float) else 0.0
     what = f"tiny-20: percent above the same network without augmentation ({100 * bare:.2f})"
