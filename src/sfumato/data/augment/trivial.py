@@ -121,8 +121,8 @@ def operate(pictures: Tensor, which: Tensor, strength: Tensor, backward: Tensor,
     first, last = NAMES.index(GEOMETRIC[0]), NAMES.index(GEOMETRIC[-1])
     group = torch.where((which >= first) & (which <= last), first, which)
     counts, order = torch.bincount(group, minlength=len(NAMES)).tolist(), group.argsort(stable=True)
-    taken = amounts(which, strength, signed, space)[order].split(counts)
-    for number, (rows, amount) in enumerate(zip(order.split(counts), taken, strict=True)):
+    taken = torch.split(amounts(which, strength, signed, space)[order], counts)
+    for number, (rows, amount) in enumerate(zip(torch.split(order, counts), taken, strict=True)):
         if number == 0 or not len(rows):
             continue
         there = rows.to(pictures.device)
