@@ -239,7 +239,9 @@ def judged(raw: Raw) -> list[Bar]:
     planned = [rate / bound for rate, bound in zip(rates[WAYS[0].name], bounds, strict=True)]
     best = max((way.name for way in WAYS[1:] if way.waiting != "active"), key=lambda name: middle[name])
     without = WITHOUT.name
-    outside = [1 - whole * (1 / net + 1 / here) for whole, net, here in zip(rates[without], rates["network"], rates["here"], strict=True)]
+    outside = [
+        1 - whole * (1 / net + 1 / here) for whole, net, here in zip(rates[without], rates["network"], rates["here"], strict=True)
+    ]
     bars = [
         Bar(
             what=f"end-to-end images a second ({middle[WAYS[0].name]:.0f}) over 1/(1/network alone ({middle['network']:.0f}) "

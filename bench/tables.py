@@ -1,6 +1,6 @@
 """The tables of the documentation: docs/results.md and docs/faults.md from bench/results, docs/steps.md from the catalogue.
 
-python bench/tables.py
+    python bench/tables.py
 """
 
 from __future__ import annotations

@@ -85,7 +85,9 @@ def write(path: Path, network_state: dict[str, Tensor], header: Header, *, half:
     note["sha256"] = tensor_file.digest(bare[8 + int.from_bytes(bare[:8], "little") :])
     text = json.dumps(note, sort_keys=True, ensure_ascii=False)
     if len(text.encode()) > _NOTE_LIMIT:
-        raise Refusal(f"The header of {path} would hold {len(text.encode())} bytes, but at most {_NOTE_LIMIT} are kept: shorten the card.")
+        raise Refusal(
+            f"The header of {path} would hold {len(text.encode())} bytes, but at most {_NOTE_LIMIT} are kept: shorten the card."
+        )
     files.write_bytes(path, save(tensors, metadata={"sfumato": text}))
 
 

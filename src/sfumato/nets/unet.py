@@ -54,7 +54,9 @@ class UNet(nn.Module):
         self.shrinks = nn.ModuleList(Down(fine, coarse) for fine, coarse in pairwise(widths))
         self.grows = nn.ModuleList(Up(coarse, fine) for fine, coarse in pairwise(widths))
         self.ups = nn.ModuleList(level(width, count) for width, count in zip(widths[:-1], blocks_up, strict=True))
-        self.crosses = nn.ModuleList(Cross(width, width, norm_kind=norm_kind, act=act) if cross else nn.Identity() for width in widths[:-1])
+        self.crosses = nn.ModuleList(
+            Cross(width, width, norm_kind=norm_kind, act=act) if cross else nn.Identity() for width in widths[:-1]
+        )
         self.cross_input = Cross(folded, widths[0], norm_kind=norm_kind, act=act) if cross else None
         self.head = nn.Conv2d(widths[0], folded, 3, padding=1)
         zero_(self.head)

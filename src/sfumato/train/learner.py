@@ -1,12 +1,12 @@
 """The training loop: one turn after the other, with four slots that may be replaced and twelve events that may be watched.
 
-before_fit; valid, where pictures are held out
-each epoch:      before_epoch
-  train:         before_phase, each batch: [batch] before_batch [forward] after_forward [backward] after_backward
-                 [update] after_update, after_batch; after_phase
-  valid, if due: before_phase, each batch: before_batch, after_forward, after_batch; after_phase
-                 after_epoch
-on_stop (interrupted or failed), after_fit (always)
+    before_fit; valid, where pictures are held out
+    each epoch:      before_epoch
+      train:         before_phase, each batch: [batch] before_batch [forward] after_forward [backward] after_backward
+                     [update] after_update, after_batch; after_phase
+      valid, if due: before_phase, each batch: before_batch, after_forward, after_batch; after_phase
+                     after_epoch
+    on_stop (interrupted or failed), after_fit (always)
 """
 
 from __future__ import annotations

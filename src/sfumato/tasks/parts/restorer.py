@@ -64,7 +64,9 @@ class Restorer:
         """Repair one file; name, profile, EXIF and depth are kept."""
         photograph.write(self.restore(photograph.read(source)), target, quality=quality)  # type: ignore[arg-type]
 
-    def restore_tree(self, source: Path, out: Path, *, quality: int = 95, overwrite: bool = False, quiet: bool = False) -> Summary:
+    def restore_tree(
+        self, source: Path, out: Path, *, quality: int = 95, overwrite: bool = False, quiet: bool = False
+    ) -> Summary:
         """Repair a file or every picture of a folder into a mirrored tree; a bad file stops nothing."""
         return folders.over(
             source,
