@@ -12,7 +12,6 @@ weights.
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import statistics
 import sys
 from collections.abc import Callable
@@ -118,7 +117,7 @@ def main() -> None:
     for seed in UNTRAINED:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            fresh.append(probe(networks.build(dataclasses.replace(spec), 3), train, held))
+            fresh.append(probe(networks.build(spec), train, held))
     learnt, before = 100 * right / len(held), [100 * one / len(held) for one, _ in fresh]
     interval = share(right, len(held), protocol="a linear probe", seed=0)
     bars = [
