@@ -37,6 +37,9 @@ CLASSIFIERS = {
     "plain": Entry(classify_arguments.Plain, "classify.plain:build", "the lectures' small convolutions of stride 2: digits in seconds"),
     "resnet": Entry(classify_arguments.ResNet, "classify.resnet:build", "residual stages, post- or pre-activation: the first choice"),
     "dense": Entry(classify_arguments.Dense, "classify.dense:build", "dense stages with transitions: few pictures, few parameters"),
+    "squeezenet": Entry(classify_arguments.SqueezeNet, "classify.squeezenet:build", "SqueezeNet 1.1, published weights from a file"),
+    "vgg16": Entry(classify_arguments.VGG16, "classify.vgg:build", "the convolutions of VGG16, published weights from a file: features"),
+    "mobilenet": Entry(classify_arguments.MobileNet, "classify.mobilenet:build", "MobileNet v1, published weights from a file"),
     "timm": Entry(classify_arguments.Timm, "classify.borrowed:build", "any model of the library timm (extra `encoders`)"),
 }
 
