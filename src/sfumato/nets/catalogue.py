@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Union
 from pydantic import TypeAdapter, ValidationError
 
 from sfumato.core.errors import Refusal, shortened, unknown
-from sfumato.nets import arguments, classify_arguments
+from sfumato.nets import arguments, classify_arguments, encoder_arguments
 
 if TYPE_CHECKING:
     from torch import nn
@@ -31,6 +31,9 @@ class Entry:
 NETWORKS = {
     "unet": Entry(arguments.UNet, "unet:build", "U-Net with added skips that starts as the identity: marks, holes, every damage at once"),
     "residual": Entry(arguments.Residual, "residual:build", "small residual restorer of one resolution: super-resolution, denoising"),
+    "encoder-unet": Entry(
+        encoder_arguments.EncoderUNet, "encoder_unet:build", "U-Net over a classifier's body, with its weights: feature losses, small sets"
+    ),
 }
 
 CLASSIFIERS = {
@@ -84,6 +87,11 @@ def _built(spec: Any, channels: int) -> nn.Module:
     file, function = _entry(spec.kind).builder.split(":")
     network: nn.Module = getattr(import_module(f"sfumato.nets.{file}"), function)(spec, channels)
     return network
+
+
+def build_parts(spec: Any, channels: int) -> nn.Module:
+    """A classifier that is to be cut: its head is left behind, so how many classes it names does not matter."""
+    return _built(spec if spec.classes else replace(spec, classes=1), channels)
 
 
 def _entry(kind: str) -> Entry:

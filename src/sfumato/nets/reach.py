@@ -33,6 +33,12 @@ def reach(network: nn.Module, channels: int = 3) -> int:
                 part.bias.zero_()  # type: ignore[operator]
             if isinstance(part, nn.BatchNorm2d | nn.GroupNorm):
                 part.weight.fill_(1)
+            if getattr(part, "running_mean", None) is not None:
+                part.reset_running_stats()  # type: ignore[operator]  # else what it subtracts could end a path at an activation
+        for part in list(probe.modules()):
+            for name, inner in part.named_children():
+                if isinstance(inner, nn.MaxPool2d):  # whose slope is that of one px of its window: the mean's is that of all
+                    setattr(part, name, nn.AvgPool2d(inner.kernel_size, inner.stride, inner.padding, ceil_mode=inner.ceil_mode))
     length = 64 * stride
     while length <= LIMIT:
         found = _extent(probe, channels, stride, enlarges, length)
@@ -50,8 +56,13 @@ def farthest(network: nn.Module) -> int:
     """
     stride: int = getattr(network, "stride", 1)
     kernels = [part for part in network.modules() if isinstance(part, nn.Conv2d | nn.ConvTranspose2d)]
-    steps = sum(1 + max((size - 1) * apart for size, apart in zip(part.kernel_size, part.dilation)) for part in kernels)
+    pools = [_width(part.kernel_size) for part in network.modules() if isinstance(part, nn.MaxPool2d | nn.AvgPool2d)]
+    steps = sum(pools) + sum(1 + max((size - 1) * apart for size, apart in zip(part.kernel_size, part.dilation)) for part in kernels)
     return min(LIMIT, stride * steps)
+
+
+def _width(kernel: int | tuple[int, ...]) -> int:
+    return kernel if isinstance(kernel, int) else max(kernel)
 
 
 def effective(network: nn.Module, probes: Sequence[Tensor], reach: int, tolerance: float = 0.25 / TOP) -> int:

@@ -8,7 +8,23 @@ from pydantic.dataclasses import dataclass
 
 from sfumato.nets.arguments import UNet
 from sfumato.nets.catalogue import Network
-from sfumato.tasks.parts.sections import STRICT, AdamW, Augment, Data, Look, Loss, Muon, Previews, Schedule, Train, check_batch, check_name
+from sfumato.tasks.parts.sections import (
+    STRICT,
+    AdamW,
+    Augment,
+    Data,
+    Feature,
+    FineTune,
+    Look,
+    Loss,
+    Muon,
+    Previews,
+    Schedule,
+    Train,
+    check_batch,
+    check_fine_tune,
+    check_name,
+)
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
@@ -31,16 +47,19 @@ class Restore:
     augment: Augment = Augment()
     network: Network = Field(default=UNet(), discriminator="kind")
     loss: Loss = Loss()
+    feature: Feature = Feature()
     optimiser: Muon | AdamW = Field(default=Muon(), discriminator="kind")
     schedule: Schedule = Schedule()
     train: Train = Train()
     previews: Previews = Previews()
     look: Look = Look()
+    fine_tune: FineTune = FineTune()
     start_from: str = ""  # a model file whose weights the training starts from
 
     def __post_init__(self) -> None:
         check_name(self.name)
         check_batch(self.data, self.train)
+        check_fine_tune(self.fine_tune, self.optimiser)
 
 
 def check(recipe: Restore) -> None:

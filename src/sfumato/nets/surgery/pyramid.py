@@ -19,6 +19,7 @@ class Level:
     name: str
     channels: int
     stride: int  # px of the picture a px of its grid
+    exact: bool = True  # the grid divides the picture without a rest
 
 
 class Encoder(nn.Module):
@@ -38,7 +39,8 @@ class Encoder(nn.Module):
     def units(self) -> list[nn.Module]:
         """Stem and stages."""
         body: Any = self.body
-        return [body.stem, *body.stages] if hasattr(body, "stem") else [body]
+        parts: list[nn.Module] = body.units() if hasattr(body, "units") else [body]
+        return parts
 
 
 def cut(network: nn.Module, at: str) -> Encoder:
@@ -80,7 +82,8 @@ def _level(name: str, feature: Tensor, side: int) -> Level:
     if not fits or grid == 1 < side:
         raise Refusal(f"{side} px become {grid} at {name!r}, which does not tell the stride: describe it on a larger side.")
     doublings = [stride for stride in fits if stride & (stride - 1) == 0]
-    return Level(name, feature.shape[1], min(doublings or fits, key=lambda stride: abs(side / grid - stride)))
+    stride = min(doublings or fits, key=lambda stride: abs(side / grid - stride))
+    return Level(name, feature.shape[1], stride, exact=grid * stride == side)
 
 
 def last_of_each_grid(levels: list[Level]) -> list[Level]:

@@ -64,6 +64,21 @@ class Loss:
 
     kind: Literal["charbonnier", "l1", "mse"] = "charbonnier"
     epsilon: float = Field(default=1e-3, gt=0)  # of charbonnier: where it turns from a square into a line, in units of 0..1
+    weight: float = Field(default=1.0, ge=0)  # of it among other parts
+    colour: float = Field(default=0.0, ge=0)  # weight of the difference in colour of large squares: feature and adversarial losses forgive a cast
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class Feature:
+    """A frozen classifier that judges beside the pixels: what it sees in the repaired picture and in the good one."""
+
+    network: str = ""  # tiny-features, a model of the task classify, a file of published weights, timm:NAME:FILE; empty: none
+    taps: tuple[str, ...] = ()  # places in it, fine to coarse; empty: where its grid is about to change
+    weights: tuple[Annotated[float, Field(ge=0)], ...] = Field(default=(1.0,), min_length=1)  # of features: one a tap, or one for all
+    gram: tuple[Annotated[float, Field(ge=0)], ...] = ()  # of Gram matrices likewise; empty: none
+    distance: Literal["mse", "l1"] = "mse"
+    enlarge: int = Field(default=1, ge=1, le=8)  # times, for a classifier that was made for larger pictures
+    shares_every: int = Field(default=100, ge=1)  # steps between two records of each part's share of the gradient
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
@@ -158,6 +173,12 @@ def check_batch(data: Data, train: Train) -> None:
             f"train.batch = {train.batch} pictures of data.crop = {data.crop} px are {pixels:,} pixels at once, "
             f"but at most {MOST_PIXELS:,} are tried: lower one of them, and raise train.accumulate instead."
         )
+
+
+def check_fine_tune(fine_tune: FineTune, optimiser: Muon | AdamW) -> None:
+    """Refuse rates of its own for each stage where the optimiser has one for all."""
+    if fine_tune.factor != 1 and optimiser.kind != "adamw":
+        raise Refusal("fine_tune.factor gives each stage a rate of its own, which optimiser.kind = 'adamw' can do and 'muon' cannot.")
 
 
 def check_name(name: str) -> None:

@@ -19,16 +19,16 @@ class SkipNonFinite(Callback):
 
     def after_backward(self, learner: Learner) -> None:
         """One number tells: the norm of all gradients is finite only if every gradient and the loss are."""
-        if math.isfinite(learner.gradient_norm):
+        if math.isfinite(learner.now.gradient_norm):
             self.in_a_row = 0
             return
         self.count += 1
         self.in_a_row += 1
         learner.skip = "the gradient is not finite"
-        learner.precision.skipped()
+        learner.now.precision.skipped()
         if self.in_a_row >= IN_A_ROW:
             parts = ", ".join(f"{name} = {value.item():g}" for name, value in learner.outcome.parts.items())
-            rate = learner.optimiser.param_groups[0]["lr"]
+            rate = learner.now.optimiser.param_groups[0]["lr"]
             raise Refusal(
                 f"Training diverged: at step {learner.step} the gradient was not finite for the {self.in_a_row}th time in a row ({parts}). "
                 f"Most likely the learning rate (now {rate:.2g}) is too high: lower optimiser.rate (sfumato find-lr suggests one), "
@@ -60,7 +60,7 @@ class WatchDivergence(Callback):
         self.first = min(self.first, loss) if self.seen <= self.start else self.first
         self.recent = loss if self.seen == 1 else self.recent + (loss - self.recent) / min(self.seen, self.window)
         if self.seen > self.window and not self.recent <= self.factor * self.first:  # so put, an average that overflowed counts as well
-            rate = learner.optimiser.param_groups[0]["lr"]
+            rate = learner.now.optimiser.param_groups[0]["lr"]
             raise Refusal(
                 f"Training diverges: at step {learner.step} the loss stands at {self.recent:.3g}, "
                 f"{self.recent / self.first:.1f} times where it began. "

@@ -43,7 +43,7 @@ class Stats(Callback):
         self.count += 1
         if self.count >= self.every:
             means = {name: total / self.count for name, total in self.sums.items()}
-            group = learner.optimiser.param_groups[0]
+            group = learner.now.optimiser.param_groups[0]
             self.add(learner, "step", loss=means.pop("loss"), parts=means, rate=group["lr"], **_momentum(group))
             self.sums, self.count = {}, 0
             if time.monotonic() - self.flushed > 5:
