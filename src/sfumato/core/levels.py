@@ -62,3 +62,12 @@ def batch_to_unit(levels: Tensor) -> Tensor:
 def batch_to_levels(unit: Tensor) -> Tensor:
     """float (B, C, H, W) in 0..1 (what is outside is clipped) -> uint8 (B, H, W, C), rounded half up."""
     return unit.detach().float().mul(TOP).clamp_(0, TOP).add_(0.5).byte().permute(0, 2, 3, 1)
+
+
+def as_written(unit: Tensor) -> Tensor:
+    """float (B, C, H, W) -> float32 as a file would hold it: within 0..1 and on one of its levels; gradients pass as if it were not.
+
+    Who tells made pictures from real ones must not do it by what no file keeps.
+    """
+    inside = unit.float().clamp(0, 1)
+    return inside + (inside.detach().mul(TOP).add_(0.5).floor_().mul_(1 / TOP) - inside.detach())

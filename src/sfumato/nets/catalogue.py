@@ -78,6 +78,8 @@ def outline(spec: Any, channels: int = 3) -> nn.Module:
 
 def bare(spec: Any) -> Any:
     """The same network without the file that its first weights came from: for whoever has the weights already."""
+    if hasattr(spec, "encoder"):
+        return replace(spec, encoder=bare(spec.encoder), encoder_from="")
     return replace(spec, pretrained_file="") if getattr(spec, "pretrained_file", "") else spec
 
 

@@ -1,7 +1,6 @@
 """What a U-Net over a classifier's body can be told.  Importing this needs no torch."""
 
-from dataclasses import replace
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import Field
 from pydantic.dataclasses import dataclass
@@ -34,8 +33,3 @@ class EncoderUNet:
     output: Literal["free", "bounded"] = "free"  # bounded: never outside 0..1
     norm: Norm = "none"  # of the decoder
     activation: Activation = "relu"
-
-
-def settled(spec: EncoderUNet, encoder: Any) -> EncoderUNet:
-    """The same with the body of the classifier that it takes its weights from; no head, so its classes do not matter."""
-    return replace(spec, encoder=encoder)

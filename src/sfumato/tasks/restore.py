@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import re
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -21,27 +21,42 @@ from sfumato.core.seed import Seed
 from sfumato.data.geometry import Erase, Geometry
 from sfumato.data.items import Items
 from sfumato.data.store import open_store
+from sfumato.losses import adversarial
 from sfumato.nets import catalogue as networks
+from sfumato.nets import encoder_unet
 from sfumato.nets import load as model_files
+from sfumato.nets.critics import PatchCritic
+from sfumato.nets.encoder_arguments import EncoderUNet
 from sfumato.nets.load import Contract
 from sfumato.nets.reach import reach
+from sfumato.nets.surgery.borrow import open_classifier
 from sfumato.spoil import catalogue as steps
 from sfumato.spoil import grammar
 from sfumato.spoil.chain import Chain
-from sfumato.tasks.parts import fitting, pairs, scoring, sources
+from sfumato.tasks.parts import against, fitting, foresight, guards, pairs, scoring, sources, training
+from sfumato.tasks.parts.against import Fooling, Telling, Warming
 from sfumato.tasks.parts.difference import Difference, objective
+from sfumato.tasks.parts.guards import Guards
 from sfumato.tasks.parts.job import Job, parameters_of
 from sfumato.tasks.parts.judged import SaveModels
 from sfumato.tasks.parts.pairs import HeldOut, SpoiltPairs
 from sfumato.tasks.parts.restorer import TASK, Restorer
 from sfumato.tasks.parts.restorer import load as load
+from sfumato.tasks.parts.sections import AdamW
 from sfumato.tasks.parts.settle import settle
 from sfumato.tasks.parts.watch import Previews, Scores
 from sfumato.tasks.restore_recipe import Restore
 from sfumato.train import run as runs
 from sfumato.train.callback import Callback
+from sfumato.train.callbacks.game import CRITIC, Game
+from sfumato.train.callbacks.shares import GradientShares
 from sfumato.train.callbacks.stats import ShowProgress, Stats
+from sfumato.train.objective import Objective
+from sfumato.train.player import Player
 from sfumato.train.run import Run
+from sfumato.train.steps import schedules
+from sfumato.train.steps.precision import Precision
+from sfumato.train.tune import Tuned
 
 HELD_COUNT = 16  # pictures that are scored while training
 JUDGED = 50  # pictures that are scored whole at the end
@@ -127,6 +142,8 @@ class RestoreTask(Job):
             with torch.random.fork_rng(devices=[]):
                 torch.manual_seed(self.seed.number("network"))
                 network = networks.build(self.network_spec)
+            if self._lent is not None:
+                encoder_unet.lend(self._lent[1], network)  # type: ignore[arg-type]  # its spec says that it is one
         network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's own stubs do not know it
         return network.to(self.device)
 
@@ -137,6 +154,8 @@ class RestoreTask(Job):
             kept = model_files.read_header(Path(self.recipe.start_from)).network
             return networks.specification(str(kept.get("kind")), kept)
         spec, factor = self.recipe.network, self.chain.enlarges
+        if self._lent is not None:
+            spec = dataclasses.replace(spec, encoder=self._lent[0], encoder_from="")
         if factor == 1 and getattr(spec, "enlarges", 1) == 1:
             return spec
         if not hasattr(spec, "enlarges"):
@@ -148,18 +167,84 @@ class RestoreTask(Job):
         return dataclasses.replace(spec, enlarges=factor)
 
     @cached_property
-    def objective(self) -> Difference:
+    def _lent(self) -> tuple[Any, nn.Module] | None:
+        """The classifier whose body and weights the network takes, and what it is made from."""
+        spec = self.recipe.network
+        return open_classifier(spec.encoder_from) if isinstance(spec, EncoderUNet) and spec.encoder_from else None
+
+    @cached_property
+    def plain(self) -> Difference:
+        """The loss, but for what a critic says."""
+        return objective(self.recipe.loss, self.recipe.feature, self.device)
+
+    @cached_property
+    def objective(self) -> Objective:
         """The loss."""
-        return objective(self.recipe.loss)
+        if self.critic is None:
+            return self.plain
+        return Fooling(self.plain, self.critic, adversarial.game(self.recipe.game.loss), self.recipe.game.weight)
+
+    @cached_property
+    def critic(self) -> nn.Module | None:
+        """Who tells repaired pictures from good ones, where the recipe names one: fresh, from the run's seed."""
+        spec = self.recipe.critic
+        if spec.kind == "none":
+            return None
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(self.seed.number("critic"))
+            critic = against.build(spec, self.plain, 3)
+        return critic.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]  # torch's own stubs
+
+    @cached_property
+    def game(self) -> Game | None:
+        """See `Job`."""
+        return None if self.critic is None else Game(against.rule(self.recipe.game), limit=self.recipe.game.limit)
+
+    @cached_property
+    def _telling(self) -> Telling:
+        """What the critic makes small."""
+        game = self.recipe.game
+        return Telling(self.network, adversarial.game(game.loss), game.r1, game.r1_every)
+
+    def opponents(self, tuned: Tuned) -> list[Player]:
+        """See `Job`: the critic, with its own rate and no memory of past directions, which would make the two chase each other."""
+        if self.critic is None:
+            return []
+        game, schedule = self.recipe.game, self.recipe.schedule
+        spec = AdamW(rate=game.rate, beta1=0.0, weight_decay=0.0)
+        return [
+            Player(
+                CRITIC,
+                self.critic,
+                self._telling,
+                training.optimiser(spec, self.critic),
+                schedules.make(schedule.kind, warm=schedule.warm, start=schedule.start, end=schedule.end),
+                Precision(tuned.precision, self.device),
+            )
+        ]
 
     def watching(self, run: Run, stats: Stats) -> list[Callback]:
         """Held-out scores, previews, models and the bar."""
         scores = Scores(self.held, stats)
+        shares = GradientShares(stats, foresight.gradient_shares, every=self.recipe.feature.shares_every)
         return [
             scores,
             Previews(run, self.held, scores, count=self.recipe.previews.count),
-            SaveModels(run, scores, self.save, by="psnr_rgb"),
+            *self._guarded(run, scores),
+            SaveModels(run, scores, self.save, by="snapshot" if self.game else "psnr_rgb"),
             ShowProgress(scores=scores.words),
+            shares,
+        ]
+
+    def _guarded(self, run: Run, scores: Scores) -> list[Callback]:
+        """What looks after a game."""
+        if self.game is None:
+            return []
+        seen = self.plain.perception
+        distance = guards.sharpness_apart if seen is None else partial(guards.features_apart, seen.network)
+        return [
+            Warming(run, self._telling, self.recipe.game, self.seed),
+            Guards(scores, lambda: (scores.restored, self.held.targets), self.game, distance, patience=self.recipe.game.patience),
         ]
 
     @cached_property
@@ -186,13 +271,20 @@ class RestoreTask(Job):
     def about(self) -> list[str]:
         """Pictures, pairs and network, in words."""
         train, held = self.items
-        return [
+        lines = [
             f"pictures       {len(train)} to train on, {len(held)} held out",
             f"spoil          {self.chain}" + (f"   target: {self.target_chain}" if self.target_chain else ""),
             f"pairs          {len(self.pairs)} an epoch, {self.pairs.crop} px, cut from windows of up to {self.pairs.widest} px",
             f"network        {self.network_spec.kind}, {parameters_of(self.network):,} parameters, "
             f"reach {self.contract.reach} px, stride {self.contract.stride}",
         ]
+        if self.critic is not None:
+            sees = f"patches of {self.critic.sees} px" if isinstance(self.critic, PatchCritic) else "what the classifier sees"
+            lines.append(f"critic         {sees}, {parameters_of(self.critic):,} parameters; rule: {self.recipe.game.rule}")
+        if self.plain.perception is not None:
+            batch = next(self.batches.stream(0, 0)).to(self.device)
+            lines += foresight.look(self.plain, self.network, batch)
+        return lines
 
     def judge(self, run: Run) -> None:
         """Score the last averaged weights, which no held-out picture chose, on whole held-out pictures; kept in scores.json.

@@ -6,8 +6,10 @@ from typing import Literal
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
+from sfumato.core.errors import Refusal
 from sfumato.nets.arguments import UNet
 from sfumato.nets.catalogue import Network
+from sfumato.nets.critic_arguments import NoCritic, Patch, Seeing
 from sfumato.tasks.parts.sections import (
     STRICT,
     AdamW,
@@ -15,6 +17,7 @@ from sfumato.tasks.parts.sections import (
     Data,
     Feature,
     FineTune,
+    Game,
     Look,
     Loss,
     Muon,
@@ -54,12 +57,18 @@ class Restore:
     previews: Previews = Previews()
     look: Look = Look()
     fine_tune: FineTune = FineTune()
+    critic: NoCritic | Patch | Seeing = Field(default=NoCritic(), discriminator="kind")
+    game: Game = Game()
     start_from: str = ""  # a model file whose weights the training starts from
 
     def __post_init__(self) -> None:
         check_name(self.name)
         check_batch(self.data, self.train)
         check_fine_tune(self.fine_tune, self.optimiser)
+        if self.critic.kind == "features" and not self.feature.network:
+            raise Refusal("critic.kind = 'features' sees by the classifier that judges features: name it in feature.network.")
+        if self.critic.kind != "none" and self.train.accumulate > 1:
+            raise Refusal("In a game each turn is one batch: leave train.accumulate at 1, and lower train.batch instead.")
 
 
 def check(recipe: Restore) -> None:

@@ -92,6 +92,7 @@ class Learner:
         self.skip: str | None = None  # why this update is left out
         self.stopping: str | None = None  # set from outside: stop after this step
         self.stopped: str | None = None
+        self.finished: str | None = None  # why the training ends before its budget does
         self.draw = torch.Generator(device)
         self._draws = f"draw/{ranks.rank}" if ranks.rank else "draw"  # processes that train together draw unlike noise
         self.resumed: dict[str, Any] | None = None
@@ -271,13 +272,18 @@ class Learner:
         self._before = now
         if self.ranks.count > 1:
             self._agree()
-        self.progress = self.budget.progress(self.step, self.spent)
+        self.progress = 1.0 if self.finished else self.budget.progress(self.step, self.spent)
 
     def _agree(self) -> None:
         """Several processes go by the clock of the first, and stop when any of them is asked to."""
         self.spent, stopping = self.ranks.sums(self.spent if self.ranks.writes else 0.0, float(self.stopping is not None))
         if stopping and self.stopping is None:
             self.stopping = "interrupted: another process of this run was asked to stop"
+
+    def finish(self, reason: str) -> None:
+        """Enough is learnt: the training ends as if its budget were spent."""
+        self.finished = reason
+        say(f"finished early: {reason}")
 
     def plan(self) -> str:
         """Who acts when, from the one list that the loop itself uses."""

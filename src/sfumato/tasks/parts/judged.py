@@ -56,7 +56,7 @@ class SaveModels(Callback):
         if learner.phase != "valid":
             return
         self.save(self.run.last, learner.shown, self.scores.now, learner.step)
-        score = self.scores.now.get(self.by, 0.0)
+        score = self.scores.now.get(self.by, float("-inf"))  # a snapshot that a guard found a fault with has none
         if score > self.best or not self.scores.now:
             self.best = score
             self.save(self.run.best, learner.shown, self.scores.now, learner.step)

@@ -82,6 +82,27 @@ class Feature:
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
+class Game:
+    """How a critic and the network that repairs play against each other."""
+
+    loss: Literal["hinge", "logistic", "squares", "relativistic"] = "hinge"
+    weight: float = Field(default=0.01, ge=0)  # of what the critic says, among the parts of the loss
+    rate: float = Field(default=1e-3, gt=0)  # of the critic: two time scales (Heusel et al. 2017)
+    r1: float = Field(default=0.0, ge=0)  # weight of the critic's squared slope at real pictures (Mescheder et al. 2018)
+    r1_every: int = Field(default=16, ge=1, le=1000)  # taken at one of so many steps, so many times as strong
+    rule: Literal["both", "ratio", "accuracy", "loss"] = "both"  # who plays on a batch
+    ratio: int = Field(default=1, ge=1, le=100)  # batches of the critic's for each of the generator's
+    low: float = 0.65  # the generator plays until the critic's smoothed accuracy (or loss) is at this limit again,
+    high: float = 0.85  # the critic until it is at this one
+    least: int = Field(default=1, ge=1)  # batches that each plays in a row, at least
+    most: int = Field(default=20, ge=1)  # and at most: nobody is starved
+    limit: float = Field(default=0.99, gt=0.5, le=1)  # smoothed accuracy above which the critic does not learn
+    warm_pairs: int = Field(default=1000, ge=8)  # repaired pictures that are cached for the critic to learn from before the game
+    warm_steps: int = Field(default=200, ge=0)  # that it learns from them
+    patience: int = Field(default=4, ge=1)  # validations without a better snapshot after which the game ends
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
 class Muon:
     """Orthogonalised momentum for convolutions, AdamW for the rest (Jordan et al. 2024)."""
 
