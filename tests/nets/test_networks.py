@@ -8,6 +8,8 @@ from torch import nn
 
 from sfumato.core.errors import Refusal
 from sfumato.nets import arguments, catalogue
+from sfumato.nets.classify_arguments import Plain, ResNet
+from sfumato.nets.encoder_arguments import EncoderUNet
 from sfumato.nets.reach import farthest, reach
 
 SMALL = [
@@ -16,6 +18,19 @@ SMALL = [
     arguments.UNet(widths=(16, 16), blocks=(1, 1), blocks_up=(1,), norm="group", cross=True),
     arguments.Residual(width=8, blocks=2),
     arguments.Residual(width=8, blocks=2, stem="half", norm="batch", activation="silu"),
+    EncoderUNet(encoder=ResNet(widths=(8, 12), blocks=(1, 1), strides=(1, 2), mean=(0.4,) * 3, spread=(0.3,) * 3), width=8),
+    EncoderUNet(
+        encoder=ResNet(widths=(8, 12), blocks=(1, 1), order="pre", stem_stride=2),
+        width=8,
+        middle=0,
+        skips="add",
+        cross=True,
+        input_skip="add",
+        cross_input=True,
+        up="nearest",
+        start="identity",
+    ),
+    EncoderUNet(encoder=Plain(widths=(8, 12)), width=8, block="convs", blur=True, input_skip="off", norm="batch", output="bounded"),
 ]
 
 

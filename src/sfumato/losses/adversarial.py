@@ -43,7 +43,9 @@ def _relative(one: Tensor, other: Tensor) -> Tensor:
 
 GAMES: dict[str, Game] = {
     "hinge": Game(_hinge_critic, lambda real, made: -made.float().mean()),  # Lim and Ye 2017
-    "logistic": Game(lambda real, made: (_logistic(real) + _logistic(-made)) / 2, lambda real, made: _logistic(made)),  # Goodfellow et al. 2014
+    "logistic": Game(  # Goodfellow et al. 2014
+        lambda real, made: (_logistic(real) + _logistic(-made)) / 2, lambda real, made: _logistic(made)
+    ),
     "squares": Game(  # Mao et al. 2017
         lambda real, made: (_square(real, 1) + _square(made, -1)) / 2, lambda real, made: _square(made, 1)
     ),

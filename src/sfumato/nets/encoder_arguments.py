@@ -17,7 +17,7 @@ class EncoderUNet:
     encoder: ResNet | Dense | Plain | SqueezeNet | VGG16 | MobileNet | Timm = Field(
         default=ResNet(widths=(32, 64, 96), blocks=(1, 1, 1), strides=(1, 2, 2), stem_kernel=5, stem_stride=2), discriminator="kind"
     )
-    encoder_from: str = ""  # a classifier whose body and weights are taken, instead of `encoder`: a model file, tiny-features, timm:NAME:FILE
+    encoder_from: str = ""  # whose body and weights are taken instead of `encoder`: a model file, tiny-features, timm:NAME:FILE
     levels: int = Field(default=0, ge=0, le=64)  # of the encoder, stem counted; 0: all
     width: int = Field(default=32, ge=4, le=1024)  # channels at the picture's own grid
     middle: int = Field(default=2, ge=0, le=16)  # blocks at the bottom

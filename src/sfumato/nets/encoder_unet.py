@@ -20,7 +20,7 @@ from sfumato.nets.surgery.pyramid import Encoder, Level
 
 SIDE = 256  # px of the picture on which the encoder's grids are told
 SMALL = 1e-3  # of what weights usually begin with, where start is "small"
-GLOBAL = ("AdaptiveAvgPool", "Squeeze", "Attention", "GroupNorm", "LayerNorm", "GlobalMean")  # in a class's name: it looks at the whole picture
+GLOBAL = ("AdaptiveAvgPool", "Squeeze", "Attention", "GroupNorm", "LayerNorm", "GlobalMean")  # in the name of a class that looks at it all
 
 
 class Merge(nn.Module):
@@ -139,7 +139,8 @@ class EncoderUNet(nn.Module):
         found = pyramid.describe(encoder, channels, SIDE)
         levels = pyramid.last_of_each_grid(found)
         if any(level.stride & (level.stride - 1) for level in levels):
-            raise Refusal(f"The encoder's grids are {[level.stride for level in levels]} px apart, but each must be half as fine as the last.")
+            apart = [level.stride for level in levels]
+            raise Refusal(f"The encoder's grids are {apart} px apart, but each must be half as fine as the last.")
         self.encoder = encoder
         self.places = [encoder.names.index(level.name) for level in levels]
         self.decoder = Decoder(levels, channels, spec)

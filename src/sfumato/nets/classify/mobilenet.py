@@ -12,7 +12,7 @@ from sfumato.nets.classify.published import Published, take
 from sfumato.nets.classify.whole import GlobalMean
 from sfumato.nets.classify_arguments import MobileNet
 
-STAGES = ((64,), (128, 128), (256, 256), (512,) * 6, (1024, 1024))  # channels a block gives, times the share; every stage but the first halves
+STAGES = ((64,), (128, 128), (256, 256), (512,) * 6, (1024, 1024))  # channels of each block, times the share
 EPSILON = 1e-3  # of the norms, as published
 
 
@@ -65,7 +65,7 @@ def build(spec: MobileNet, channels: int) -> Published:
     for stage, widths in enumerate(STAGES):
         for block, full in enumerate(widths):
             wide_out = round(full * spec.share)
-            layers.append(Separable(width, wide_out, stride=2 if stage and block == 0 else 1))
+            layers.append(Separable(width, wide_out, stride=2 if stage and block == 0 else 1))  # every stage but the first halves
             published.append(f"blocks.{stage}.{block}.")
             width = wide_out
     head = nn.Sequential(GlobalMean(), nn.Dropout(spec.dropout), nn.Linear(width, spec.classes))

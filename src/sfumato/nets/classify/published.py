@@ -98,8 +98,8 @@ def take(network: Published, path: str, *, what: str, called: Callable[[str], st
             continue
         place = file.places.get(called(name))
         if place is None or place.shape != tuple(tensor.shape):
-            found = place.shape if place else "nothing"
-            raise Refusal(f"{path} does not hold weights of {what}: {called(name)!r} should be {tuple(tensor.shape)}, the file holds {found}.")
+            found, wanted = place.shape if place else "nothing", tuple(tensor.shape)
+            raise Refusal(f"{path} does not hold weights of {what}: {called(name)!r} should be {wanted}, the file holds {found}.")
         with torch.no_grad():
             tensor.copy_(file.tensor(called(name), data))  # the state shares its memory with the network
 

@@ -1,4 +1,4 @@
-"""A classifier by where it comes from: a model file of ours, a file of published weights, or timm's shelf.  Its features are what is wanted.
+"""A classifier by where it comes from, for the sake of its features: a model file of ours, published weights, or timm's shelf.
 
     open_classifier("tiny-features")                       models/tiny-features.safetensors, here or beside the package
     open_classifier("runs/flowers/last.safetensors")       any model file of the task `classify`

@@ -67,7 +67,10 @@ class Fooling:
 
 @dataclass(frozen=True)
 class Telling:
-    """The critic's objective: real pictures from repaired ones; `slope` is the weight of R1, taken at one of `every` steps, so much stronger."""
+    """The critic's objective: to tell real pictures from repaired ones.
+
+    slope : weight of R1, which is taken at one of `every` steps, and so many times as strong.
+    """
 
     generator: nn.Module
     game: adversarial.Game

@@ -36,15 +36,15 @@ class Perception:
         with torch.no_grad():
             wanted = self.network(target)
         made = self.network(output)
-        found = {}
-        for name, weight, distance in zip(self.network.taps, self.weights, seen.feature_distances(made, wanted, self.distance), strict=True):
-            if weight:
-                found[f"feature {name}"] = weight * distance
+        taps = self.network.taps
+        found = _weighed("feature", taps, self.weights, seen.feature_distances(made, wanted, self.distance))
         if self.grams:
-            for name, weight, distance in zip(self.network.taps, self.grams, seen.gram_distances(made, wanted, self.distance), strict=True):
-                if weight:
-                    found[f"gram {name}"] = weight * distance
+            found.update(_weighed("gram", taps, self.grams, seen.gram_distances(made, wanted, self.distance)))
         return found
+
+
+def _weighed(what: str, taps: Sequence[str], weights: Sequence[float], distances: Sequence[Tensor]) -> dict[str, Tensor]:
+    return {f"{what} {tap}": weight * one for tap, weight, one in zip(taps, weights, distances, strict=True) if weight}
 
 
 @dataclass(frozen=True)
@@ -103,5 +103,6 @@ def _one_a_tap(name: str, weights: Sequence[float], taps: Sequence[str]) -> tupl
     if len(weights) == 1:
         return tuple(weights) * len(taps)
     if len(weights) != len(taps):
-        raise Refusal(f"{name} has {len(weights)} numbers, but there are {len(taps)} taps ({', '.join(taps)}): give one for all, or one each.")
+        known = ", ".join(taps)
+        raise Refusal(f"{name} has {len(weights)} numbers, but there are {len(taps)} taps ({known}): give one for all, or one each.")
     return tuple(weights)

@@ -1,4 +1,4 @@
-"""A look before a training with several parts of a loss: do they start at a similar scale, and does the classifier see the damage at all?"""
+"""A look before a training: do the parts of its loss start at a similar scale, and does the classifier see the damage at all?"""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def _damage_seen(objective: Difference, batch: Batch) -> list[str]:
     for name, one, other in zip(network.taps, good, spoilt, strict=True):
         signs = ((one > 0) == (other > 0)).float().mean().item()
         error = ((one - other).square().mean() / one.square().mean().clamp_min(1e-12)).item()
-        lines.append(f"feature tap    {name}: {signs:.0%} of signs equal, good against spoilt; squared difference {error:.3f} of the square")
+        lines.append(f"feature tap    {name}: of good and spoilt {signs:.0%} of signs equal, squared difference {error:.3f} of the square")
         if signs > SAME_SIGNS and error < 1 - SAME_SIGNS:
             blind.append(name)
     if blind:
@@ -60,6 +60,7 @@ def _scales(objective: Difference, network: nn.Module, batch: Batch) -> list[str
     lines = ["gradient       " + ", ".join(f"{name} {share:.0%}" for name, share in shares.items()) + " of its norm at the output"]
     own = shares[objective.name]
     for name, share in shares.items():
-        if name != objective.name and share > 0 and not 1 / FACTOR <= share / max(own, 1e-12) <= FACTOR:
-            lines.append(f"suggestion     {name} starts {share / max(own, 1e-12):.2g} times as strong as {objective.name}: weigh it {own / share:.2g} times")
+        times = share / max(own, 1e-12)
+        if name != objective.name and share > 0 and not 1 / FACTOR <= times <= FACTOR:
+            lines.append(f"suggestion     {name} starts {times:.2g} times as strong as {objective.name}: weigh it {1 / times:.2g} times")
     return lines

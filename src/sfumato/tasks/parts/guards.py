@@ -59,8 +59,9 @@ class Condition:
             names = ("red", "green", "blue")
             worst = max(range(len(self.cast)), key=lambda channel: abs(self.cast[channel]))
             sign = "more" if self.cast[worst] > 0 else "less"
+            what = names[worst] if len(self.cast) == 3 else "light"
             found.append(
-                f"Colours drift: {abs(self.cast[worst]):.1%} {sign} {names[worst] if len(self.cast) == 3 else 'light'} than in the good pictures. "
+                f"Colours drift: {abs(self.cast[worst]):.1%} {sign} {what} than in the good pictures. "
                 "Give loss.colour a weight, or lower game.weight."
             )
         if self.accuracy >= AHEAD:
@@ -116,6 +117,7 @@ class Choice:
         return self.waited >= self.patience
 
 
+Seen = Callable[[], tuple[Sequence[Levels], Sequence[Levels]]]  # made and good pictures
 Distance = Callable[[Sequence[Levels], Sequence[Levels]], float]  # made and good pictures -> how far apart they look
 
 
@@ -146,9 +148,7 @@ class Guards(Callback):
 
     follows: ClassVar[tuple[type[Callback], ...]] = (Judged,)
 
-    def __init__(
-        self, scores: Judged, seen: Callable[[], tuple[Sequence[Levels], Sequence[Levels]]], game: Game, distance: Distance, *, patience: int
-    ):
+    def __init__(self, scores: Judged, seen: Seen, game: Game, distance: Distance, *, patience: int):
         self.scores, self.seen, self.game, self.distance = scores, seen, game, distance
         self.choice = Choice(patience)
 

@@ -65,7 +65,7 @@ class Loss:
     kind: Literal["charbonnier", "l1", "mse"] = "charbonnier"
     epsilon: float = Field(default=1e-3, gt=0)  # of charbonnier: where it turns from a square into a line, in units of 0..1
     weight: float = Field(default=1.0, ge=0)  # of it among other parts
-    colour: float = Field(default=0.0, ge=0)  # weight of the difference in colour of large squares: feature and adversarial losses forgive a cast
+    colour: float = Field(default=0.0, ge=0)  # weight of the colour of large squares: feature and adversarial losses forgive a cast
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)

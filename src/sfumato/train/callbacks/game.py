@@ -79,9 +79,8 @@ class Adaptive:
 
     def __post_init__(self) -> None:
         if not (self.low < self.high and 1 <= self.least <= self.most):
-            raise Refusal(
-                f"A game's limits need low below high and 1 <= least <= most, but they are {self.low:g}, {self.high:g}, {self.least}, {self.most}."
-            )
+            are = f"{self.low:g}, {self.high:g}, {self.least}, {self.most}"
+            raise Refusal(f"A game's limits need low below high and 1 <= least <= most, but they are {are}.")
 
     def turns(self, table: Table) -> Sequence[str]:
         """See `Rule`."""
