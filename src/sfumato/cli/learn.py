@@ -99,6 +99,7 @@ def train(
     out: Out = None,
     start_from: Annotated[Path | None, option("--from", shape="MODEL", says="Start from a model's weights.")] = None,
     steps_file: StepsFile = None,
+    critic: Annotated[bool, switch("--critic", says="Play against a critic, for pictures that look sharp: start from a trained model.")] = False,
     overfit: Annotated[int | None, option("--overfit", shape="N", says="Learn N batches by heart: does learning work at all?")] = None,
     dry_run: Annotated[bool, switch("--dry-run", says="Check and print the recipe, count the pictures, train nothing.")] = False,
 ) -> None:
@@ -110,6 +111,7 @@ def train(
       sfumato train restore photos/ --spoil "scale 2 | jpeg 20..60 | text" --minutes 15 --out runs/text
       sfumato train restore.toml --set network.kind=residual --set train.epochs=3
       sfumato train restore photos/ --from runs/text/best.safetensors
+      sfumato train restore-sharp photos/ --from runs/text/best.safetensors --critic
       sfumato train restore photos/ --dry-run
       sfumato train mnist-resnet --overfit 1 --steps 200
       torchrun --nproc_per_node 2 -m sfumato train restore photos/ --out runs/two
@@ -129,6 +131,7 @@ def train(
         "spoil.steps_file": steps_file and str(steps_file),
         "start_from": start_from and str(start_from),
         "train.overfit": overfit,
+        "critic.kind": "patch" if critic else None,
         **budget,
     }
     spelt = [f"{key}={json.dumps(value, ensure_ascii=False)}" for key, value in given.items() if value not in (None, [])]

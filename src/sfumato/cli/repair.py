@@ -39,6 +39,8 @@ def restore(
     quality: Annotated[int, typer.Option("--quality", min=1, max=100, help="Of JPEG and WebP files.")] = 95,
     device: Device = "auto",
     exact: Annotated[bool, switch("--exact", says="Tiles see all that the network can see: slower, equal to the whole.")] = False,
+    enlarge: Annotated[int, typer.Option("--enlarge", min=1, max=16, help="Times each picture is enlarged first, to be repaired then.")] = 1,
+    times: Annotated[int, typer.Option("--times", min=1, max=16, help="Repair what came out again, so often in all.")] = 1,
     overwrite: Overwrite = False,
     as_json: Json = False,
 ) -> None:
@@ -49,6 +51,7 @@ def restore(
       sfumato restore photo.jpg
       sfumato restore photos/ --out repaired/
       sfumato restore scan.tif --model runs/text/best.safetensors --out clean.tif
+      sfumato restore small.png --enlarge 4
     """
     planned = _targets([existing(path, "file or folder") for path in pictures], out)
     if not overwrite and (taken := [target for source, target in planned if source.is_file() and target.is_file()]):
@@ -56,7 +59,8 @@ def restore(
     from sfumato.tasks.parts import restorer
     from sfumato.use import folders
 
-    repair = partial(restorer.load(model, device=device, exact=exact).restore_tree, quality=quality, overwrite=overwrite)
+    loaded = restorer.load(model, device=device, exact=exact, enlarge=enlarge, times=times)
+    repair = partial(loaded.restore_tree, quality=quality, overwrite=overwrite)
     _tell(folders.in_turn(planned, repair), as_json)
 
 

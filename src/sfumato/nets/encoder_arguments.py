@@ -22,13 +22,14 @@ class EncoderUNet:
     width: int = Field(default=32, ge=4, le=1024)  # channels at the picture's own grid
     middle: int = Field(default=2, ge=0, le=16)  # blocks at the bottom
     block: Literal["residual", "convs"] = "residual"
-    skips: Literal["add", "concat"] = "concat"
+    skips: Literal["off", "add", "concat"] = "concat"  # off: an autoencoder
     cross: bool = False  # residual block + conv on every skip of the encoder
     input_skip: Literal["off", "add", "concat"] = "concat"  # the picture itself as the last skip
     cross_input: bool = False  # residual block + conv on it
     up: Literal["shuffle", "nearest"] = "shuffle"  # pixel-shuffle begun as nearest, or nearest itself
     blur: bool = False  # a mean of 2x2 after each shuffle: no checkerboard
-    start: Literal["zero", "small", "identity"] = "zero"  # of the last convolution: adds nothing, a thousandth, or hands the picture on
+    start: Literal["zero", "small", "identity", "free"] = "zero"  # of the last convolution: it adds nothing, or a thousandth, to the
+    # picture; it hands the picture on; or, free, it makes a picture from nothing but what it sees
     attention: bool = False  # self-attention at the bottom (Zhang et al. 2019): then large pictures cannot be cut
     output: Literal["free", "bounded"] = "free"  # bounded: never outside 0..1
     norm: Norm = "none"  # of the decoder

@@ -47,6 +47,14 @@ class Merge(nn.Module):
         return joined
 
 
+class Nothing(nn.Module):
+    """In place of a merge where there are no skips.  (B, width, H, W) and anything of that grid -> the first"""
+
+    def forward(self, x: Tensor, skip: Tensor) -> Tensor:
+        """(B, width, H, W) -> the same, of the skip's height and width"""
+        return x if x.shape[-2:] == skip.shape[-2:] else F.interpolate(x, skip.shape[-2:], mode="nearest")
+
+
 class Convs(nn.Sequential):
     """Two convolutions, each with norm and activation.  (B, C, H, W) -> the same"""
 
@@ -81,7 +89,7 @@ class Decoder(nn.Module):
             widths = [coarse.channels, *[fine.channels] * between]
             self.grows.append(nn.Sequential(*(grow(*pair) for pair in pairwise(widths))))
             merge = Merge(fine.channels, fine.channels, how=spec.skips, cross=spec.cross, norm_kind=spec.norm, act=spec.activation)
-            self.merges.append(merge)
+            self.merges.append(merge if spec.skips != "off" else Nothing())
             self.blocks.append(block(fine.channels))
         steps = [levels[0].channels, *[spec.width] * max(1, round(log2(levels[0].stride)))]
         made = [Conv(*steps[:2])] if levels[0].stride == 1 else [grow(*pair) for pair in pairwise(steps)]
@@ -100,6 +108,8 @@ class Decoder(nn.Module):
         """Random weights, and a head that adds nothing, little, or hands the picture on."""
         initialise(self)
         if self.head.weight.is_meta:
+            return
+        if self.start == "free":
             return
         with torch.no_grad():
             if self.start == "small":
@@ -125,13 +135,16 @@ class Decoder(nn.Module):
         if self.start == "identity":
             handed: Tensor = self.head(torch.cat([x, picture.to(x.dtype)], 1))
             return handed
+        if self.start == "free":
+            made: Tensor = self.head(x)
+            return made
         return picture + self.head(x).to(picture.dtype)
 
 
 class EncoderUNet(nn.Module):
     """Repair a picture: what a classifier sees in it tells what is missing.  (B, C, H, W) in 0..1 -> the same, any H and W.
 
-    The untrained network returns its input exactly, unless it is told to start "small".
+    The untrained network returns its input exactly, unless it is told to start "small" or "free".
     """
 
     def __init__(self, encoder: Encoder, channels: int, spec: encoder_arguments.EncoderUNet):

@@ -10,7 +10,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import torch
 from pydantic import ConfigDict, Field, ValidationError
@@ -44,6 +44,7 @@ class Contract:
     effective: Annotated[int, Field(ge=0, le=LIMIT)] | None = (
         None  # px, measured: a margin with which outputs change by at most a quarter of a level; None: not measured
     )
+    up: Literal["", "nearest", "bilinear", "bicubic", "lanczos"] = ""  # the kernel that had enlarged its inputs; "": none had
     colours: bool = False  # it gives colour to grey pictures; without it grey in means grey out
     low: float = 0.0  # range of the input
     high: float = 1.0

@@ -27,16 +27,9 @@ def write_report(run: Path) -> Path:
 
 def render(run: RunFiles) -> str:
     """The page as HTML."""
-    environment = Environment(
-        loader=PackageLoader("sfumato.report", package_path=""),
-        autoescape=True,  # names of pictures and recipes come from strangers
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
     classified = classes.is_classifier(run.scores)
     finished = run.facts.get("status") == "done"
-    return environment.get_template("page.html.jinja").render(
+    return environment().get_template("page.html.jinja").render(
         name=run.facts.get("name") or run.folder.name,
         task=run.facts.get("task", ""),
         status=status(run),
@@ -57,6 +50,17 @@ def render(run: RunFiles) -> str:
         facts=facts(run),
         folder=str(run.folder),
         written=time.strftime("%Y-%m-%d %H:%M"),
+    )
+
+
+def environment() -> Environment:
+    """Where the pages' templates are read from."""
+    return Environment(
+        loader=PackageLoader("sfumato.report", package_path=""),
+        autoescape=True,  # names of pictures and recipes come from strangers
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
 
 

@@ -32,7 +32,8 @@ from sfumato.nets.reach import reach
 from sfumato.nets.surgery.borrow import open_classifier
 from sfumato.spoil import catalogue as steps
 from sfumato.spoil import grammar
-from sfumato.spoil.chain import Chain
+from sfumato.spoil.chain import Chain, Step
+from sfumato.spoil.resample import Scale
 from sfumato.tasks.parts import against, fitting, foresight, guards, pairs, scoring, sources, training
 from sfumato.tasks.parts.against import Fooling, Telling, Warming
 from sfumato.tasks.parts.difference import Difference, objective
@@ -109,6 +110,7 @@ class RestoreTask(Job):
             ),
             erase=Erase(chance=augment.erase) if augment.erase else None,
             crop=data.crop // factor * factor,
+            later=tuple((epoch, crop // factor * factor) for epoch, crop in zip(data.grow_after, data.grows, strict=True)),
             margin=data.margin,
             crops_per_picture=data.crops_per_picture,
             seed=self.seed,
@@ -256,6 +258,7 @@ class RestoreTask(Job):
             reach=reach(self.network),
             tiles=bool(self.network.tiles),
             enlarges=self.chain.enlarges,
+            up=_enlarged_by(self.chain),
             colours=re.search(r"\bgrey\b", str(self.chain)) is not None,
         )
 
@@ -274,7 +277,8 @@ class RestoreTask(Job):
         lines = [
             f"pictures       {len(train)} to train on, {len(held)} held out",
             f"spoil          {self.chain}" + (f"   target: {self.target_chain}" if self.target_chain else ""),
-            f"pairs          {len(self.pairs)} an epoch, {self.pairs.crop} px, cut from windows of up to {self.pairs.widest} px",
+            f"pairs          {len(self.pairs)} an epoch, {self.pairs.crop} px, cut from windows of up to {self.pairs.widest} px"
+            + "".join(f"; {crop} px from epoch {epoch} on" for epoch, crop in self.pairs.later),
             f"network        {self.network_spec.kind}, {parameters_of(self.network):,} parameters, "
             f"reach {self.contract.reach} px, stride {self.contract.stride}",
         ]
@@ -342,6 +346,12 @@ def evaluate(
         seed=seed.value,
         enlarges=chain.enlarges,
     )
+
+
+def _enlarged_by(chain: Chain) -> Any:
+    """The kernel by which the chain's `scale` enlarges again; where it draws one of several, the smoothest; "" without such a step."""
+    kernels = [step.act.up for step in chain.steps if isinstance(step, Step) and isinstance(step.act, Scale)]
+    return kernels[-1][-1] if kernels else ""
 
 
 def _warn(gain: float) -> None:

@@ -85,4 +85,4 @@ def sources(recipe: Restore) -> list[str]:
     from sfumato.data.reading.find import find_pictures
 
     names = dict.fromkeys(recipe.data.folders)
-    return [name if name.startswith("builtin:") else f"{len(find_pictures(Path(name)))} pictures in {name}" for name in names]
+    return [name if name.startswith(("builtin:", "known:")) else f"{len(find_pictures(Path(name)))} pictures in {name}" for name in names]

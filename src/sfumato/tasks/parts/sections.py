@@ -17,12 +17,14 @@ Positive = Annotated[float, Field(gt=0)]
 class Data:
     """Which pictures, how they are split, and what a training picture is."""
 
-    folders: tuple[str, ...] = Field(default=("builtin:photographs",), min_length=1)  # or builtin:dead-leaves; twice: seen twice as often
+    folders: tuple[str, ...] = Field(default=("builtin:photographs",), min_length=1)  # or builtin:dead-leaves, known:NAME; twice: seen twice as often
     split: Literal["hash", "folder", "list", "none"] = "hash"  # how held-out pictures are chosen
     valid: float = Field(default=0.1, ge=0, lt=1)  # share held out by split = "hash"
     valid_folder: str = "valid"  # the folder held out by split = "folder"
     valid_list: str = ""  # a text file with one relative path a line, held out by split = "list"
     crop: int = Field(default=96, ge=16, le=4096)  # px, side of a training picture
+    grows: tuple[Annotated[int, Field(ge=16, le=4096)], ...] = ()  # px, sides of training pictures after it, one after the other,
+    grow_after: tuple[Annotated[int, Field(ge=1, le=100_000)], ...] = ()  # from these epochs on: cheap small pictures first
     margin: int = Field(default=0, ge=0, le=4096)  # px spoilt around the crop and then cut off, beyond what the chain looks at
     crops_per_picture: int = Field(default=8, ge=1, le=10_000)  # an epoch draws so many crops from every picture
     cache: Literal["auto", "ram", "disk", "none"] = "auto"  # where decoded pictures are kept
@@ -187,8 +189,13 @@ MOST_PIXELS = 1 << 30  # of a batch; as numbers, with what should come back, the
 
 
 def check_batch(data: Data, train: Train) -> None:
-    """Refuse batches that no machine holds."""
-    pixels = train.batch * data.crop**2
+    """Refuse batches that no machine holds, and sizes that do not say when they come."""
+    if len(data.grows) != len(data.grow_after) or sorted(set(data.grow_after)) != list(data.grow_after):
+        raise Refusal(
+            f"data.grows names {len(data.grows)} size(s) and data.grow_after {len(data.grow_after)} epoch(s), {list(data.grow_after)}: "
+            "give as many rising epochs as sizes."
+        )
+    pixels = train.batch * max(data.crop, *data.grows) ** 2 if data.grows else train.batch * data.crop**2
     if pixels > MOST_PIXELS:
         raise Refusal(
             f"train.batch = {train.batch} pictures of data.crop = {data.crop} px are {pixels:,} pixels at once, "
