@@ -162,13 +162,11 @@ def test_a_critic_that_is_always_right_stops_learning_within_fifty_steps():
     generator, judge = nn.Conv2d(3, 3, 1), Perfect()
     nn.init.zeros_(generator.weight), nn.init.zeros_(generator.bias)
     game = Game(Both(), limit=0.95)
-    opponent = Player(
-        CRITIC, judge, telling(generator), torch.optim.SGD(judge.parameters(), lr=0.0), lambda p: 1.0, Precision("float32", torch.device("cpu"))
-    )
+    still = torch.optim.SGD(judge.parameters(), lr=0.0)
+    opponent = Player(CRITIC, judge, telling(generator), still, lambda progress: 1.0, Precision("float32", torch.device("cpu")))
     frozen = torch.optim.SGD(generator.parameters(), lr=0.0)
-    toy_learner(
-        [game], steps=50, network=generator, objective=fooling(judge), optimiser=frozen, name=GENERATOR, opponents=[opponent], turns=game.turns
-    ).fit()
+    sides = {"name": GENERATOR, "opponents": [opponent], "turns": game.turns}
+    toy_learner([game], steps=50, network=generator, objective=fooling(judge), optimiser=frozen, **sides).fit()
     assert game.left_out > 10 and game.table.accuracy > 0.95
 
 
