@@ -65,7 +65,7 @@ def test_a_bounded_output_never_leaves_the_range_of_pictures():
     with torch.no_grad():
         network.decoder.head.weight.mul_(100)
     given = network(pictures(2, side=32))
-    assert 0 <= given.min() and given.max() <= 1
+    assert given.min() >= 0 and given.max() <= 1
 
 
 def test_an_encoder_without_padding_is_met_by_enlarging_to_its_grid():

@@ -99,7 +99,7 @@ def train(
     out: Out = None,
     start_from: Annotated[Path | None, option("--from", shape="MODEL", says="Start from a model's weights.")] = None,
     steps_file: StepsFile = None,
-    critic: Annotated[bool, switch("--critic", says="Play against a critic, for pictures that look sharp: start from a trained model.")] = False,
+    critic: Annotated[bool, switch("--critic", says="Play against a critic, so that pictures look sharp; see --from.")] = False,
     overfit: Annotated[int | None, option("--overfit", shape="N", says="Learn N batches by heart: does learning work at all?")] = None,
     dry_run: Annotated[bool, switch("--dry-run", says="Check and print the recipe, count the pictures, train nothing.")] = False,
 ) -> None:

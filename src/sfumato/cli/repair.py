@@ -39,7 +39,7 @@ def restore(
     quality: Annotated[int, typer.Option("--quality", min=1, max=100, help="Of JPEG and WebP files.")] = 95,
     device: Device = "auto",
     exact: Annotated[bool, switch("--exact", says="Tiles see all that the network can see: slower, equal to the whole.")] = False,
-    enlarge: Annotated[int, typer.Option("--enlarge", min=1, max=16, help="Times each picture is enlarged first, to be repaired then.")] = 1,
+    enlarge: Annotated[int, typer.Option("--enlarge", min=1, max=16, help="Enlarge each picture so many times first.")] = 1,
     times: Annotated[int, typer.Option("--times", min=1, max=16, help="Repair what came out again, so often in all.")] = 1,
     overwrite: Overwrite = False,
     as_json: Json = False,

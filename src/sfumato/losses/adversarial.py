@@ -21,6 +21,7 @@ class Game:
 
     critic: Callable[[Tensor, Tensor], Tensor]
     generator: Callable[[Tensor, Tensor], Tensor]
+    relative: bool = False  # the generator's side looks at the real pictures too
 
 
 def _logistic(opinion: Tensor) -> Tensor:
@@ -49,7 +50,7 @@ GAMES: dict[str, Game] = {
     "squares": Game(  # Mao et al. 2017
         lambda real, made: (_square(real, 1) + _square(made, -1)) / 2, lambda real, made: _square(made, 1)
     ),
-    "relativistic": Game(_relative, lambda real, made: _relative(made, real)),  # Jolicoeur-Martineau 2019, average
+    "relativistic": Game(_relative, lambda real, made: _relative(made, real), relative=True),  # Jolicoeur-Martineau 2019, average
     "wasserstein": Game(  # Arjovsky et al. 2017: with a gradient penalty or clipped weights
         lambda real, made: made.float().mean() - real.float().mean(), lambda real, made: -made.float().mean()
     ),

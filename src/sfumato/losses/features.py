@@ -30,6 +30,8 @@ class FeatureNetwork(nn.Module):
     def __init__(self, classifier: nn.Module, taps: Sequence[str] = (), *, enlarge: int = 1):
         super().__init__()
         known = pyramid.names(classifier)
+        if getattr(classifier, "channels", 3) != 3:
+            raise Refusal("A feature network judges pictures in colour, but this classifier sees pictures of one channel.")
         for tap in taps:
             if tap not in known:
                 raise unknown("tap", tap, known)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Union
 from pydantic import TypeAdapter, ValidationError
 
 from sfumato.core.errors import Refusal, shortened, unknown
-from sfumato.nets import arguments, classify_arguments, encoder_arguments
+from sfumato.nets import arguments, classify_arguments, dreaming_arguments, encoder_arguments
 
 if TYPE_CHECKING:
     from torch import nn
@@ -45,6 +45,18 @@ CLASSIFIERS = {
     "mobilenet": Entry(classify_arguments.MobileNet, "classify.mobilenet:build", "MobileNet v1, published weights from a file"),
     "timm": Entry(classify_arguments.Timm, "classify.borrowed:build", "any model of the library timm (extra `encoders`)"),
 }
+
+DREAMERS = {
+    "dreamer": Entry(dreaming_arguments.Dreamer, "dreaming:build", "pictures from noise"),
+}
+
+TABLES = {"classify": CLASSIFIERS, "generate": DREAMERS}  # by task; all other tasks repair
+
+
+def table(task: str) -> dict[str, Entry]:
+    """The networks that models of a task have."""
+    return TABLES.get(task, NETWORKS)
+
 
 if TYPE_CHECKING:
     Network = Any
@@ -97,10 +109,10 @@ def build_parts(spec: Any, channels: int) -> nn.Module:
 
 
 def _entry(kind: str) -> Entry:
-    entry = NETWORKS.get(kind) or CLASSIFIERS.get(kind)
-    if entry is None:
-        raise unknown("network", kind, [*NETWORKS, *CLASSIFIERS])
-    return entry
+    known = {**NETWORKS, **CLASSIFIERS, **DREAMERS}
+    if kind not in known:
+        raise unknown("network", kind, known)
+    return known[kind]
 
 
 def specification(kind: str, values: dict[str, Any]) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
+from functools import partial
 from itertools import pairwise
 from math import log2
 
@@ -84,21 +85,18 @@ class Decoder(nn.Module):
         self.middle = nn.Sequential(*(block(bottom) for _ in range(spec.middle)))
         self.attention = Attention(bottom) if spec.attention else nn.Identity()
         self.grows, self.merges, self.blocks = nn.ModuleList(), nn.ModuleList(), nn.ModuleList()
+        merge = partial(Merge, norm_kind=spec.norm, act=spec.activation)
         for fine, coarse in pairwise(levels):
             between = round(log2(coarse.stride / fine.stride))
             widths = [coarse.channels, *[fine.channels] * between]
             self.grows.append(nn.Sequential(*(grow(*pair) for pair in pairwise(widths))))
-            merge = Merge(fine.channels, fine.channels, how=spec.skips, cross=spec.cross, norm_kind=spec.norm, act=spec.activation)
-            self.merges.append(merge if spec.skips != "off" else Nothing())
+            width = fine.channels
+            self.merges.append(Nothing() if spec.skips == "off" else merge(width, width, how=spec.skips, cross=spec.cross))
             self.blocks.append(block(fine.channels))
         steps = [levels[0].channels, *[spec.width] * max(1, round(log2(levels[0].stride)))]
         made = [Conv(*steps[:2])] if levels[0].stride == 1 else [grow(*pair) for pair in pairwise(steps)]
         self.last = nn.Sequential(*made)
-        self.merge_input = (
-            Merge(spec.width, channels, how=spec.input_skip, cross=spec.cross_input, norm_kind=spec.norm, act=spec.activation)
-            if spec.input_skip != "off"
-            else None
-        )
+        self.merge_input = None if spec.input_skip == "off" else merge(spec.width, channels, how=spec.input_skip, cross=spec.cross_input)
         self.finish = block(spec.width)
         self.start = spec.start
         self.head = nn.Conv2d(spec.width + (channels if spec.start == "identity" else 0), channels, 3, padding=1)

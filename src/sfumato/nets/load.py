@@ -28,7 +28,6 @@ VERSION = 1  # of the header; a file from a newer version is refused, an older o
 _NOTE_LIMIT = 1 << 20  # bytes of our part of the header
 _DEEPEST = 32  # tables and lists within each other; whoever copies or writes them goes down as deep
 _PART = "network."  # what the names of its tensors begin with
-_NAMES = "classify"  # the task whose networks give names, and none else
 _STRICT = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 
 
@@ -180,7 +179,7 @@ def _specification(path: Path, header: Header) -> Any:
         spec = catalogue.bare(catalogue.specification(str(header.network.get("kind")), header.network))
     except Refusal as refusal:
         raise Refusal(f"{path} names a network that cannot be built. {refusal}") from refusal
-    if (header.task == _NAMES) != (spec.kind in catalogue.CLASSIFIERS):
+    if spec.kind not in catalogue.table(header.task):
         raise Refusal(f"{path} is damaged: no model of the task {shortened(header.task)!r} has a network of the kind {spec.kind!r}.")
     return spec
 

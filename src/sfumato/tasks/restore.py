@@ -232,20 +232,20 @@ class RestoreTask(Job):
         return [
             scores,
             Previews(run, self.held, scores, count=self.recipe.previews.count),
-            *self._guarded(run, scores),
+            *self._guarded(run, stats, scores),
             SaveModels(run, scores, self.save, by="snapshot" if self.game else "psnr_rgb"),
             ShowProgress(scores=scores.words),
             shares,
         ]
 
-    def _guarded(self, run: Run, scores: Scores) -> list[Callback]:
+    def _guarded(self, run: Run, stats: Stats, scores: Scores) -> list[Callback]:
         """What looks after a game."""
         if self.game is None:
             return []
         seen = self.plain.perception
         distance = guards.sharpness_apart if seen is None else partial(guards.features_apart, seen.network)
         return [
-            Warming(run, self._telling, self.recipe.game, self.seed),
+            Warming(run, stats, self._telling, self.recipe.game, self.seed),
             Guards(scores, lambda: (scores.restored, self.held.targets), self.game, distance, patience=self.recipe.game.patience),
         ]
 

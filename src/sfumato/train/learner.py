@@ -112,6 +112,8 @@ class Learner:
     def fit(self) -> None:
         """Train to the end of the budget; `Interrupted` when asked to stop before."""
         self._before = time.monotonic()
+        for player in self.players.values():
+            player.optimiser.zero_grad(set_to_none=True)  # whoever measured something before left gradients
         try:
             self.fire("before_fit")
             if self.resumed is not None:

@@ -30,7 +30,7 @@ from sfumato.train.budget import Budget
 from sfumato.train.callback import Callback
 from sfumato.train.callbacks.game import ACCURACY, CRITIC, Adaptive, Both, Ratio, Rule
 from sfumato.train.callbacks.nonfinite import SkipNonFinite
-from sfumato.train.callbacks.stats import ShowProgress
+from sfumato.train.callbacks.stats import ShowProgress, Stats
 from sfumato.train.callbacks.stop import StopGently
 from sfumato.train.learner import Learner
 from sfumato.train.objective import Outcome
@@ -54,9 +54,12 @@ class Fooling:
         if not self.weight:
             return outcome
         assert outcome.outputs is not None
-        with torch.no_grad():
-            real = self.critic(as_written(batch.target))
-        term = self.weight * self.game.generator(real, self.critic(as_written(outcome.outputs)))
+        made = self.critic(as_written(outcome.outputs))
+        real = made
+        if self.game.relative:
+            with torch.no_grad():
+                real = self.critic(as_written(batch.target))
+        term = self.weight * self.game.generator(real, made)
         return replace(
             outcome,
             loss=outcome.loss + term,
@@ -131,8 +134,8 @@ class Cached:
 class Warming(Callback):
     """Before the first step: what the generator makes is cached beside the real pictures, and the critic learns to tell them apart."""
 
-    def __init__(self, run: Run, telling: Telling, game: Game, seed: Seed):
-        self.run, self.game, self.seed = run, game, seed
+    def __init__(self, run: Run, stats: Stats, telling: Telling, game: Game, seed: Seed):
+        self.run, self.stats, self.game, self.seed = run, stats, game, seed
         self.telling = replace(telling, generator=nn.Identity())  # its outputs are there
         self.accuracy = 0.5  # on cached pairs that taught it nothing
 
@@ -144,6 +147,7 @@ class Warming(Callback):
         held = min(len(pictures) - 1, max(1, round(HELD * len(pictures))))
         self._teach(learner, Cached(pictures[held:]))
         self.accuracy = told_rightly(learner.players[CRITIC].network, pictures[:held], learner.device)
+        self.stats.add(learner, "taught", accuracy=self.accuracy, pairs=held)
         say(f"the critic tells real from repaired {self.accuracy:.1%} of the time before the game ({held} pairs held out)")
 
     def _cached(self, learner: Learner) -> Levels:
