@@ -39,6 +39,7 @@ from sfumato.tasks.parts import difference, pairs, restorer
 RUNS = results.ROOT / "build" / "ladder"
 RUNGS = ("ae", "unet", "feature", "borrowed", "cross", "critic")
 OTHER, TAPS, ENLARGE = "mobilenet_v1_025", ("features.3", "features.5", "features.11"), 3
+WHITE = 255.0
 SPREAD = 0.27  # of Tiny ImageNet's channels: the lecture divides by it
 Float = NDArray[np.float64]
 
@@ -87,7 +88,7 @@ class Judges:
 
     def look(self, made: Levels) -> dict[str, Float]:
         """Every distance, one number a picture; and pooled features for KID."""
-        error = np.square(made.astype(np.float64) - self.held.good).mean((1, 2, 3)) / 255**2
+        error = np.square(made.astype(np.float64) - self.held.good).mean((1, 2, 3)) / WHITE**2
         return {
             "mse": error,
             "psnr": -10 * np.log10(np.maximum(error, 1e-10)),

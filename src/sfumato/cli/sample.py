@@ -14,7 +14,7 @@ from sfumato.core.errors import Refusal
 def sample(
     model: Annotated[Path, typer.Argument(help="Model file of the task generate.")],
     count: Annotated[int, typer.Option("--count", "-n", min=1, max=100_000, help="Pictures.")] = 16,
-    out: Annotated[Path, option("--out", "-o", says="A picture for a sheet of them all, or a folder for single ones.")] = Path("sample.png"),
+    out: Annotated[Path, option("--out", "-o", says="A picture for a sheet of all, or a folder for single ones.")] = Path("sample.png"),
     seed: Seed = 42,
     device: Device = "auto",
     overwrite: Overwrite = False,

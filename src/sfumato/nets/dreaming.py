@@ -76,5 +76,5 @@ class Judge(nn.Module):
 def build(spec: dreaming_arguments.Dreamer, channels: int) -> Dreamer:
     """The network that a recipe or a model file asks for."""
     if spec.side & (spec.side - 1):
-        raise Refusal(f"network.side is {spec.side} px, but pictures from noise are doubled from {FIRST} px on: take 16, 32, 64, 128 or 256.")
+        raise Refusal(f"network.side is {spec.side} px, but pictures are doubled from {FIRST} px on: take 16, 32, 64, 128 or 256.")
     return Dreamer(spec, channels)

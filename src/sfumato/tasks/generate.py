@@ -137,10 +137,10 @@ class GenerateTask(Job):
 
     def about(self) -> list[str]:
         """Pictures and networks, in words."""
-        spec = self.recipe.critic
+        spec, noise = self.recipe.critic, self.recipe.network.noise
         return [
             f"pictures       {len(self.pictures):,} of {self.recipe.network.side} px",
-            f"network        {self.network_spec.kind}, {parameters_of(self.network):,} parameters, from {self.recipe.network.noise} numbers",
+            f"network        {self.network_spec.kind}, {parameters_of(self.network):,} parameters, from {noise} numbers",
             f"critic         {parameters_of(self.critic):,} parameters, {spec.steps} batches for each of the network's; {spec.keep}",
         ]
 

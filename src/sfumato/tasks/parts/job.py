@@ -224,6 +224,10 @@ class Job(ABC):
             return []
         parts = groups.groups(self.network)[-2::-1]  # the head learns from the start
         shares = [fine.frozen * (1 + (number / len(parts) if fine.gradual else 0)) for number in range(len(parts))]
+        if fine.stem == "learns":
+            parts, shares = parts[:-1], shares[:-1]
+        elif fine.stem == "stays":
+            shares[-1] = math.inf
         return [Thaw(list(zip(shares, parts)), freeze=groups.freeze, unfreeze=groups.unfreeze)]
 
     def _writing(self, run: Run) -> list[Callback]:

@@ -175,6 +175,7 @@ class FineTune:
     frozen: float = Field(default=0, ge=0, lt=1)  # share of the training in which only the head learns
     gradual: bool = False  # then one stage after the other, from the head down, over as long again; without it all at once
     factor: float = Field(default=1.0, ge=1, le=100)  # by how much each stage learns more slowly than the one after it
+    stem: Literal["last", "learns", "stays"] = "last"  # the first stage thaws last, is never frozen, or never thaws
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
