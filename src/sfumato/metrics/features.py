@@ -83,10 +83,11 @@ def _over(see: See, pictures: Levels, truths: Levels, distance: Callable[[list[T
 
 
 def _seen(see: See, pictures: Levels) -> Iterator[list[Tensor]]:
-    with torch.inference_mode():
-        for start in range(0, len(pictures), AT_ONCE):
-            batch = batch_to_unit(torch.from_numpy(np.array(pictures[start : start + AT_ONCE])))
-            yield [tap.double().cpu() for tap in see(batch)]
+    for start in range(0, len(pictures), AT_ONCE):
+        batch = batch_to_unit(torch.from_numpy(np.array(pictures[start : start + AT_ONCE])))
+        with torch.inference_mode():  # not around the loop: who asks for the next ones would be in it too
+            found = [tap.double().cpu() for tap in see(batch)]
+        yield found
 
 
 def pooled(see: See, pictures: Levels) -> Float:

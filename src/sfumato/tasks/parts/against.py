@@ -155,10 +155,9 @@ class Warming(Callback):
 
         def make(_: Notes) -> Chunks:
             learner.network.eval()
-            with closing(learner.batches.stream(0, 0)) as stream, torch.inference_mode():
+            with closing(learner.batches.stream(0, 0)) as stream:
                 for batch in islice(stream, -(-self.game.warm_pairs // learner.batches.batch)):
-                    batch = batch.to(learner.device)
-                    yield torch.cat([batch_to_levels(one) for one in (learner.network(batch.input), batch.target)], -1).cpu().numpy()
+                    yield _beside(learner.network, batch.to(learner.device))
             learner.network.train()
 
         pictures, _ = array_file.keep(self.run.folder / f"critic{array_file.SUFFIX}", "pairs", make)
@@ -187,6 +186,12 @@ class Warming(Callback):
     def load_state(self, state: dict[str, float]) -> None:
         """Take up what `state` gave."""
         self.accuracy = state["accuracy"]
+
+
+def _beside(network: nn.Module, batch: Batch) -> Levels:
+    """What is made and what is good, uint8 (B, H, W, 2C)."""
+    with torch.inference_mode():
+        return np.concatenate([batch_to_levels(one).cpu().numpy() for one in (network(batch.input), batch.target)], -1)
 
 
 def told_rightly(critic: nn.Module, pairs: Levels, device: torch.device, at_once: int = 32) -> float:
