@@ -13,7 +13,7 @@ from sfumato.nets.surgery.borrow import open_classifier
 from sfumato.tasks import restore
 from sfumato.tasks.parts import restorer
 from sfumato.tasks.restore_recipe import Restore
-from tests.nets.classifiers import make, wake
+from tests.nets.classifiers import make
 from tests.nets.test_classifiers import header
 
 BODY = ResNet(widths=(8, 12), blocks=(1, 1), strides=(1, 2), stem_stride=2, classes=4, mean=(0.4,) * 3, spread=(0.3,) * 3)
@@ -28,7 +28,7 @@ SMALL = [
     "network.kind=encoder-unet",
     "network.width=8",
     "optimiser.kind=adamw",
-    "optimiser.rate=0.003",
+    "optimiser.rate=0.001",
 ]
 
 
@@ -36,7 +36,7 @@ SMALL = [
 def classifier(tmp_path_factory):
     """A model file of a small classifier."""
     path = tmp_path_factory.mktemp("classifier") / "small.safetensors"
-    network = wake(make(BODY)).eval()
+    network = make(BODY).eval()
     load.write(path, network.state_dict(), header(BODY))
     return path
 
@@ -127,7 +127,8 @@ def played(classifier, judged, tmp_path_factory):
     return run
 
 
-CRITIC = ["critic.kind=patch", "critic.layers=1", "critic.width=16", "game.warm_pairs=200", "game.warm_steps=60", "optimiser.beta1=0.0"]
+CRITIC = ["critic.kind=patch", "critic.layers=1", "critic.width=16", "game.warm_pairs=400", "game.warm_steps=150", "game.rate=0.003"]
+CRITIC += ["optimiser.beta1=0.0"]
 
 
 def game(classifier, judged, *more, critic=CRITIC):
@@ -174,8 +175,8 @@ def test_a_critic_by_the_classifiers_eyes_plays_too(classifier, judged, tmp_path
 def test_without_a_word_of_the_critic_a_training_goes_as_plainly(classifier, judged, tmp_path):
     """The same batches, draws and losses, though a critic plays beside."""
     weights = {}
-    for name, changes in {"plain": ["critic.kind=none"], "game": ["game.weight=0.0"]}.items():
-        restore.train(game(classifier, judged, "train.steps=6", *changes), tmp_path / name)
+    for name, critic in {"plain": CRITIC[-1:], "game": [*CRITIC, "game.weight=0.0"]}.items():
+        restore.train(game(classifier, judged, "train.steps=6", critic=critic), tmp_path / name)
         weights[name] = load.read(tmp_path / name / "last.safetensors").network.state_dict()
     assert all(torch.equal(tensor, weights["game"][key]) for key, tensor in weights["plain"].items())
 

@@ -22,7 +22,7 @@ class Level:
     name: str
     channels: int
     stride: int  # px of the picture a px of its grid
-    exact: bool = True  # the grid divides the picture without a rest
+    exact: bool = True  # the grid is as large as its stride says, a rest counted as one more
 
 
 class Encoder(nn.Module):
@@ -89,7 +89,7 @@ def _level(name: str, feature: Tensor, side: int) -> Level:
         raise Refusal(f"{side} px become {grid} at {name!r}, which does not tell the stride: describe it on a larger side.")
     doublings = list(filter(_doubles, fits))
     stride = min(doublings or fits, key=lambda stride: abs(side / grid - stride))
-    return Level(name, feature.shape[1], stride, exact=grid * stride == side)
+    return Level(name, feature.shape[1], stride, exact=grid == -(-side // stride))
 
 
 def _doubles(stride: int) -> bool:
