@@ -81,7 +81,8 @@ def gradient_penalty(critic: nn.Module, real: Tensor, made: Tensor, draw: torch.
     share = torch.rand(len(real), 1, 1, 1, generator=draw, device=real.device)
     with torch.autocast(real.device.type, enabled=False):
         between = torch.lerp(made.float(), real.float(), share)
-        return (_slopes(critic, between).norm(dim=1) - 1).square().mean()
+        steepness: Tensor = torch.linalg.vector_norm(_slopes(critic, between), dim=1)
+        return (steepness - 1).square().mean()
 
 
 def _slopes(critic: nn.Module, pictures: Tensor) -> Tensor:

@@ -104,5 +104,6 @@ def low_colours(output: Tensor, target: Tensor, side: int = 16) -> Tensor:
 
     Feature and adversarial losses forgive a cast; this does not.
     """
-    ours, theirs = (F.adaptive_avg_pool2d(one.float(), [max(1, length // side) for length in one.shape[-2:]]) for one in (output, target))
+    grid = (max(1, output.shape[-2] // side), max(1, output.shape[-1] // side))
+    ours, theirs = (F.adaptive_avg_pool2d(one.float(), grid) for one in (output, target))
     return (ours - theirs).abs().mean()

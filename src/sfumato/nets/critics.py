@@ -84,7 +84,8 @@ class FeatureCritic(nn.Module):
 
     def forward(self, picture: Tensor) -> Tensor:
         """(B, C, H, W) -> (B, n), the opinions of all taps"""
-        features = self.see(picture)
+        see: Any = self.__dict__["see"]
+        features = see(picture)
         return torch.cat([head(one).flatten(1) for head, one in zip(self.heads, features, strict=True)], 1)
 
 

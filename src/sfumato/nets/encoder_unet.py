@@ -130,13 +130,8 @@ class Decoder(nn.Module):
         elif x.shape[-2:] != picture.shape[-2:]:
             x = F.interpolate(x, picture.shape[-2:], mode="nearest")
         x = self.finish(x)
-        if self.start == "identity":
-            handed: Tensor = self.head(torch.cat([x, picture.to(x.dtype)], 1))
-            return handed
-        if self.start == "free":
-            made: Tensor = self.head(x)
-            return made
-        return picture + self.head(x).to(picture.dtype)
+        made: Tensor = self.head(torch.cat([x, picture.to(x.dtype)], 1) if self.start == "identity" else x)
+        return made if self.start in ("identity", "free") else picture + made.to(picture.dtype)
 
 
 class EncoderUNet(nn.Module):

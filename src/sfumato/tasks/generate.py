@@ -15,7 +15,7 @@ from sfumato.core import recipe as recipes
 from sfumato.data import items, packed
 from sfumato.data.items import Items
 from sfumato.data.known import catalogue
-from sfumato.data.labelled import Labelled
+from sfumato.data.labelled import Labelled, Pictures
 from sfumato.data.rows import Rows
 from sfumato.nets import catalogue as networks
 from sfumato.nets import load as model_files
@@ -53,7 +53,8 @@ class GenerateTask(Job):
     def pictures(self) -> np.ndarray:
         """uint8 (N, side, side, 3), whatever they show."""
         data = self.recipe.data
-        found = [items.from_folder(Path(folder)) for folder in data.folders] or [catalogue.open_set(data.known, part="train").pictures]
+        found: list[Pictures] = [items.from_folder(Path(folder)) for folder in data.folders]
+        found = found or [catalogue.open_set(data.known, part="train").pictures]
         channels = 1 if data.channels == "grey" else 3
         arrays = []
         for part in found:

@@ -9,13 +9,13 @@ import torch
 import torch.nn.functional as F
 
 from sfumato.core.errors import Refusal
-from sfumato.data.reading.read import Pixels
+from sfumato.use.tiles import Picture
 
 Kernel = Literal["nearest", "bilinear", "bicubic"]
 MOST = 16  # times
 
 
-def enlarge(pixels: Pixels, times: int, kernel: str = "bicubic") -> Pixels:
+def enlarge(pixels: Picture, times: int, kernel: str = "bicubic") -> Picture:
     """uint8, uint16 or float32 (H, W, C) -> the same type (times * H, times * W, C).
 
     kernel : as in the step `scale`; "lanczos" is near enough to bicubic when it enlarges, which is taken in its place.

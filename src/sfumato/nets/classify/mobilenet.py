@@ -21,11 +21,9 @@ class Same(nn.Conv2d):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, in, H, W) -> (B, out, H / stride, W / stride), rounded up"""
-        if self.stride[0] == 1:
-            return self._conv_forward(F.pad(x, (1, 1, 1, 1)), self.weight, self.bias)
-        height, width = x.shape[-2:]
-        left, above = width % 2, height % 2  # of an odd side a pixel before it as well
-        return self._conv_forward(F.pad(x, (left, 1, above, 1)), self.weight, self.bias)
+        left, above = (1 if self.stride[0] == 1 else side % 2 for side in (x.shape[-1], x.shape[-2]))  # halving, only of an odd side
+        convolved: Tensor = self._conv_forward(F.pad(x, (left, 1, above, 1)), self.weight, self.bias)
+        return convolved
 
 
 class Separable(nn.Module):

@@ -70,7 +70,7 @@ class Published(nn.Module):
     def upto(self, count: int) -> Row:
         """A copy of the first so many levels."""
         places = self.places[:count]
-        return Row(copy.deepcopy(self.features[: places[-1] + 1]), places)
+        return Row(nn.Sequential(*copy.deepcopy(list(self.features)[: places[-1] + 1])), places)
 
     def units(self) -> list[nn.Module]:
         """Layers that learn, and what makes logits."""

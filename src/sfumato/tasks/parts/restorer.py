@@ -55,7 +55,7 @@ class Restorer:
     @property
     def grows(self) -> int:
         """How many times larger a picture comes out."""
-        return self.enlarge * self.contract.enlarges**self.times
+        return int(self.enlarge * self.contract.enlarges**self.times)
 
     @property
     def contract(self) -> Contract:
