@@ -3,8 +3,8 @@
     python bench/dynamic_unet.py [--pairs 7] [--minutes 5]
 
 Both in the peers' environment, without pretrained weights, 96 px, batches of 16, MSE, equal threads.  A step is forward, backward and
-update on one batch, each side in fresh processes in turn, as each side does it by itself: ours with what its plan chooses by measuring.  Memory is
-the largest that the process held.  PSNR: a training on bsds/train for equal minutes, on bsds/valid spoilt once for both.
+update on one batch, each side in fresh processes in turn, as each side does it by itself: ours with what its plan chooses by measuring.
+Memory is the largest that the process held.  PSNR: a training on bsds/train for equal minutes, on bsds/valid spoilt once for both.
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from itertools import islice
+from itertools import islice, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -60,7 +60,7 @@ def ready(model: Path, folder: Path) -> Bar:
 
 
 def coin(model: Path) -> Bar:
-    """A critic that is shown real pictures on both sides, by both paths: whatever it learns, it must not be right more often than a coin."""
+    """A critic that is shown real pictures on both sides, by both paths: it must not be right more often than a coin."""
     made = task(model)
     assert made.critic is not None
     critic, [player] = made.critic, made.opponents(made.tuned())
@@ -216,7 +216,7 @@ def cost(model: Path, work: Path) -> Bar:
 
 
 def _median(ends: list[float]) -> float:
-    return statistics.median(after - before for before, after in zip(ends[2:], ends[3:], strict=False))
+    return statistics.median(after - before for before, after in pairwise(ends[2:]))
 
 
 def main() -> None:

@@ -82,7 +82,8 @@ def test_a_game_goes_on_where_it_was(discs, tmp_path, monkeypatch):
         with pytest.raises(Interrupted, match="for a test"):
             generate.train(made, tmp_path / "stopped")
     generate.resume(tmp_path / "stopped")
-    whole, stopped = (generate.load(tmp_path / name / "last.safetensors", device="cpu").network.state_dict() for name in ("whole", "stopped"))
+    models = [generate.load(tmp_path / name / "last.safetensors", device="cpu") for name in ("whole", "stopped")]
+    whole, stopped = (model.network.state_dict() for model in models)
     assert all(torch.equal(tensor, stopped[name]) for name, tensor in whole.items())
 
 
