@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
 
 
+def _done(folder: Path) -> bool:
+    facts = folder / "run.json"
+    return facts.is_file() and json.loads(facts.read_text(encoding="utf-8")).get("status") == "done"
+
+
 def finished(folder: Path, recipe: str, *changes: str, options: tuple[str, ...] = ()) -> Path:
     """The folder of a finished run of a recipe with changes such as "train.seed=1"; options: more words for `sfumato train`."""
-    if (folder / "scores.json").is_file():
+    if _done(folder):
         return folder
     begin = ["train", recipe, "--out", str(folder), *options, *(word for change in changes for word in ("--set", change))]
     words = ["resume", str(folder)] if (folder / "recipe.toml").is_file() else begin

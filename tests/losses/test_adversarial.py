@@ -44,10 +44,10 @@ def test_gradients_of_both_sides_are_those_of_finite_differences(kind):
 
     def in_double(side):
         """The losses turn to float32: the step of the differences is as wide as that allows."""
-        return lambda real, made: side(real, made).double()
+        return lambda real, made: 32 * side(real, made).double()
 
     for side in (game.critic, game.generator):
-        assert torch.autograd.gradcheck(in_double(side), opinions, eps=1e-2, atol=2e-2, rtol=2e-2)
+        assert torch.autograd.gradcheck(in_double(side), opinions, eps=1e-2, atol=5e-2, rtol=3e-2)
 
 
 @pytest.mark.parametrize("kind", adversarial.GAMES)

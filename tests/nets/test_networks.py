@@ -18,6 +18,7 @@ SMALL = [
     arguments.UNet(widths=(16, 16), blocks=(1, 1), blocks_up=(1,), norm="group", cross=True),
     arguments.Residual(width=8, blocks=2),
     arguments.Residual(width=8, blocks=2, stem="half", norm="batch", activation="silu"),
+    EncoderUNet(encoder=ResNet(widths=(8, 12), blocks=(1, 1), strides=(1, 2)), width=8, output="bounded"),
     EncoderUNet(encoder=ResNet(widths=(8, 12), blocks=(1, 1), strides=(1, 2), mean=(0.4,) * 3, spread=(0.3,) * 3), width=8),
     EncoderUNet(
         encoder=ResNet(widths=(8, 12), blocks=(1, 1), order="pre", stem_stride=2),
@@ -30,7 +31,7 @@ SMALL = [
         up="nearest",
         start="identity",
     ),
-    EncoderUNet(encoder=Plain(widths=(8, 12)), width=8, block="convs", blur=True, input_skip="off", norm="batch", output="bounded"),
+    EncoderUNet(encoder=Plain(widths=(8, 12), bias=False), width=8, block="convs", blur=True, input_skip="off", norm="batch", output="bounded"),
 ]
 
 

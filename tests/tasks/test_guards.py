@@ -16,7 +16,8 @@ def good():
 
 
 def faults(made, good, accuracy=0.7):
-    return " ".join(condition(made, good, accuracy).faults())
+    now = condition(made, good, accuracy)
+    return " ".join([*now.faults(), *now.warnings()])
 
 
 def test_a_clean_run_is_never_accused(good, rng):
@@ -39,8 +40,13 @@ def test_an_orange_cast_is_named_with_its_colour(good):
     assert "more red" in faults(orange, good)
 
 
-def test_a_perfect_critic_is_named(good):
+def test_a_perfect_critic_is_named_and_is_no_fault_of_the_pictures(good):
     assert "it has won" in faults(good, good, accuracy=0.995)
+    assert condition(good, good, 0.995).faults() == []
+
+
+def test_one_picture_alone_is_no_collapse(good):
+    assert faults(good[:1], good[:1]) == ""
 
 
 def test_the_rule_picks_the_planted_step_and_ends_after_its_patience():

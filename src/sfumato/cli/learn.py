@@ -131,7 +131,7 @@ def train(
         "spoil.steps_file": steps_file and str(steps_file),
         "start_from": start_from and str(start_from),
         "train.overfit": overfit,
-        "critic.kind": "patch" if critic else None,
+        **({"critic.kind": "patch", "optimiser.kind": "adamw", "optimiser.beta1": 0.0} if critic else {}),
         **budget,
     }
     spelt = [f"{key}={json.dumps(value, ensure_ascii=False)}" for key, value in given.items() if value not in (None, [])]

@@ -65,7 +65,7 @@ def batch_to_levels(unit: Tensor) -> Tensor:
 
 
 def as_written(unit: Tensor) -> Tensor:
-    """float (B, C, H, W) -> float32 as a file would hold it: within 0..1 and on one of its levels; gradients pass as if it were not.
+    """float (B, C, H, W) -> float32 as a file would hold it: within 0..1, and on one of its levels as if gradients did not know.
 
     Who tells made pictures from real ones must not do it by what no file keeps.
     """

@@ -100,7 +100,11 @@ def clip_weights(critic: nn.Module, limit: float) -> None:
         weight.clamp_(-limit, limit)
 
 
+def taken_for_real(opinions: Tensor) -> Tensor:
+    """Share of pictures that are taken for real, each by the mean of its opinions.  -> a scalar tensor in 0..1"""
+    return (opinions.detach().float().flatten(1).mean(1) > 0).float().mean()
+
+
 def accuracy(real: Tensor, made: Tensor) -> Tensor:
-    """Share of pictures told rightly, each by the mean of its opinions.  -> a scalar tensor in 0..1"""
-    says_real, says_made = (opinion.detach().float().flatten(1).mean(1) for opinion in (real, made))
-    return ((says_real > 0).float().mean() + (says_made <= 0).float().mean()) / 2
+    """Share of pictures told rightly.  -> a scalar tensor in 0..1"""
+    return (taken_for_real(real) + 1 - taken_for_real(made)) / 2

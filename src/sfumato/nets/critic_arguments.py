@@ -24,7 +24,6 @@ class Patch:
     width: int = Field(default=32, ge=4, le=512)  # channels of the first, doubled by each
     most: int = Field(default=256, ge=4, le=2048)  # channels, at most
     spectral: bool = True  # spectral norm (Miyato et al. 2018)
-    dropout: float = Field(default=0.0, ge=0, lt=1)
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)

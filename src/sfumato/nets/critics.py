@@ -9,6 +9,7 @@ from itertools import pairwise
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
@@ -32,21 +33,23 @@ class PatchCritic(nn.Module):
     stride = 1
     tiles = False
 
-    def __init__(self, channels: int, *, layers: int, width: int, most: int, spectral: bool, dropout: float):
+    def __init__(self, channels: int, *, layers: int, width: int, most: int, spectral: bool):
         super().__init__()
         widths = [channels, *(min(most, width * 2**index) for index in range(layers + 1))]
         parts: list[nn.Module] = []
         for index, (now, then) in enumerate(pairwise(widths)):
             strided = 2 if index < layers else 1
             parts += [normed(nn.Conv2d(now, then, 4, stride=strided, padding=1), spectral=spectral), nn.LeakyReLU(SLOPE)]
-            if dropout and index:
-                parts.append(nn.Dropout2d(dropout))
         parts.append(normed(nn.Conv2d(widths[-1], 1, 4, padding=1), spectral=spectral))
         self.body = nn.Sequential(*parts)
         self.sees = patch(layers)
+        self.least = 3 * 2**layers  # px a side; a smaller picture's rim is repeated
 
     def forward(self, picture: Tensor) -> Tensor:
         """(B, C, H, W) -> (B, 1, h, w)"""
+        missing = [max(0, self.least - side) for side in picture.shape[-2:]]
+        if any(missing):
+            picture = F.pad(picture, (0, missing[1], 0, missing[0]), mode="replicate")
         opinion: Tensor = self.body(2 * picture - 1)
         return opinion
 
@@ -91,6 +94,4 @@ class FeatureCritic(nn.Module):
 
 def build(spec: critic_arguments.Patch, channels: int) -> PatchCritic:
     """The patch critic that a recipe asks for."""
-    return PatchCritic(
-        channels, layers=spec.layers, width=spec.width, most=spec.most, spectral=spec.spectral, dropout=spec.dropout
-    )
+    return PatchCritic(channels, layers=spec.layers, width=spec.width, most=spec.most, spectral=spec.spectral)

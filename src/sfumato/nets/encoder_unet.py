@@ -21,7 +21,7 @@ from sfumato.nets.surgery.pyramid import Encoder, Level
 
 SIDE = 256  # px of the picture on which the encoder's grids are told
 SMALL = 1e-3  # of what weights usually begin with, where start is "small"
-GLOBAL = ("AdaptiveAvgPool", "Squeeze", "Attention", "GroupNorm", "LayerNorm", "GlobalMean")  # in the name of a class that looks at it all
+GLOBAL = ("AdaptiveAvgPool", "Squeeze", "SEModule", "Attention", "Attn", "Cbam", "GatherExcite", "GlobalContext", "GroupNorm", "LayerNorm")  # in the name of a class that looks at it all
 
 
 class Merge(nn.Module):
@@ -130,8 +130,12 @@ class Decoder(nn.Module):
         elif x.shape[-2:] != picture.shape[-2:]:
             x = F.interpolate(x, picture.shape[-2:], mode="nearest")
         x = self.finish(x)
-        made: Tensor = self.head(torch.cat([x, picture.to(x.dtype)], 1) if self.start == "identity" else x)
-        return made if self.start in ("identity", "free") else picture + made.to(picture.dtype)
+        if self.start in ("identity", "free"):
+            with torch.autocast(x.device.type, enabled=False):  # the picture itself goes through it: half precision would be seen
+                x = x.to(picture.dtype)
+                made: Tensor = self.head(torch.cat([x, picture], 1) if self.start == "identity" else x)
+                return made
+        return picture + self.head(x).to(picture.dtype)
 
 
 class EncoderUNet(nn.Module):
@@ -162,7 +166,8 @@ class EncoderUNet(nn.Module):
         repaired: Tensor = self.decoder(padded, [seen[place] for place in self.places])[..., :height, :width]
         if self.bounded:  # the way there and back leaves the picture as it is, and 0..1 is never left
             inside = picture.clamp(1e-3, 1 - 1e-3).float()
-            repaired = torch.sigmoid(inside.logit() + 4 * (repaired - picture).float()).to(picture.dtype)
+            moved = torch.sigmoid(inside.logit() + 4 * (repaired - picture).float()) - inside
+            repaired = (picture.float() + moved).clamp(0, 1).to(picture.dtype)
         return repaired
 
     def units(self) -> list[nn.Module]:

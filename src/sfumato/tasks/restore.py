@@ -172,7 +172,12 @@ class RestoreTask(Job):
     def _lent(self) -> tuple[Any, nn.Module] | None:
         """The classifier whose body and weights the network takes, and what it is made from."""
         spec = self.recipe.network
-        return open_classifier(spec.encoder_from) if isinstance(spec, EncoderUNet) and spec.encoder_from else None
+        if not (isinstance(spec, EncoderUNet) and spec.encoder_from):
+            return None
+        found = open_classifier(spec.encoder_from)
+        if getattr(found[1], "channels", 3) != 3:
+            raise Refusal(f"network.encoder_from = {spec.encoder_from!r} sees pictures of one channel, but what is repaired has three.")
+        return found
 
     @cached_property
     def plain(self) -> Difference:
@@ -184,7 +189,13 @@ class RestoreTask(Job):
         """The loss."""
         if self.critic is None:
             return self.plain
-        return Fooling(self.plain, self.critic, adversarial.game(self.recipe.game.loss), self.recipe.game.weight)
+        game = self.recipe.game
+        return Fooling(self.plain, self.critic, adversarial.game(game.loss), game.weight, tells_loss=game.rule == "loss")
+
+    @property
+    def measured(self) -> Objective:
+        """See `Job`: without the critic, whose norms count how often it is asked."""
+        return self.plain
 
     @cached_property
     def critic(self) -> nn.Module | None:
@@ -242,8 +253,8 @@ class RestoreTask(Job):
         """What looks after a game."""
         if self.game is None:
             return []
-        seen = self.plain.perception
-        distance = guards.sharpness_apart if seen is None else partial(guards.features_apart, seen.network)
+        judge = against.judge(self.recipe.game, self.plain, self.device)
+        distance = guards.sharpness_apart if judge is None else partial(guards.features_apart, judge)
         return [
             Warming(run, stats, self._telling, self.recipe.game, self.seed),
             Guards(scores, lambda: (scores.restored, self.held.targets), self.game, distance, patience=self.recipe.game.patience),
@@ -349,7 +360,7 @@ def evaluate(
 
 
 def _enlarged_by(chain: Chain) -> Any:
-    """The kernel by which the chain's `scale` enlarges again; where it draws one of several, the smoothest; "" without such a step."""
+    """The kernel by which a `scale` of the chain enlarges again; where it draws one of several, the last; "" without such a step."""
     kernels = [step.act.up for step in chain.steps if isinstance(step, Step) and isinstance(step.act, Scale)]
     return kernels[-1][-1] if kernels else ""
 

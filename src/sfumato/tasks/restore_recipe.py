@@ -67,6 +67,11 @@ class Restore:
         check_fine_tune(self.fine_tune, self.optimiser)
         if self.critic.kind == "features" and not self.feature.network:
             raise Refusal("critic.kind = 'features' sees by the classifier that judges features: name it in feature.network.")
+        if self.critic.kind != "none" and self.optimiser.kind == "muon":
+            raise Refusal(
+                "In a game an optimiser that remembers past directions makes the two chase each other: "
+                "set optimiser.kind = 'adamw' and optimiser.beta1 = 0.0."
+            )
         if self.critic.kind != "none" and self.train.accumulate > 1:
             raise Refusal("In a game each turn is one batch: leave train.accumulate at 1, and lower train.batch instead.")
 

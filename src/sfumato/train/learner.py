@@ -221,8 +221,10 @@ class Learner:
 
     def _validate(self) -> None:
         self.phase = "valid"
-        was_training = self.shown.training
-        self.shown.eval()
+        networks = [self.shown, *(player.network for player in self.players.values())]  # a critic looks on
+        modes = [network.training for network in networks]
+        for network in networks:
+            network.eval()
         self.fire("before_phase")
         with torch.no_grad():
             for index, batch in enumerate(self.held_out):
@@ -234,7 +236,8 @@ class Learner:
                 self.fire("after_forward")
                 self.fire("after_batch")
         self.fire("after_phase")
-        self.shown.train(was_training)
+        for network, mode in zip(networks, modes, strict=True):
+            network.train(mode)
         self.phase = "train"
 
     # the four slots ---------------------------------------------------------------------------------------------------

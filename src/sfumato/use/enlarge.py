@@ -28,6 +28,6 @@ def enlarge(pixels: Picture, times: int, kernel: str = "bicubic") -> Picture:
     x = torch.from_numpy(pixels.astype(np.float32)).permute(2, 0, 1)[None]
     grown = F.interpolate(x, scale_factor=times, mode=way, antialias=True)[0].permute(1, 2, 0).numpy()  # Pillow's kernels, not OpenCV's
     if pixels.dtype == np.float32:
-        return np.ascontiguousarray(grown)
+        return np.ascontiguousarray(grown.clip(0, 1))  # kernels with negative parts reach beyond
     top = np.iinfo(pixels.dtype).max
     return np.ascontiguousarray((np.clip(grown, 0, top) + np.float32(0.5)).astype(pixels.dtype))

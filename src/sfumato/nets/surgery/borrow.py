@@ -16,6 +16,7 @@ from torch import nn
 
 from sfumato.core.errors import Refusal
 from sfumato.nets import catalogue, load, tensor_file
+from sfumato.nets.classify import borrowed
 from sfumato.nets.classify_arguments import VGG16, MobileNet, SqueezeNet, Timm
 
 SHELVES = (Path("models"), Path(__file__).parents[4] / "models")  # where a bare name is looked for: here, and in a checkout of ours
@@ -29,7 +30,8 @@ def open_classifier(source: str) -> tuple[Any, nn.Module]:
     """
     if source.startswith("timm:"):
         _, name, *file = source.split(":", 2)
-        return _published(Timm(name=name, classes=CLASSES, pretrained_file=file[0] if file else ""))
+        mean, spread = borrowed.statistics(name)
+        return _published(Timm(name=name, classes=CLASSES, mean=mean, spread=spread, pretrained_file=file[0] if file else ""))
     path = _found(source)
     file_ = tensor_file.look(path)
     if "sfumato" in file_.notes:

@@ -7,9 +7,10 @@ no file keeps.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from itertools import islice
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -22,13 +23,15 @@ from sfumato.data import array_file
 from sfumato.data.array_file import Chunks, Notes
 from sfumato.data.batches import Batch, Batches, Place, Stacked
 from sfumato.losses import adversarial
+from sfumato.losses.features import FeatureNetwork
 from sfumato.nets import critics
 from sfumato.nets.critic_arguments import Patch, Seeing
+from sfumato.nets.surgery.borrow import open_classifier
 from sfumato.tasks.parts.difference import Difference
 from sfumato.tasks.parts.sections import Game
 from sfumato.train.budget import Budget
 from sfumato.train.callback import Callback
-from sfumato.train.callbacks.game import ACCURACY, CRITIC, Adaptive, Both, Ratio, Rule
+from sfumato.train.callbacks.game import ACCURACY, CRITIC, FOOLED, ON_REAL, WOULD_LOSE, Adaptive, Both, Ratio, Rule
 from sfumato.train.callbacks.nonfinite import SkipNonFinite
 from sfumato.train.callbacks.stats import ShowProgress, Stats
 from sfumato.train.callbacks.stop import StopGently
@@ -47,6 +50,7 @@ class Fooling:
     critic: nn.Module
     game: adversarial.Game
     weight: float
+    tells_loss: bool = False  # the critic's loss as well, for a rule that looks at it
 
     def __call__(self, network: nn.Module, batch: Batch, draw: torch.Generator) -> Outcome:
         """The parts of plain repair, and `critic`."""
@@ -56,16 +60,14 @@ class Fooling:
         assert outcome.outputs is not None
         made = self.critic(as_written(outcome.outputs))
         real = made
-        if self.game.relative:
+        if self.game.relative or self.tells_loss:
             with torch.no_grad():
                 real = self.critic(as_written(batch.target))
         term = self.weight * self.game.generator(real, made)
-        return replace(
-            outcome,
-            loss=outcome.loss + term,
-            parts={**outcome.parts, CRITIC: term.detach()},
-            terms={**outcome.terms, CRITIC: term},
-        )
+        parts = {**outcome.parts, CRITIC: term.detach(), FOOLED: adversarial.taken_for_real(made)}
+        if self.tells_loss:
+            parts[WOULD_LOSE] = self.game.critic(real, made.detach())
+        return replace(outcome, loss=outcome.loss + term, parts=parts, terms={**outcome.terms, CRITIC: term})
 
 
 @dataclass(frozen=True)
@@ -87,7 +89,7 @@ class Telling:
         real = as_written(batch.target)
         of_real, of_made = network(torch.cat([real, made])).chunk(2)
         loss = self.game.critic(of_real, of_made)
-        parts = {ACCURACY: adversarial.accuracy(of_real, of_made)}
+        parts = {ACCURACY: adversarial.accuracy(of_real, of_made), ON_REAL: adversarial.taken_for_real(of_real)}
         if self.slope and draw.initial_seed() % self.every == 0:  # which steps these are follows from the step's seed alone
             slope = self.slope * self.every * adversarial.r1(network, real)
             parts["r1"] = slope.detach()
@@ -101,6 +103,13 @@ def build(spec: Patch | Seeing, plain: Difference, channels: int) -> nn.Module:
         assert plain.perception is not None  # the recipe was refused otherwise
         return critics.FeatureCritic(plain.perception.network, width=spec.width, spectral=spec.spectral)
     return critics.build(spec, channels)
+
+
+def judge(game: Game, plain: Difference, device: torch.device) -> FeatureNetwork | None:
+    """Whose eyes choose the snapshot: a classifier named for it, the one that teaches, or nobody's."""
+    if game.judge:
+        return FeatureNetwork(open_classifier(game.judge)[1]).to(device)
+    return None if plain.perception is None else plain.perception.network
 
 
 def rule(game: Game) -> Rule:
@@ -147,6 +156,10 @@ class Warming(Callback):
         held = min(len(pictures) - 1, max(1, round(HELD * len(pictures))))
         self._teach(learner, Cached(pictures[held:]))
         self.accuracy = told_rightly(learner.players[CRITIC].network, pictures[:held], learner.device)
+        del pictures
+        for path in self.run.folder.glob(f"{self.cache.name}*"):
+            with suppress(OSError):  # still mapped, on Windows
+                path.unlink()
         self.stats.add(learner, "taught", accuracy=self.accuracy, pairs=held)
         say(f"the critic tells real from repaired {self.accuracy:.1%} of the time before the game ({held} pairs held out)")
 
@@ -156,12 +169,18 @@ class Warming(Callback):
         def make(_: Notes) -> Chunks:
             learner.network.eval()
             with closing(learner.batches.stream(0, 0)) as stream:
-                for batch in islice(stream, -(-self.game.warm_pairs // learner.batches.batch)):
+                batches = min(learner.batches.per_epoch, -(-self.game.warm_pairs // learner.batches.batch))  # a later epoch may have other sizes
+                for batch in islice(stream, batches):
                     yield _beside(learner.network, batch.to(learner.device))
             learner.network.train()
 
-        pictures, _ = array_file.keep(self.run.folder / f"critic{array_file.SUFFIX}", "pairs", make)
+        pictures, _ = array_file.keep(self.cache, "pairs", make)
         return pictures
+
+    @property
+    def cache(self) -> Path:
+        """Where the pairs are while the critic is taught."""
+        return self.run.folder / f"critic{array_file.SUFFIX}"
 
     def _teach(self, learner: Learner, pairs: Cached) -> None:
         critic = learner.players[CRITIC]

@@ -53,14 +53,19 @@ def _as_large(spoilt: Tensor, good: Tensor) -> Tensor:
 
 def _scales(objective: Difference, network: nn.Module, batch: Batch) -> list[str]:
     """Shares of the gradient at the output, with what would bring a part that is far off near the pixels'."""
+    was_training = network.training
+    network.eval()  # so that no norm takes note
     with torch.no_grad():
         outputs = network(batch.input).float()
+    network.train(was_training)
     outputs = (outputs + 1e-3 * (batch.target - outputs)).requires_grad_(True)  # off the kink of a distance that starts at its least
     shares = gradient_shares(objective.terms(outputs, batch.target), outputs)
     lines = ["gradient       " + ", ".join(f"{name} {share:.0%}" for name, share in shares.items()) + " of its norm at the output"]
     own = shares[objective.name]
+    if not own:
+        return lines
     for name, share in shares.items():
-        times = share / max(own, 1e-12)
+        times = share / own
         if name != objective.name and share > 0 and not 1 / FACTOR <= times <= FACTOR:
             lines.append(f"suggestion     {name} starts {times:.2g} times as strong as {objective.name}: weigh it {1 / times:.2g} times")
     return lines

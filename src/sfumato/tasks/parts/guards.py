@@ -5,6 +5,7 @@ Losses of a game say nothing (Arjovsky et al. 2017): what is looked at is what t
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
@@ -42,8 +43,17 @@ class Condition:
         """The largest of the channels' mean differences, 0..1."""
         return max(abs(channel) for channel in self.cast)
 
+    def warnings(self) -> list[str]:
+        """Sentences of what is no fault of the pictures, but will be."""
+        if self.accuracy < AHEAD:
+            return []
+        return [
+            f"The critic is right {self.accuracy:.1%} of the time: it has won, and the network learns nothing from it. "
+            "Lower game.rate, raise game.r1, or let the rule 'accuracy' hold it back."
+        ]
+
     def faults(self) -> list[str]:
-        """Sentences; none where all is well."""
+        """Sentences of what is wrong with the pictures; none where all is well."""
         found = []
         if self.spread < SPREAD:
             found.append(
@@ -64,11 +74,6 @@ class Condition:
                 f"Colours drift: {abs(self.cast[worst]):.1%} {sign} {what} than in the good pictures. "
                 "Give loss.colour a weight, or lower game.weight."
             )
-        if self.accuracy >= AHEAD:
-            found.append(
-                f"The critic is right {self.accuracy:.1%} of the time: it has won, and the network learns nothing from it. "
-                "Lower game.rate, raise game.r1, or let the rule 'accuracy' hold it back."
-            )
         return found
 
 
@@ -79,7 +84,7 @@ def condition(made: Sequence[Levels], good: Sequence[Levels], accuracy: float) -
     alike = float(np.corrcoef(light[0], light[1])[0, 1]) if min(one.std() for one in light) > 1e-6 else 0.0
     cast = (ours - theirs).mean((0, 1, 2))
     return Condition(
-        spread=float(ours.std(0).mean() / max(float(theirs.std(0).mean()), 1e-6)),
+        spread=float(ours.std(0).mean() / max(float(theirs.std(0).mean()), 1e-6)) if len(made) > 1 else 1.0,
         alike=alike,
         cast=tuple(float(channel) for channel in cast),  # type: ignore[arg-type]  # three, or one of grey
         accuracy=accuracy,
@@ -108,7 +113,7 @@ class Choice:
         self.faults = list(faults)
         better = not faults and distance < self.best
         self.best, self.step = (distance, step) if better else (self.best, self.step)
-        self.waited = 0 if better else self.waited + 1
+        self.waited = 0 if better or math.isinf(self.best) else self.waited + 1
         return better
 
     @property
@@ -157,6 +162,8 @@ class Guards(Callback):
         if learner.phase != "valid":
             return
         made, good = self.seen()
+        if not made:  # nothing is held out
+            return
         now = condition(made, good, self.game.table.accuracy)
         distance = self.distance(made, good)
         faults = now.faults()
@@ -166,8 +173,8 @@ class Guards(Callback):
         self.scores.stats.add(
             learner, "game", distance=distance, drift=now.drift, spread=now.spread, alike=now.alike, accuracy=now.accuracy, faults=faults
         )
-        for fault in faults:
-            say(fault)
+        for sentence in (*faults, *now.warnings()):
+            say(sentence)
         if self.choice.enough and learner.step:
             learner.finish(f"the best point was passed at step {self.choice.step}: its snapshot is best.safetensors")
 

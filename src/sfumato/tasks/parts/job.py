@@ -150,14 +150,20 @@ class Job(ABC):
     def _trial(self) -> Trial:
         return Trial(
             network=self.network,
-            objective=self.objective,
+            objective=self.measured,
             batches=self.batches,
             device=self.device,
             optimiser=self.optimiser,
             seconds=math.inf if self.budget.seconds is None else self.budget.seconds,
             steps=math.inf if self.budget.steps is None else self.budget.steps,
             change=self.change,
+            compiles=self.game is None,
         )
+
+    @property
+    def measured(self) -> Objective:
+        """What is timed when choices are made by measuring: nothing but the network may take note of it."""
+        return self.objective
 
     def optimiser(self, network: nn.Module, fused: bool) -> torch.optim.Optimizer:
         """What changes the weights; with fine-tuning, each stage has a rate of its own.  fused: in one kernel, where there is one."""
@@ -220,7 +226,7 @@ class Job(ABC):
     def _thawing(self) -> list[Callback]:
         """With fine-tuning, parts that stand still at first."""
         fine = self.recipe.fine_tune
-        if not fine.frozen:
+        if not fine.frozen and fine.stem != "stays":
             return []
         parts = groups.groups(self.network)[-2::-1]  # the head learns from the start
         shares = [fine.frozen * (1 + (number / len(parts) if fine.gradual else 0)) for number in range(len(parts))]

@@ -102,6 +102,7 @@ class Game:
     warm_pairs: int = Field(default=1000, ge=8)  # repaired pictures that are cached for the critic to learn from before the game
     warm_steps: int = Field(default=200, ge=0)  # that it learns from them
     patience: int = Field(default=4, ge=1)  # validations without a better snapshot after which the game ends
+    judge: str = ""  # the classifier whose held-out features choose the snapshot; empty: that of feature.network, which taught too
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
@@ -172,7 +173,7 @@ class Look:
 class FineTune:
     """What of a network that starts from another's weights learns when, and how fast."""
 
-    frozen: float = Field(default=0, ge=0, lt=1)  # share of the training in which only the head learns
+    frozen: float = Field(default=0, ge=0, le=1)  # share of the training in which only the head learns
     gradual: bool = False  # then one stage after the other, from the head down, over as long again; without it all at once
     factor: float = Field(default=1.0, ge=1, le=100)  # by how much each stage learns more slowly than the one after it
     stem: Literal["last", "learns", "stays"] = "last"  # the first stage thaws last, is never frozen, or never thaws

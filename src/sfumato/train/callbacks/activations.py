@@ -77,6 +77,9 @@ class Activations(Callback):
         """One record: the only time that the device is waited for."""
         if not self._due:
             return
+        if learner.now is not learner.main:  # in an opponent's turn the network only looks on
+            self._seen = {}
+            return
         missing = torch.full((COUNTS + BINS,), torch.nan)
         self.records.append(torch.stack([self._seen.get(name, missing.to(learner.device)) for name in self.layers]).cpu())
         clipped = learner.main.clip is not None and learner.main.gradient_norm > learner.main.clip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol
@@ -9,6 +10,7 @@ from typing import Any, ClassVar, Protocol
 from torch import nn
 
 from sfumato.core.errors import Refusal
+from sfumato.core.progress import say
 from sfumato.data.batches import Batch
 from sfumato.train.callback import Callback
 from sfumato.train.learner import Learner
@@ -17,6 +19,10 @@ from sfumato.train.player import Player
 
 GENERATOR, CRITIC = "generator", "critic"
 ACCURACY = "critic accuracy"  # the part of the critic's outcome that tells how often it is right, 0..1
+ON_REAL = "critic on real"  # likewise of the real pictures alone
+FOOLED = "fooled"  # the part of the generator's outcome that tells how often what it made was taken for real, 0..1
+WOULD_LOSE = "critic would lose"  # the part of the generator's outcome that is the critic's loss, where a rule looks at it
+SPEAKS = 20  # updates that are left out before it is said
 SMOOTHED = 10  # turns over which the critic's accuracy is smoothed
 
 
@@ -35,6 +41,7 @@ class Table:
     player: str = CRITIC  # who played last
     streak: int = 0  # batches in a row that were theirs
     accuracy: float = 0.5  # of the critic, smoothed
+    on_real: float = 0.5  # of the critic, on the real pictures of its last turn
     loss: float = float("nan")  # of the critic, smoothed
     batches: int = 0
 
@@ -130,31 +137,43 @@ class Game(Callback):
 
     def _hold(self, player: Player, still: bool) -> None:
         """A player who stands still gets no gradient and no statistics; gradients still pass through."""
-        if still is (player.name in self.still):
-            return
-        player.network.train(not still)
-        if still:
-            self.still[player.name] = [parameter for parameter in player.network.parameters() if parameter.requires_grad]
-        for parameter in self.still[player.name]:
-            parameter.requires_grad_(not still)
-        if not still:
-            del self.still[player.name]
+        if still:  # looked at each time: parts may have been thawed since
+            moving = [parameter for parameter in player.network.parameters() if parameter.requires_grad]
+            self.still.setdefault(player.name, []).extend(moving)
+            for parameter in moving:
+                parameter.requires_grad_(False)
+            player.network.eval()
+        elif player.name in self.still:
+            for parameter in self.still.pop(player.name):
+                parameter.requires_grad_(True)
+            player.network.train()
 
     def after_backward(self, learner: Learner) -> None:
         """A critic that is nearly always right learns nothing from being so, and gives the generator nothing to go by."""
-        if learner.player == CRITIC:
-            self._note(learner)
-            if self.table.accuracy > self.limit:
-                learner.skip = "the critic is ahead"
-                self.left_out += 1
+        self._note(learner)
+        if learner.player == CRITIC and self.table.accuracy > self.limit:
+            learner.skip = "the critic is ahead"
+            learner.now.precision.left_out()
+            self.left_out += 1
+            if self.left_out == SPEAKS:
+                say(
+                    f"The critic is right {self.table.accuracy:.1%} of the time and does not learn until it is less so: "
+                    "if that lasts, lower game.rate or raise game.r1."
+                )
 
     def _note(self, learner: Learner) -> None:
-        parts = learner.outcome.parts
-        share = 1 / SMOOTHED
-        if ACCURACY in parts:
-            self.table.accuracy += share * (parts[ACCURACY].item() - self.table.accuracy)
-        loss = learner.outcome.loss.item()
-        self.table.loss = loss if self.table.loss != self.table.loss else self.table.loss + share * (loss - self.table.loss)
+        """How the critic does, told in both players' turns: a rule must see when it grows weak."""
+        parts, table = learner.outcome.parts, self.table
+        found = parts.get(ACCURACY)
+        if found is not None:
+            table.on_real = parts[ON_REAL].item() if ON_REAL in parts else found.item()
+        elif FOOLED in parts:
+            found = (table.on_real + 1 - parts[FOOLED]) / 2
+        loss = learner.outcome.loss if learner.player == CRITIC else parts.get(WOULD_LOSE)
+        if found is not None:
+            table.accuracy += (found.item() - table.accuracy) / SMOOTHED
+        if loss is not None:
+            table.loss = loss.item() if math.isnan(table.loss) else table.loss + (loss.item() - table.loss) / SMOOTHED
 
     def after_batch(self, learner: Learner) -> None:
         """Who has played."""

@@ -35,13 +35,22 @@ class Stats(Callback):
         if learner.resumed is None:
             files.write_bytes(self.run.stats, b"")
 
-    def after_update(self, learner: Learner) -> None:
-        """Sum, and write a line every few steps; what an opponent loses is a part among others."""
-        own = learner.now is learner.main
-        for name, value in {"loss" if own else f"{learner.player} loss": learner.outcome.loss, **learner.outcome.parts}.items():
+    def after_backward(self, learner: Learner) -> None:
+        """What an opponent loses is a part among others, whether it may learn from it or not."""
+        if learner.now is not learner.main:
+            self._sum(f"{learner.player} loss", learner)
+
+    def _sum(self, called: str, learner: Learner) -> None:
+        for name, value in {called: learner.outcome.loss, **learner.outcome.parts}.items():
             total, count = self.sums.get(name, (0.0, 0))
             self.sums[name] = total + value.item(), count + 1
-        if own and self.sums["loss"][1] >= self.every:
+
+    def after_update(self, learner: Learner) -> None:
+        """Sum, and write a line every few steps."""
+        if learner.now is not learner.main:
+            return
+        self._sum("loss", learner)
+        if self.sums["loss"][1] >= self.every:
             means = {name: total / count for name, (total, count) in self.sums.items()}
             group = learner.now.optimiser.param_groups[0]
             self.add(learner, "step", loss=means.pop("loss"), parts=means, rate=group["lr"], **_momentum(group))
