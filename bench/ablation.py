@@ -18,6 +18,7 @@ import ladder  # bench is a folder of scripts, not a package
 import results
 import trainings
 from ladder import Held
+from results import Bar
 
 RUNS = results.ROOT / "build" / "ablation"
 CHANGES: dict[str, tuple[str, ...]] = {
@@ -29,13 +30,14 @@ CHANGES: dict[str, tuple[str, ...]] = {
     "no block at the bottom": ("network.middle=0",),
     "four blocks at the bottom": ("network.middle=4",),
     "stem learns from the start": ("fine_tune.stem=learns",),
+    "stem stays frozen": ("fine_tune.stem=stays",),
     "half the erasing": ("augment.erase=0.15",),
 }
 
 
 def run(name: str, seed: int, minutes: float) -> Path:
     """The folder of one cell's run."""
-    folder = RUNS / f"{name.replace(' ', '-')}-{seed}"
+    folder = RUNS / f"{name.replace(' ', '-')}-{minutes:g}m-{seed}"
     return trainings.finished(folder, "tiny-superres-cross", f"train.minutes={minutes}", f"train.seed={seed}", *CHANGES[name])
 
 
@@ -73,7 +75,9 @@ def main() -> None:
             run(name, seed, given.minutes)
     held, base = ladder.held_out(given.held), dict[str, list[ladder.Float]]()
     rows = [row(name, given.seeds, given.minutes, held, base) for name in CHANGES]
-    results.write("ablation", [], table=rows, protocol=__doc__)
+    spent = sum(json.loads((run(name, s, given.minutes) / "run.json").read_text(encoding="utf-8"))["minutes"] for name in CHANGES for s in given.seeds)
+    bar = Bar(what="minutes of training in all", needed="at most 100", measured=round(spent, 1), spread="", holds=spent <= 100)
+    results.write("ablation", [bar], table=rows, protocol=__doc__)
 
 
 if __name__ == "__main__":

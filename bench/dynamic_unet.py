@@ -17,6 +17,8 @@ import statistics
 import subprocess
 import sys
 import time
+from collections.abc import Callable
+from dataclasses import asdict
 from itertools import islice
 from typing import Any
 
@@ -40,23 +42,27 @@ OURS = (
     "network.encoder.spread=[0.229,0.224,0.225]",
     "network.skips=add",
     "loss.kind=mse",
+    "optimiser.kind=adamw",
     f"data.crop={CROP}",
     f"train.batch={BATCH}",
 )
 
 
-def ours() -> dict[str, float]:
-    """Images a second and peak memory of our step, in this process."""
+def ours(chosen: str) -> dict[str, Any]:
+    """Images a second and peak memory of our step, in this process, with what the plan chose; without a choice, what it would choose."""
     import torch
 
     from sfumato.tasks import catalogue, restore
     from sfumato.tasks.parts import training
     from sfumato.train.steps.precision import Precision
+    from sfumato.train.tune import Tuned
 
     folder = json.dumps([str(results.unpacked() / "bsds" / "train")])
     task = restore.build(catalogue.read("restore", [f"data.folders={folder}", f"spoil.chain={CHAIN}", "train.steps=1000", *OURS]))
-    tuned = task.tuned()
-    torch.set_num_threads(tuned.threads)
+    tuned = Tuned(**json.loads(chosen)) if chosen else task.tuned()
+    if not chosen:
+        return {"chosen": json.dumps(asdict(tuned))}
+    torch.set_num_threads(os.cpu_count() or 1)  # as many as the other side has
     precision = Precision(tuned.precision, task.device)
     network = task.network.to(memory_format=torch.channels_last if tuned.channels_last else torch.contiguous_format).train()
     optimiser = training.optimiser(task.recipe.optimiser, network, fused=tuned.fused)
@@ -73,7 +79,7 @@ def ours() -> dict[str, float]:
     return _timed(step, sum(parameter.numel() for parameter in network.parameters()))
 
 
-def theirs() -> dict[str, float]:
+def theirs() -> dict[str, Any]:
     """The same of fastai's, as its Learner does a step."""
     import torch
 
@@ -95,7 +101,7 @@ def theirs() -> dict[str, float]:
     return _timed(step, sum(parameter.numel() for parameter in learner.model.parameters()))
 
 
-def _timed(step: Any, parameters: int) -> dict[str, float]:
+def _timed(step: Any, parameters: int) -> dict[str, Any]:
     for _ in range(WARM):
         step()
     times = []
@@ -107,10 +113,10 @@ def _timed(step: Any, parameters: int) -> dict[str, float]:
     return {"rate": BATCH / statistics.median(times), "memory": peak, "parameters": parameters}
 
 
-def alone(side: str) -> dict[str, float]:
+def alone(side: str, chosen: str = "") -> dict[str, Any]:
     """One side in a process of its own."""
-    done = subprocess.run([sys.executable, __file__, "--side", side], capture_output=True, text=True, check=True)
-    found: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+    done = subprocess.run([sys.executable, __file__, "--side", side, "--chosen", chosen], capture_output=True, text=True, check=True)
+    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return found
 
 
@@ -142,20 +148,23 @@ def main() -> None:
     options.add_argument("--pairs", type=int, default=results.PAIRS)
     options.add_argument("--minutes", type=float, default=5)
     options.add_argument("--side", choices=("ours", "theirs"), help="measure one side here and print it")
+    options.add_argument("--chosen", default="", help="what our plan chose, as it was printed; empty: choose, and print it")
     given = options.parse_args()
     results.in_peers()
     if given.side:
-        print(json.dumps(ours() if given.side == "ours" else theirs()))
+        print(json.dumps(ours(given.chosen) if given.side == "ours" else theirs()))
         return
     WORK.mkdir(parents=True, exist_ok=True)
-    sides: dict[str, list[dict[str, float]]] = {"ours": [], "theirs": []}
-    ratio, ratios, _ = results.paired(_noting("ours", sides), _noting("theirs", sides), given.pairs)
+    chosen = alone("ours")["chosen"]
+    precision = json.loads(chosen)["precision"]
+    sides: dict[str, list[dict[str, Any]]] = {"ours": [], "theirs": []}
+    ratio, ratios, _ = results.paired(_noting("ours", sides, chosen), _noting("theirs", sides, chosen), given.pairs)
     peaks = {side: max(one["memory"] for one in found) / 1e9 for side, found in sides.items()}
     rates = {side: statistics.median(one["rate"] for one in found) for side, found in sides.items()}
     numbers = {side: int(found[0]["parameters"]) for side, found in sides.items()}
     bars = [
         Bar(
-            what=f"images a second over fastai's ({rates['ours']:.1f} against {rates['theirs']:.1f}; parameters {numbers})",
+            what=f"images a second over fastai's ({rates['ours']:.1f} in {precision}, {rates['theirs']:.1f}; parameters {numbers})",
             needed=f"at least {NEEDED}",
             measured=round(ratio, 3),
             spread=[round(one, 3) for one in ratios],
@@ -173,10 +182,10 @@ def main() -> None:
     results.write("dynamic_unet", bars)
 
 
-def _noting(side: str, sides: dict[str, list[dict[str, float]]]) -> Any:
+def _noting(side: str, sides: dict[str, list[dict[str, Any]]], chosen: str) -> Callable[[], float]:
     def measure() -> float:
-        sides[side].append(alone(side))
-        return sides[side][-1]["rate"]
+        sides[side].append(alone(side, chosen))
+        return float(sides[side][-1]["rate"])
 
     return measure
 

@@ -1,6 +1,6 @@
 """A game of repair: is the critic ready before it, is it fair, does it go on after a kill, and what does it cost?
 
-    python bench/game.py [--from build/ladder/cross-1/last.safetensors]
+    python bench/game.py [--from build/ladder/cross-8m-1/last.safetensors]
 
 The game is the recipe tiny-superres-critic, begun from the model named (rung 5 of the ladder).  `kill -9` falls at three moments; a step's
 cost is that of the Learner with all that a run has, against a bare loop that does the same forwards, backwards and updates on the same
@@ -18,18 +18,21 @@ import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import replace
 from itertools import islice, pairwise
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from safetensors.torch import load_file
 
 import results  # bench is a folder of scripts, not a package
 from results import Bar
-from sfumato.core.levels import as_written
-from sfumato.losses.adversarial import accuracy
+from sfumato.core.levels import batch_to_levels
+from sfumato.data.batches import Batch
 from sfumato.tasks import catalogue, restore
+from sfumato.tasks.parts.against import told_rightly
 from sfumato.train.callback import Callback
 from sfumato.train.run import Run
 
@@ -63,23 +66,23 @@ def coin(model: Path) -> Bar:
     """A critic that is shown real pictures on both sides, by both paths: it must not be right more often than a coin."""
     made = task(model)
     assert made.critic is not None
-    critic, [player] = made.critic, made.opponents(made.tuned())
-    right, count = 0.0, 0
-    for number, batch in zip(range(2 * COIN), made.batches.stream(0, 0)):
-        one, other = batch.target.chunk(2)
-        opinions = critic(as_written(one)), critic(as_written(other + 1e-4))  # a network never gives exactly a level
+    [player] = made.opponents(made.tuned())
+    telling, draw, held = replace(made.telling, generator=torch.nn.Identity()), torch.Generator(), []
+    for number, batch in zip(range(2 * COIN), made.batches.stream(0, 0), strict=False):
+        other = batch.target.roll(1, 0)  # what the generator would have made: a real picture, and not the one beside it
         if number < COIN:
             player.optimiser.zero_grad()
-            made._telling.game.critic(*opinions).backward()
+            telling(made.critic, Batch(other, batch.target, batch.items), draw.manual_seed(number)).loss.backward()
             player.optimiser.step()
         else:
-            right += accuracy(*opinions).item() * len(batch.items)
-            count += len(batch.items)
-    apart = (right / count - 0.5) / (0.25 / count) ** 0.5
+            held.append(np.concatenate([batch_to_levels(one).numpy() for one in (other, batch.target)], -1))
+    pairs = np.concatenate(held)
+    right, count = told_rightly(made.critic, pairs, made.device), 2 * len(pairs)
+    apart = (right - 0.5) / (0.25 / count) ** 0.5
     return Bar(
         what=f"real against real by both paths: share told rightly, {count} pictures",
         needed="0.5 within 3 deviations",
-        measured=round(right / count, 4),
+        measured=round(right, 4),
         spread=f"{apart:+.2f} deviations",
         holds=abs(apart) <= 3,
     )
@@ -118,13 +121,9 @@ def killed(model: Path, work: Path) -> Bar:
 def silent(model: Path, work: Path) -> Bar:
     """The generator's losses with the critic's weight at 0 against plain training's."""
     losses = {}
-    for name, changes in {"plain": ["critic.kind=none"], "silent": ["game.weight=0.0"]}.items():
-        if name == "plain":
-            table = {**catalogue_table(), "critic": {"kind": "none"}}
-            recipe = _read(table, model, [])
-        else:
-            recipe = _read(catalogue_table(), model, changes)
-        restore.train(recipe, work / name)
+    for name, change in {"plain": "critic.kind=none", "silent": "game.weight=0.0"}.items():
+        fast = [*(one for one in FAST if "steps" not in one), "train.steps=60"]
+        restore.train(catalogue.read(RECIPE, [f"start_from={json.dumps(str(model))}", *fast, change]), work / name)
         rows = [json.loads(line) for line in (work / name / "stats.jsonl").read_text(encoding="utf-8").splitlines()]
         losses[name] = [row["loss"] for row in rows if row["kind"] == "step"]
     same = losses["plain"] == losses["silent"]
@@ -137,26 +136,11 @@ def silent(model: Path, work: Path) -> Bar:
     )
 
 
-def catalogue_table() -> dict[str, Any]:
-    """The built-in recipe as a bare table."""
-    from sfumato.core import builtin, recipe
-
-    return recipe.read_table(builtin.find(RECIPE))
-
-
-def _read(table: dict[str, Any], model: Path, changes: list[str]) -> Any:
-    from sfumato.core import recipe
-    from sfumato.tasks.restore_recipe import Restore
-
-    fast = [change for change in FAST if "steps" not in change] + ["train.steps=60"]
-    return recipe.read(Restore, table, [f"start_from={json.dumps(str(model))}", *fast, *changes])
-
-
 class Clock(Callback):
-    """When steps end; it stops the training after so many."""
+    """When steps end."""
 
-    def __init__(self, steps: int):
-        self.steps, self.ends = steps, list[float]()
+    def __init__(self) -> None:
+        self.ends: list[float] = []
 
     def after_batch(self, learner: Any) -> None:
         """Note the time."""
@@ -170,14 +154,12 @@ def cost(model: Path, work: Path) -> Bar:
 
     def learner() -> float:
         made = task(model, *changes, f"train.steps={TIMED + 3}", "train.state_every=600.0")
-        clock = Clock(TIMED)
+        clock, watching = Clock(), made.watching
         run = Run(work / f"cost-{next(turns)}")
         run.folder.mkdir(parents=True)
-        played = made.learner(made.tuned(), run)
-        played.held_out = ()
-        played.callbacks.append(clock)
-        played._listeners["after_batch"].append(clock.after_batch)
-        played.fit()
+        object.__setattr__(made, "watching", lambda run, stats: [*watching(run, stats), clock])
+        object.__setattr__(made, "held", ())
+        made.learner(made.tuned(), run).fit()
         return _median(clock.ends)
 
     def bare() -> float:
@@ -222,7 +204,7 @@ def _median(ends: list[float]) -> float:
 def main() -> None:
     """Print and write bench/results/game.json."""
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    options.add_argument("--from", dest="model", type=Path, default=results.ROOT / "build" / "ladder" / "cross-1" / "last.safetensors")
+    options.add_argument("--from", dest="model", type=Path, default=results.ROOT / "build" / "ladder" / "cross-8m-1" / "last.safetensors")
     given = options.parse_args()
     if not given.model.is_file():
         sys.exit(f"There is no model {given.model}: train one (python bench/ladder.py --only cross --seeds 1), or name another.")

@@ -31,7 +31,7 @@ SMALL = [
         up="nearest",
         start="identity",
     ),
-    EncoderUNet(encoder=Plain(widths=(8, 12), bias=False), width=8, block="convs", blur=True, input_skip="off", norm="batch", output="bounded"),
+    EncoderUNet(encoder=Plain(widths=(8, 12), bias=False), width=8, block="convs", blur=True, input_skip="off", norm="batch"),
 ]
 
 

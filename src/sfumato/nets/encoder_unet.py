@@ -21,7 +21,9 @@ from sfumato.nets.surgery.pyramid import Encoder, Level
 
 SIDE = 256  # px of the picture on which the encoder's grids are told
 SMALL = 1e-3  # of what weights usually begin with, where start is "small"
-GLOBAL = ("AdaptiveAvgPool", "Squeeze", "SEModule", "Attention", "Attn", "Cbam", "GatherExcite", "GlobalContext", "GroupNorm", "LayerNorm")  # in the name of a class that looks at it all
+GLOBAL = (  # in the name of a class that looks at the whole picture
+    "AdaptiveAvgPool", "Squeeze", "SEModule", "Attention", "Attn", "Cbam", "GatherExcite", "GlobalContext", "GroupNorm", "LayerNorm",
+)  # fmt: skip
 
 
 class Merge(nn.Module):

@@ -214,7 +214,7 @@ class RestoreTask(Job):
         return None if self.critic is None else Game(against.rule(self.recipe.game), limit=self.recipe.game.limit)
 
     @cached_property
-    def _telling(self) -> Telling:
+    def telling(self) -> Telling:
         """What the critic makes small."""
         game = self.recipe.game
         return Telling(self.network, adversarial.game(game.loss), game.r1, game.r1_every)
@@ -229,7 +229,7 @@ class RestoreTask(Job):
             Player(
                 CRITIC,
                 self.critic,
-                self._telling,
+                self.telling,
                 training.optimiser(spec, self.critic),
                 schedules.make(schedule.kind, warm=schedule.warm, start=schedule.start, end=schedule.end),
                 Precision(tuned.precision, self.device),
@@ -256,7 +256,7 @@ class RestoreTask(Job):
         judge = against.judge(self.recipe.game, self.plain, self.device)
         distance = guards.sharpness_apart if judge is None else partial(guards.features_apart, judge)
         return [
-            Warming(run, stats, self._telling, self.recipe.game, self.seed),
+            Warming(run, stats, self.telling, self.recipe.game, self.seed),
             Guards(scores, lambda: (scores.restored, self.held.targets), self.game, distance, patience=self.recipe.game.patience),
         ]
 

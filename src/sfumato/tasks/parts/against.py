@@ -169,7 +169,8 @@ class Warming(Callback):
         def make(_: Notes) -> Chunks:
             learner.network.eval()
             with closing(learner.batches.stream(0, 0)) as stream:
-                batches = min(learner.batches.per_epoch, -(-self.game.warm_pairs // learner.batches.batch))  # a later epoch may have other sizes
+                wanted = -(-self.game.warm_pairs // learner.batches.batch)
+                batches = min(learner.batches.per_epoch, wanted)  # a later epoch may have crops of another size
                 for batch in islice(stream, batches):
                     yield _beside(learner.network, batch.to(learner.device))
             learner.network.train()
