@@ -75,7 +75,8 @@ def main() -> None:
             run(name, seed, given.minutes)
     held, base = ladder.held_out(given.held), dict[str, list[ladder.Float]]()
     rows = [row(name, given.seeds, given.minutes, held, base) for name in CHANGES]
-    spent = sum(json.loads((run(name, s, given.minutes) / "run.json").read_text(encoding="utf-8"))["minutes"] for name in CHANGES for s in given.seeds)
+    runs = [run(name, seed, given.minutes) / "run.json" for name in CHANGES for seed in given.seeds]
+    spent = sum(json.loads(facts.read_text(encoding="utf-8"))["minutes"] for facts in runs)
     bar = Bar(what="minutes of training in all", needed="at most 100", measured=round(spent, 1), spread="", holds=spent <= 100)
     results.write("ablation", [bar], table=rows, protocol=__doc__)
 

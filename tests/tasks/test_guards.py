@@ -1,11 +1,15 @@
 """What goes wrong in a game is named within one look; a clean run is never accused; and the best point is found by rule."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from skimage import data as photographs
 
 from sfumato.core.levels import to_levels, to_unit
-from sfumato.tasks.parts.guards import Choice, condition, sharpness_apart
+from sfumato.tasks.parts.guards import Choice, Guards, condition, sharpness_apart
+from sfumato.tasks.parts.judged import Judged
+from sfumato.train.callbacks.game import Both, Game
 
 
 @pytest.fixture(scope="module")
@@ -63,6 +67,45 @@ def test_a_snapshot_with_a_fault_is_never_the_best():
     choice = Choice(patience=3)
     choice.tell(0, 0.5, [])
     assert not choice.tell(1, 0.1, ["it has collapsed"]) and choice.step == 0
+
+
+class Scripted(Judged):
+    """Held-out scores that a script tells."""
+
+    def __init__(self):
+        super().__init__(SimpleNamespace(add=lambda learner, kind, **row: self.rows.append(row)))
+        self.rows = []
+
+
+@pytest.mark.parametrize(
+    ("spoil", "said"),
+    [
+        (lambda good: [np.full_like(one, 128) for one in good], "collapsed"),
+        (lambda good: [255 - one for one in good], "turned over"),
+        (lambda good: [to_levels(np.clip(to_unit(one) + np.array([0.15, 0.05, -0.05]), 0, 1)) for one in good], "more red"),
+    ],
+)
+def test_a_planted_fault_is_said_at_the_next_look_and_its_snapshot_is_not_taken(spoil, said, good, capsys):
+    scores, game = Scripted(), Game(Both())
+    looks = iter([good, spoil(good)])
+    guards = Guards(scores, lambda: (next(looks), good), game, lambda made, other: 0.1, patience=9)
+    for step in (1, 2):
+        scores.now = {}
+        guards.after_phase(SimpleNamespace(phase="valid", step=step, finish=pytest.fail))
+        assert ("snapshot" in scores.now) is (step == 1)
+    assert said in capsys.readouterr().err and scores.rows[0]["faults"] == []
+
+
+def test_a_game_is_ended_once_its_best_point_has_been_passed(good):
+    scores, ended, distances = Scripted(), [], iter([0.5, 0.3, 0.4, 0.4, 0.4])
+    guards = Guards(scores, lambda: (good, good), Game(Both()), lambda made, other: next(distances), patience=3)
+    for step in range(1, 6):
+        guards.after_phase(SimpleNamespace(phase="valid", step=step, finish=ended.append))
+    assert len(ended) == 1 and "step 2" in ended[0]
+
+
+def test_without_held_out_pictures_there_is_nothing_to_look_at():
+    Guards(Scripted(), lambda: ([], ()), Game(Both()), lambda made, other: 0.0, patience=1).after_phase(SimpleNamespace(phase="valid", step=1))
 
 
 def test_blurred_pictures_are_told_from_sharp_ones_without_a_classifier(good):

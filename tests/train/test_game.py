@@ -9,7 +9,7 @@ from torch import nn
 from sfumato.core.errors import Refusal
 from sfumato.losses import adversarial
 from sfumato.train.callback import Callback
-from sfumato.train.callbacks.game import ACCURACY, CRITIC, GENERATOR, Adaptive, Both, Game, Ratio, Table
+from sfumato.train.callbacks.game import ACCURACY, CRITIC, FOOLED, GENERATOR, Adaptive, Both, Game, Ratio, Table
 from sfumato.train.objective import Outcome
 from sfumato.train.player import Player
 from sfumato.train.steps.precision import Precision
@@ -105,6 +105,45 @@ def test_each_side_has_its_own_rate():
     _, _, watch = play(Both(), steps=4)
     rates = {name: {rate for who, rate in watch.rates if who == name} for name in (CRITIC, GENERATOR)}
     assert rates[CRITIC] == {0.02} and len(rates[GENERATOR]) == 4
+
+
+def test_the_generators_turns_end_when_the_critic_is_weak_again():
+    """A critic that is right about everything until the network brightens what it makes: the rule sees it in the network's own turns."""
+
+    class Knows(nn.Module):
+        """Says real of what is bright."""
+
+        def __init__(self):
+            super().__init__()
+            self.weight = nn.Parameter(torch.ones(()))
+
+        def forward(self, pictures):
+            return self.weight * (pictures.flatten(1).mean(1) - 0.4)[:, None]
+
+    class Brightens(nn.Module):
+        """Gives half of what it is given for its first three batches in training, and three times as much after them."""
+
+        def __init__(self):
+            super().__init__()
+            self.scale, self.turns = nn.Parameter(torch.ones(())), 0
+
+        def forward(self, pictures):
+            self.turns += self.training
+            return self.scale * pictures * (3.0 if self.turns > 3 else 0.5)
+
+    def fool(network, batch, draw):
+        outcome = objective(network, batch, draw)
+        opinions = judge(outcome.outputs)
+        return Outcome(outcome.loss, {**outcome.parts, FOOLED: (opinions > 0).float().mean()}, outcome.outputs)
+
+    generator, judge = Brightens(), Knows()
+    game, watch = Game(Adaptive(low=0.8, high=0.9, most=50)), Watch()
+    still = [torch.optim.SGD(network.parameters(), lr=0.0) for network in (generator, judge)]
+    opponent = Player(CRITIC, judge, telling(generator), still[1], lambda progress: 1.0, Precision("float32", torch.device("cpu")))
+    sides = {"name": GENERATOR, "opponents": [opponent], "turns": game.turns}
+    toy_learner([game, watch], steps=60, network=generator, objective=fool, optimiser=still[0], **sides).fit()
+    turns = "".join(name[0] for name in watch.turns)
+    assert turns.startswith("c" * 10) and "g" in turns and 3 < len(turns.strip("c")) < 20
 
 
 def test_at_the_end_everybody_learns_again():
