@@ -105,7 +105,8 @@ def test_a_game_is_ended_once_its_best_point_has_been_passed(good):
 
 
 def test_without_held_out_pictures_there_is_nothing_to_look_at():
-    Guards(Scripted(), lambda: ([], ()), Game(Both()), lambda made, other: 0.0, patience=1).after_phase(SimpleNamespace(phase="valid", step=1))
+    guards = Guards(Scripted(), lambda: ([], ()), Game(Both()), lambda made, other: 0.0, patience=1)
+    guards.after_phase(SimpleNamespace(phase="valid", step=1))
 
 
 def test_blurred_pictures_are_told_from_sharp_ones_without_a_classifier(good):

@@ -7,11 +7,14 @@ import torch
 
 from sfumato.core import recipe as recipes
 from sfumato.core.errors import Refusal
+from sfumato.core.seed import Seed
+from sfumato.data import items
 from sfumato.nets import load
 from sfumato.nets.classify_arguments import ResNet
 from sfumato.nets.surgery.borrow import open_classifier
+from sfumato.spoil import grammar
 from sfumato.tasks import catalogue, restore
-from sfumato.tasks.parts import restorer
+from sfumato.tasks.parts import restorer, scoring
 from sfumato.tasks.restore_recipe import Restore
 from sfumato.train import tune
 from tests.nets.classifiers import make
@@ -197,3 +200,13 @@ def test_crops_grow_at_their_epochs(classifier):
     assert sizes == [32, 48, 48, 64, 64]
     with pytest.raises(Refusal, match="rising epochs"):
         recipe(classifier, "data.grows=[48,64]", "data.grow_after=[3,1]")
+
+
+def test_a_model_is_scored_by_a_classifiers_eyes(judged, classifier, photograph_folder):
+    """Less is nearer: noise taken out is nearer to the good picture than noise left in."""
+    seen = scoring.through(str(classifier))
+    model = restorer.load(judged / "last.safetensors", device="cpu")
+    found = restore.evaluate(
+        model, items.from_folder(photograph_folder), grammar.parse("noise 25"), seed=Seed(1), names=("feature", "lpips"), seen=seen
+    )
+    assert all(found["gains"][name]["mean"] < 0 for name in ("feature", "lpips")) and "small.safetensors" in found["protocols"]["lpips"]

@@ -69,6 +69,8 @@ def evaluate(
     folder: Annotated[Path, typer.Argument(help="Folder of pictures it has not learnt from; of a classifier also a known data set.")],
     spoil: OwnSpoil = None,
     metrics: Annotated[str, option("--metrics", says="Scores, separated by commas.")] = "psnr_rgb,ssim_rgb",
+    eyes: Annotated[str, option("--features", shape="CLASSIFIER", says="Whose eyes the scores feature and lpips need.", default=False)] = "",
+    heads: Annotated[Path | None, option("--heads", says="Published weights of lpips, a safetensors file.", default=False)] = None,
     steps_file: StepsFile = None,
     seed: Seed = 42,
     device: Device = "auto",
@@ -80,6 +82,7 @@ def evaluate(
     Examples:
       sfumato eval runs/text/best.safetensors photos/valid
       sfumato eval model.safetensors photos/valid --spoil "jpeg 30" --json
+      sfumato eval model.safetensors photos/valid --metrics psnr_rgb,lpips --features tiny-features
       sfumato eval runs/digits/last.safetensors mnist
     """
     from sfumato.nets import load
@@ -93,7 +96,7 @@ def evaluate(
     from sfumato.data import items
     from sfumato.spoil import catalogue, grammar
     from sfumato.tasks import restore as task
-    from sfumato.tasks.parts import restorer
+    from sfumato.tasks.parts import restorer, scoring
 
     tested = restorer.load(model, device=device)
     own = _own_spoil(model, tested.header.recipe, needed=spoil is None, steps_given=steps_file is not None)
@@ -101,7 +104,10 @@ def evaluate(
     chain = grammar.parse(spoil or own["chain"], ways)
     target = grammar.parse(own["target"], ways) if own["target"] else None
     names = tuple(metrics.split(","))
-    scores = task.evaluate(tested, items.from_folder(folder), chain, seed=seeds.Seed(seed), target=target, names=names)
+    if not eyes and (blind := {"feature", "lpips"} & set(names)):
+        raise Refusal(f"The score {min(blind)!r} is taken as a classifier sees it: name one with --features, such as tiny-features.")
+    seen = scoring.through(eyes, heads) if eyes else {}
+    scores = task.evaluate(tested, items.from_folder(folder), chain, seed=seeds.Seed(seed), target=target, names=names, seen=seen)
     if as_json:
         show_json(scores)
         return

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
@@ -43,6 +44,7 @@ from sfumato.tasks.parts.judged import SaveModels
 from sfumato.tasks.parts.pairs import HeldOut, SpoiltPairs
 from sfumato.tasks.parts.restorer import TASK, Restorer
 from sfumato.tasks.parts.restorer import load as load
+from sfumato.tasks.parts.scoring import Seen
 from sfumato.tasks.parts.sections import AdamW
 from sfumato.tasks.parts.settle import settle
 from sfumato.tasks.parts.watch import Previews, Scores
@@ -345,6 +347,7 @@ def evaluate(
     target: Chain | None = None,
     side: int | None = None,
     names: tuple[str, ...] = ("psnr_rgb", "ssim_rgb"),
+    seen: Mapping[str, Seen] = {},
 ) -> dict[str, Any]:
     """Spoil pictures, repair them and score both: see parts/scoring.py.  `side`: only the middle of each picture, in px."""
     if chain.enlarges != model.contract.enlarges:
@@ -356,6 +359,7 @@ def evaluate(
         names=names,
         seed=seed.value,
         enlarges=chain.enlarges,
+        seen=seen,
     )
 
 
