@@ -69,7 +69,7 @@ def evaluate(
     folder: Annotated[Path, typer.Argument(help="Folder of pictures it has not learnt from; of a classifier also a known data set.")],
     spoil: OwnSpoil = None,
     metrics: Annotated[str, option("--metrics", says="Scores, separated by commas.")] = "psnr_rgb,ssim_rgb",
-    eyes: Annotated[str, option("--features", shape="CLASSIFIER", says="Whose eyes the scores feature and lpips need.", default=False)] = "",
+    eyes: Annotated[str, option("--features", shape="CLASSIFIER", says="Whose eyes feature and lpips need.", default=False)] = "",
     heads: Annotated[Path | None, option("--heads", says="Published weights of lpips, a safetensors file.", default=False)] = None,
     steps_file: StepsFile = None,
     seed: Seed = 42,

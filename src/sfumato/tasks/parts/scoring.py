@@ -31,7 +31,7 @@ class Seen:
 
 
 def through(source: str, heads: Path | None = None) -> dict[str, Seen]:
-    """`feature` and `lpips` by the eyes of a classifier (`nets.surgery.borrow`), weighed by published heads where a file of them is given."""
+    """`feature` and `lpips` by the eyes of a classifier (see `nets.surgery.borrow`), weighed by published heads where there are any."""
     network = FeatureNetwork(open_classifier(source)[1])
     see = features.see_through(network)
     weights = features.heads(heads, len(network.taps)) if heads else None
