@@ -18,6 +18,8 @@ TINY = {
     " previews.count=1",
     "classify": "network.widths=[4] network.blocks=[1] train.batch=2 train.tune=false",
     "mnist-cnn": "train.tune=false",
+    "restore-sharp": "data.crop=32 train.batch=2 train.tune=false previews.side=64 previews.count=1 game.warm_steps=3 game.warm_pairs=8",
+    "generate": "network.width=4 train.batch=2 train.tune=false",
 }
 
 
