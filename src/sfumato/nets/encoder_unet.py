@@ -137,7 +137,8 @@ class Decoder(nn.Module):
                 x = x.to(picture.dtype)
                 made: Tensor = self.head(torch.cat([x, picture], 1) if self.start == "identity" else x)
                 return made
-        return picture + self.head(x).to(picture.dtype)
+        missing: Tensor = self.head(x)
+        return picture + missing.to(picture.dtype)
 
 
 class EncoderUNet(nn.Module):

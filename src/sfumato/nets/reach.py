@@ -97,7 +97,7 @@ def _extent(probe: nn.Module, channels: int, stride: int, enlarges: int, length:
     """The farthest dependence of one whole period of outputs in the middle of a strip."""
     middle = length // 2 // stride * stride
     farthest_seen = 0
-    for phases in torch.arange(stride).split(AT_ONCE):
+    for phases in torch.split(torch.arange(stride), AT_ONCE):
         strip = torch.ones(len(phases), channels, stride, length, dtype=torch.float64, requires_grad=True)
         output = probe(strip)
         picked = output[torch.arange(len(phases)), :, :, (middle + phases) * enlarges]
