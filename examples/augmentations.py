@@ -1,6 +1,6 @@
 """Which augmentation helps, at equal epochs?
 
-    python examples/augmentations.py [--seeds 3] [--epochs 8]
+    python examples/augmentations.py [--seeds 3] [--epochs 5]
 
 Fashion-MNIST, a small residual network, one augmentation at a time on top of shifts and flips; the lectures' one draw for a whole batch
 beside a draw for each picture.
@@ -34,7 +34,7 @@ def main() -> None:
     """Train the grid, print and keep its table."""
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--seeds", type=int, default=3)
-    options.add_argument("--epochs", type=int, default=8)
+    options.add_argument("--epochs", type=int, default=5)
     given = options.parse_args()
     cells = [Cell((name,), (*SAME, f"train.epochs={given.epochs}", *changes)) for name, changes in WAYS.items()]
     rows = table(run("augmentations", "fashion-resnet", cells, range(1, given.seeds + 1)))

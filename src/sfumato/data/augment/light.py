@@ -1,7 +1,7 @@
 """Light and colour: every function takes pictures and one strength for each of them, and does what Pillow does, to within one level.
 
 A factor of 1 changes nothing, 0 takes away what it is the factor of, and above 1 there is more of it.  Pictures are float32 (B, C, H, W)
-in 0..1 with C 1 or 3; the result is another tensor of the same shape, in 0..1.
+in 0..1 with C 1 or 3; the result is written into them, and they are given back.
 """
 
 from __future__ import annotations
@@ -53,61 +53,60 @@ class Lighting:
 
 
 def brightness(pictures: Tensor, factors: Tensor) -> Tensor:
-    """Between black and the picture.  (B, C, H, W) and (B,) -> the same shape."""
-    return (pictures * beside(factors, pictures)).clamp_(0, 1)
+    """Between black and the picture.  (B, C, H, W) and (B,)"""
+    return pictures.mul_(beside(factors, pictures)).clamp_(0, 1)
 
 
 def contrast(pictures: Tensor, factors: Tensor) -> Tensor:
-    """Between the picture's mean grey, a whole level, and the picture.  (B, C, H, W) and (B,) -> the same shape."""
+    """Between the picture's mean grey, a whole level, and the picture.  (B, C, H, W) and (B,)"""
     levels = grey(pictures).mul_(TOP).round_()
     mean = (levels.sum(dim=(1, 2, 3), dtype=torch.float64) / levels[0].numel() + 0.5).floor() if len(levels) else levels.sum((1, 2, 3))
-    return _blend(beside(mean / TOP, pictures), pictures, factors)
+    return pictures.mul_(beside(factors, pictures)).add_(beside((1 - factors) * mean / TOP, pictures)).clamp_(0, 1)
 
 
 def colour(pictures: Tensor, factors: Tensor) -> Tensor:
-    """Between the grey picture and the picture.  (B, C, H, W) and (B,) -> the same shape."""
-    return pictures.clone() if pictures.shape[1] == 1 else _blend(grey(pictures), pictures, factors)
+    """Between the grey picture and the picture.  (B, C, H, W) and (B,)"""
+    return pictures if pictures.shape[1] == 1 else _blend(grey(pictures), pictures, factors)
 
 
 def sharpness(pictures: Tensor, factors: Tensor) -> Tensor:
-    """Between a slightly blurred picture and the picture; the outermost pixels stay.  (B, C, H, W) and (B,) -> the same shape."""
+    """Between a slightly blurred picture and the picture; the outermost pixels stay.  (B, C, H, W) and (B,)"""
     rows = (pictures[..., :-2, :] + pictures[..., 1:-1, :]).add_(pictures[..., 2:, :])
     around = (rows[..., :-2] + rows[..., 1:-1]).add_(rows[..., 2:])
     inside = pictures[..., 1:-1, 1:-1]
     smooth = around.add_(inside, alpha=4).mul_(TOP / SMOOTH).add_(0.5).floor_().mul_(1 / TOP)
-    result = pictures.clone()
-    result[..., 1:-1, 1:-1] = _blend(smooth, inside, factors)
-    return result
+    _blend(smooth, inside, factors)
+    return pictures
 
 
 def posterize(pictures: Tensor, bits: Tensor) -> Tensor:
-    """Keep only the first `bits` (1..8) of each level.  (B, C, H, W) and (B,) -> the same shape."""
+    """Keep only the first `bits` (1..8) of each level.  (B, C, H, W) and (B,)"""
     step = 2.0 ** (8 - bits)
-    kept = (pictures * beside(TOP / step, pictures)).add_(beside(0.5 / step, pictures)).floor_()
+    kept = pictures.mul_(beside(TOP / step, pictures)).add_(beside(0.5 / step, pictures)).floor_()
     return kept.mul_(beside(step / TOP, pictures))
 
 
 def solarize(pictures: Tensor, threshold: Tensor) -> Tensor:
-    """Turn what is as bright as `threshold` (0..1) or brighter into its negative.  (B, C, H, W) and (B,) -> the same shape."""
+    """Turn what is as bright as `threshold` (0..1) or brighter into its negative.  (B, C, H, W) and (B,)"""
     first = torch.ceil(threshold * TOP - 1e-3)  # the lowest level that is turned, whatever the rounding of the threshold
     turned = (pictures - beside((first - 0.5) / TOP, pictures)).mul_(1e30).clamp_(0, 1)  # 0 or 1: five times as fast as comparing
-    return torch.rsub(pictures, 1, alpha=2).mul_(turned).add_(pictures)
+    return pictures.add_(torch.rsub(pictures, 1, alpha=2).mul_(turned))
 
 
 def autocontrast(pictures: Tensor) -> Tensor:
-    """Stretch every channel from black to white; one of a single value stays.  (B, C, H, W) -> the same shape."""
+    """Stretch every channel from black to white; one of a single value stays.  (B, C, H, W)"""
     low, high = pictures.amin(dim=(2, 3)), pictures.amax(dim=(2, 3))  # faster than both at once
     flat = high <= low
     gain = torch.where(flat, 1.0, 1 / (high - low))
     low = torch.where(flat, 0.0, low)
-    return (pictures - low[..., None, None]).mul_(gain[..., None, None]).clamp_(0, 1)
+    return pictures.sub_(low[..., None, None]).mul_(gain[..., None, None]).clamp_(0, 1)
 
 
 def equalize(pictures: Tensor) -> Tensor:
-    """Make all levels of every channel about equally frequent.  (B, C, H, W) -> the same shape."""
+    """Make all levels of every channel about equally frequent.  (B, C, H, W)"""
     count, channels = pictures.shape[:2]
     grades, device = TOP + 1, pictures.device
-    levels = (pictures * TOP).add_(0.5).int().reshape(count * channels, -1)
+    levels = pictures.mul_(TOP).add_(0.5).int().reshape(count * channels, -1)
     own = torch.arange(count * channels, device=device, dtype=torch.int32).view(-1, 1) * grades
     brightest = levels.amax(dim=1, keepdim=True).long()
     places = levels.add_(own).view(-1)
@@ -116,7 +115,7 @@ def equalize(pictures: Tensor) -> Tensor:
     below = counts.cumsum(dim=1) - counts
     ladder = ((below + step // 2) // step.clamp(min=1)).clamp(max=TOP)
     ladder = torch.where(step == 0, torch.arange(grades, device=device), ladder)
-    return (ladder.float() / TOP).view(-1).index_select(0, places).view(pictures.shape)
+    return pictures.copy_((ladder.float() / TOP).view(-1).index_select(0, places).view(pictures.shape))
 
 
 def grey(pictures: Tensor) -> Tensor:
@@ -128,4 +127,4 @@ def grey(pictures: Tensor) -> Tensor:
 
 
 def _blend(base: Tensor, pictures: Tensor, factors: Tensor) -> Tensor:
-    return (pictures - base).mul_(beside(factors, pictures)).add_(base).clamp_(0, 1)
+    return pictures.sub_(base).mul_(beside(factors, pictures)).add_(base).clamp_(0, 1)

@@ -1,7 +1,8 @@
 """Augmentation without tuning: one operation and one strength a picture, both drawn evenly (TrivialAugment, Mueller and Hutter 2021).
 
-Pictures are grouped by operation, and each operation acts on its whole group at once; all that moves pixels is one group.  The ranges are
-those of torchvision's `TrivialAugmentWide` and `RandAugment`.
+Pictures are grouped by operation, and each operation acts on its whole group at once; all that moves pixels is one group.  Groups of light
+lie side by side in one tensor, and each is changed where it lies.  The ranges are those of torchvision's `TrivialAugmentWide` and
+`RandAugment`.
 """
 
 from __future__ import annotations
@@ -121,17 +122,19 @@ def operate(pictures: Tensor, which: Tensor, strength: Tensor, backward: Tensor,
     first, last = NAMES.index(GEOMETRIC[0]), NAMES.index(GEOMETRIC[-1])
     group = torch.where((which >= first) & (which <= last), first, which)
     counts, order = torch.bincount(group, minlength=len(NAMES)).tolist(), group.argsort(stable=True)
-    taken = torch.split(amounts(which, strength, signed, space)[order], counts)
-    for number, (rows, amount) in enumerate(zip(torch.split(order, counts), taken, strict=True)):
-        if number == 0 or not len(rows):
-            continue
-        there = rows.to(pictures.device)
-        picked = pictures.index_select(0, there)
-        if number == first:
-            picked = sample(picked, maps(which[rows] - first, signed[rows], space, *pictures.shape[2:]), sampling, "zero")
-        else:
-            picked = LIGHT[NAMES[number]](picked, amount)
-        pictures.index_copy_(0, there, picked)
+    begin, middle = counts[0], counts[0] + counts[first]
+    if counts[first]:
+        rows, there = order[begin:middle], order[begin:middle].to(pictures.device)
+        found = maps(which[rows] - first, signed[rows], space, *pictures.shape[2:])
+        pictures.index_copy_(0, there, sample(pictures.index_select(0, there), found, sampling, "zero"))
+    if middle < len(order):
+        rows, there = order[middle:], order[middle:].to(pictures.device)
+        lit, taken = pictures.index_select(0, there), amounts(which, strength, signed, space)[rows]
+        parts = zip(LIGHT.values(), torch.split(lit, counts[last + 1 :]), torch.split(taken, counts[last + 1 :]), strict=True)
+        for act, part, amount in parts:
+            if len(part):
+                act(part, amount)
+        pictures.index_copy_(0, there, lit)
     return pictures
 
 
