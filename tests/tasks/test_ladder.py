@@ -1,6 +1,7 @@
 """Repair judged by a classifier, over a classifier's body, and against a critic: from a recipe to a model, as a person has it."""
 
 import json
+from itertools import islice
 
 import pytest
 import torch
@@ -11,10 +12,11 @@ from sfumato.core.seed import Seed
 from sfumato.data import items
 from sfumato.nets import load
 from sfumato.nets.classify_arguments import ResNet
+from sfumato.nets.encoder_unet import EncoderUNet
 from sfumato.nets.surgery.borrow import open_classifier
 from sfumato.spoil import grammar
 from sfumato.tasks import catalogue, restore
-from sfumato.tasks.parts import restorer, scoring
+from sfumato.tasks.parts import guards, restorer, scoring
 from sfumato.tasks.restore_recipe import Restore
 from sfumato.train import tune
 from tests.nets.classifiers import make
@@ -156,6 +158,54 @@ def test_a_game_writes_down_both_sides_and_how_things_stand(played):
     assert (played / "best.safetensors").is_file()
 
 
+def orange(made):
+    return made + torch.tensor([0.25, 0.1, -0.1]).view(1, 3, 1, 1)
+
+
+@pytest.mark.parametrize(
+    ("plant", "said"),
+    [
+        (lambda made: torch.full_like(made, 0.5), "collapsed"),
+        (lambda made: 1 - made, "turned over"),
+        (orange, "more red"),
+    ],
+)
+def test_a_collapse_that_sets_in_within_a_run_is_named_at_the_next_look(plant, said, classifier, judged, tmp_path, monkeypatch, capsys):
+    """From the second look on, what the network shows is spoilt; what it had shown before is what is kept."""
+    plain, looks = EncoderUNet.forward, []
+    see = guards.Guards.after_phase
+
+    def shows(network, picture):
+        made = plain(network, picture)
+        return made if network.training or not looks else plant(made)
+
+    def look(self, learner):
+        see(self, learner)
+        looks.append(learner.step)
+
+    monkeypatch.setattr(EncoderUNet, "forward", shows)
+    monkeypatch.setattr(guards.Guards, "after_phase", look)
+    restore.train(game(classifier, judged, "train.steps=8", "game.patience=99", "game.warm_steps=1"), tmp_path / "run")
+    first, *later = rows(tmp_path / "run", "game")
+    assert first["faults"] == [] and later and all(said in " ".join(row["faults"]) for row in later)
+    assert said in capsys.readouterr().err
+    kept = load.read(tmp_path / "run" / "best.safetensors").network.state_dict()
+    begun = load.read(judged / "last.safetensors").network.state_dict()
+    assert all(torch.equal(tensor, kept[name]) for name, tensor in begun.items())
+
+
+def test_a_critic_that_cannot_be_fooled_is_named(classifier, judged, tmp_path, monkeypatch, capsys):
+    """What is repaired is black to it."""
+    plain = EncoderUNet.forward
+    monkeypatch.setattr(EncoderUNet, "forward", lambda network, picture: plain(network, picture) * 0.0)
+    restore.train(game(classifier, judged, "train.steps=60", "game.limit=1.0"), tmp_path / "run")
+    assert "it has won" in capsys.readouterr().err
+
+
+def test_a_game_that_goes_well_is_never_accused(played):
+    assert all(row["faults"] == [] and row["accuracy"] < guards.AHEAD for row in rows(played, "game"))
+
+
 @pytest.mark.parametrize("name", ["restore-sharp", "tiny-superres-critic"])
 def test_in_the_games_that_come_along_nobody_remembers_past_directions(name, judged):
     recipe = catalogue.read(name, [f"start_from={json.dumps(str(judged / 'last.safetensors'))}", "feature.network=''"])
@@ -200,6 +250,17 @@ def test_crops_grow_at_their_epochs(classifier):
     assert sizes == [32, 48, 48, 64, 64]
     with pytest.raises(Refusal, match="rising epochs"):
         recipe(classifier, "data.grows=[48,64]", "data.grow_after=[3,1]")
+
+
+def test_growing_crops_are_the_same_with_and_without_workers(classifier):
+    changes = ["data.grows=[48]", "data.grow_after=[1]", "data.crops_per_picture=1"]
+    ways = [restore.build(recipe(classifier, *changes), workers=workers).batches for workers in (0, 2)]
+    for epoch, side in ((0, 32), (1, 48)):
+        streams = [way.stream(epoch, 0) for way in ways]
+        for one, other in islice(zip(*streams, strict=True), 3):
+            assert one.input.shape[-1] == side and torch.equal(one.input, other.input) and torch.equal(one.target, other.target)
+        for stream in streams:
+            stream.close()
 
 
 def test_a_model_is_scored_by_a_classifiers_eyes(judged, classifier, photograph_folder):
