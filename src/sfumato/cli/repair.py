@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
+from sfumato.cli import trees
 from sfumato.cli.verb import (
     Device,
     Json,
@@ -16,7 +16,6 @@ from sfumato.cli.verb import (
     OwnSpoil,
     Seed,
     StepsFile,
-    complain,
     existing,
     option,
     show,
@@ -26,11 +25,7 @@ from sfumato.cli.verb import (
     told,
 )
 from sfumato.core import progress
-from sfumato.core.errors import DONE, INTERRUPTED, PARTLY, REFUSED, Refusal
-
-if TYPE_CHECKING:
-    from sfumato.use.folders import Summary
-
+from sfumato.core.errors import Refusal
 
 def restore(
     pictures: Annotated[list[Path], typer.Argument(help="Pictures, or folders of them.")],
@@ -53,7 +48,7 @@ def restore(
       sfumato restore scan.tif --model runs/text/best.safetensors --out clean.tif
       sfumato restore small.png --enlarge 4
     """
-    planned = _targets([existing(path, "file or folder") for path in pictures], out)
+    planned = trees.targets([existing(path, "file or folder") for path in pictures], out, made="restored")
     if not overwrite and (taken := [target for source, target in planned if source.is_file() and target.is_file()]):
         raise Refusal(f"{taken[0]} exists already. Give --overwrite to replace it, or another --out.")
     from sfumato.tasks.parts import restorer
@@ -61,12 +56,12 @@ def restore(
 
     loaded = restorer.load(model, device=device, exact=exact, enlarge=enlarge, times=times)
     repair = partial(loaded.restore_tree, quality=quality, overwrite=overwrite)
-    _tell(folders.in_turn(planned, repair), as_json)
+    trees.tell(folders.in_turn(planned, repair), as_json)
 
 
 def evaluate(
     model: Annotated[Path, typer.Argument(help="Model file.")],
-    folder: Annotated[Path, typer.Argument(help="Folder of pictures it has not learnt from; of a classifier also a known data set.")],
+    folder: Annotated[Path, typer.Argument(help="Folder of pictures it has not learnt from; of a classifier or segmenter also a known data set.")],
     spoil: OwnSpoil = None,
     metrics: Annotated[str, option("--metrics", says="Scores, separated by commas.")] = "psnr_rgb,ssim_rgb",
     eyes: Annotated[str, option("--features", shape="CLASSIFIER", says="Whose eyes feature and lpips need.", default=False)] = "",
@@ -87,10 +82,15 @@ def evaluate(
     """
     from sfumato.nets import load
 
-    if load.read_header(model).task == "classify":
+    if (learnt := load.read_header(model).task) == "classify":
         from sfumato.cli import classify
 
         classify.score(model, str(folder), seed=seed, device=device, as_json=as_json)
+        return
+    if learnt == "segment":
+        from sfumato.cli import segment
+
+        segment.score(model, str(folder), seed=seed, device=device, as_json=as_json)
         return
     from sfumato.core import seed as seeds
     from sfumato.data import items
@@ -168,38 +168,4 @@ def crappify(
     if out is not None:
         kept: Literal["keep", "replace"] = "replace" if overwrite else "keep"
         suffix = None if keep_format else ".png"
-        _tell([task.crappify(folder, out, spoil, seed=seed, steps_file=steps, jobs=jobs or "auto", suffix=suffix, existing=kept)], as_json)
-
-
-def _targets(pictures: list[Path], out: Path | None) -> list[tuple[Path, Path]]:
-    """Which input goes where: one to `out` itself, several into the folder `out`, and without `out` each beside its input."""
-    if out is None:
-        return [(path, _beside(path.resolve())) for path in pictures]
-    if len(pictures) == 1:
-        return [(pictures[0], out)]
-    names = [path.resolve().name for path in pictures]
-    if twice := [name for name, number in Counter(names).items() if number > 1]:
-        raise Refusal(f"Two of the inputs are called {twice[0]!r}, and would fall on each other in {out}. Repair them one by one.")
-    return [(path, out / name) for path, name in zip(pictures, names)]
-
-
-def _beside(path: Path) -> Path:
-    return path.with_name(f"{path.stem}-restored{path.suffix}" if path.is_file() else f"{path.name}-restored")
-
-
-def _tell(summaries: list[Summary], as_json: bool) -> None:
-    """What became of the files, and the exit code that says it."""
-    if as_json:
-        failed = [{"file": path, "reason": reason} for summary in summaries for path, reason in summary.failed]
-        counts = {name: sum(getattr(summary, name) for summary in summaries) for name in ("done", "skipped", "left")}
-        stopped = next((summary.stopped for summary in summaries if summary.stopped), "")
-        show_json({**counts, "failed": failed, "stopped": stopped, "out": [summary.out for summary in summaries]})
-    else:
-        for summary in summaries:
-            if summary.exit_code in (DONE, INTERRUPTED):
-                progress.say(summary.sentence())
-            else:
-                complain(summary.sentence(), summary.exit_code)
-    codes = {summary.exit_code for summary in summaries}
-    some = any(summary.done + summary.skipped for summary in summaries)
-    raise typer.Exit(INTERRUPTED if INTERRUPTED in codes else DONE if codes == {DONE} else PARTLY if some else REFUSED)
+        trees.tell([task.crappify(folder, out, spoil, seed=seed, steps_file=steps, jobs=jobs or "auto", suffix=suffix, existing=kept)], as_json)

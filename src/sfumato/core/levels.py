@@ -15,9 +15,11 @@ if TYPE_CHECKING:  # importing torch takes a second, and the command line's --he
 
 Levels = NDArray[np.uint8]  # (H, W, C), 0..255
 Unit = NDArray[np.float32]  # (H, W, C), 0..1
+Mask = NDArray[np.uint8]  # (H, W), labels of classes, and VOID
 
 TOP = 255  # the highest 8-bit level, white
 TOP16 = 65535  # the highest 16-bit level
+VOID = TOP  # in a mask of labels, uint8 (H, W): nobody says what this pixel shows; nothing is learnt and nothing is scored there
 
 
 def to_unit(levels: NDArray[np.uint8] | NDArray[np.uint16] | Unit) -> Unit:

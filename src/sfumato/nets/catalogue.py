@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Union
 from pydantic import TypeAdapter, ValidationError
 
 from sfumato.core.errors import Refusal, shortened, unknown
-from sfumato.nets import arguments, classify_arguments, dreaming_arguments, encoder_arguments
+from sfumato.nets import arguments, classify_arguments, dreaming_arguments, encoder_arguments, segment_arguments
 
 if TYPE_CHECKING:
     from torch import nn
@@ -46,11 +46,16 @@ CLASSIFIERS = {
     "timm": Entry(classify_arguments.Timm, "classify.borrowed:build", "any model of the library timm (extra `encoders`)"),
 }
 
+SEGMENTERS = {
+    "encoder-unet": replace(NETWORKS["encoder-unet"], says="U-Net over a classifier's body, with its weights or without: the first choice"),
+    "dense-unet": Entry(segment_arguments.DenseUNet, "dense_unet:build", "U-Net of dense blocks: few numbers, much memory"),
+}
+
 DREAMERS = {
     "dreamer": Entry(dreaming_arguments.Dreamer, "dreaming:build", "pictures from noise"),
 }
 
-TABLES = {"classify": CLASSIFIERS, "generate": DREAMERS}  # by task; all other tasks repair
+TABLES = {"classify": CLASSIFIERS, "generate": DREAMERS, "segment": SEGMENTERS}  # by task; all other tasks repair
 
 
 def table(task: str) -> dict[str, Entry]:
@@ -61,9 +66,11 @@ def table(task: str) -> dict[str, Entry]:
 if TYPE_CHECKING:
     Network = Any
     ClassifierNetwork = Any
+    SegmenterNetwork = Any
 else:  # what a recipe may name: whatever stands in the tables above
     Network = Union[tuple(entry.arguments for entry in NETWORKS.values())]  # noqa: UP007  # built, not written
     ClassifierNetwork = Union[tuple(entry.arguments for entry in CLASSIFIERS.values())]  # noqa: UP007
+    SegmenterNetwork = Union[tuple(entry.arguments for entry in SEGMENTERS.values())]  # noqa: UP007
 
 
 def build(spec: Any, channels: int = 3) -> nn.Module:
@@ -109,7 +116,7 @@ def build_parts(spec: Any, channels: int) -> nn.Module:
 
 
 def _entry(kind: str) -> Entry:
-    known = {**NETWORKS, **CLASSIFIERS, **DREAMERS}
+    known = {**SEGMENTERS, **NETWORKS, **CLASSIFIERS, **DREAMERS}
     if kind not in known:
         raise unknown("network", kind, known)
     return known[kind]

@@ -67,7 +67,7 @@ class Convs(nn.Sequential):
 
 
 class Decoder(nn.Module):
-    """From a pyramid and the picture to what is missing in it.  Everything of the U-Net that is no encoder."""
+    """From a pyramid and the picture to what is missing in it, or to what each pixel shows.  All of the U-Net that is no encoder."""
 
     def __init__(self, levels: Sequence[Level], channels: int, spec: encoder_arguments.EncoderUNet):
         super().__init__()
@@ -100,8 +100,8 @@ class Decoder(nn.Module):
         self.last = nn.Sequential(*made)
         self.merge_input = None if spec.input_skip == "off" else merge(spec.width, channels, how=spec.input_skip, cross=spec.cross_input)
         self.finish = block(spec.width)
-        self.start = spec.start
-        self.head = nn.Conv2d(spec.width + (channels if spec.start == "identity" else 0), channels, 3, padding=1)
+        self.start = "free" if spec.outputs else spec.start
+        self.head = nn.Conv2d(spec.width + (channels if self.start == "identity" else 0), spec.outputs or channels, 3, padding=1)
         self._begin(channels)
 
     def _begin(self, channels: int) -> None:
@@ -122,7 +122,7 @@ class Decoder(nn.Module):
                 self.head.bias.zero_()
 
     def forward(self, picture: Tensor, features: list[Tensor]) -> Tensor:
-        """(B, C, H, W) and its pyramid, fine to coarse -> the repaired picture, of any range"""
+        """(B, C, H, W) and its pyramid, fine to coarse -> the repaired picture, of any range; or (B, outputs, H, W)"""
         x: Tensor = self.attention(self.middle(features[-1]))
         for index in reversed(range(len(self.grows))):
             x = self.blocks[index](self.merges[index](self.grows[index](x), features[index]))
@@ -144,7 +144,8 @@ class Decoder(nn.Module):
 class EncoderUNet(nn.Module):
     """Repair a picture: what a classifier sees in it tells what is missing.  (B, C, H, W) in 0..1 -> the same, any H and W.
 
-    The untrained network returns its input exactly, unless it is told to start "small" or "free".
+    The untrained network returns its input exactly, unless it is told to start "small" or "free".  With `outputs` it tells what each
+    pixel shows instead: (B, outputs, H, W), of any range.
     """
 
     def __init__(self, encoder: Encoder, channels: int, spec: encoder_arguments.EncoderUNet):
@@ -158,11 +159,11 @@ class EncoderUNet(nn.Module):
         self.places = [encoder.names.index(level.name) for level in levels]
         self.decoder = Decoder(levels, channels, spec)
         self.stride = levels[-1].stride
-        self.bounded = spec.output == "bounded"
+        self.bounded = spec.output == "bounded" and not spec.outputs
         self.tiles = spec.norm != "group" and not spec.attention and all(level.exact for level in levels) and not _looks_at_all(encoder)
 
     def forward(self, picture: Tensor) -> Tensor:
-        """(B, C, H, W) -> the same"""
+        """(B, C, H, W) -> the same, or (B, outputs, H, W)"""
         height, width = picture.shape[-2:]
         padded = pad_to_multiple(picture, self.stride)
         seen = self.encoder(padded)

@@ -305,9 +305,15 @@ def test_a_pets_breed_is_in_its_name(tmp_path):
 
 def test_camvids_frames_come_with_a_mask_each_in_the_same_order(tmp_path):
     make_camvid(tmp_path)
-    frames, masks = open_set("camvid", part="valid", root=tmp_path), folders.camvid_masks(tmp_path / "camvid-small", "valid")
+    frames, scenes = open_set("camvid", part="valid", root=tmp_path), open_scenes("camvid", part="valid", root=tmp_path)
     assert [frames.name(index) for index in range(2)] == ["val/2.jpg", "val/10.jpg"] and frames.labels.tolist() == [-1, -1]
-    assert [int(mask.levels(1)[0, 0, 0]) for mask in masks] == [2, 10] and len(frames.classes) == 12
+    assert [item.name for item in scenes.pictures] == ["val/2.jpg", "val/10.jpg"]
+    assert [int(scenes.mask(index)[0, 0]) for index in range(2)] == [2, 10] and len(frames.classes) == 12
+
+
+def test_a_set_without_masks_says_which_has_some(tmp_path):
+    with pytest.raises(Refusal, match="no masks. There are: camvid"):
+        open_scenes("mnist", part="train", root=tmp_path)
 
 
 def test_imagenet_has_the_order_and_names_of_its_mapping_and_the_labels_of_its_solution(tmp_path):

@@ -61,6 +61,25 @@ def read_levels(path: Path, channels: Literal[1, 3] = 3, *, most_megapixels: flo
     return to_channels(_in_srgb(pixels, found.profile), channels)
 
 
+def read_values(path: Path) -> Pixels:
+    """What a file stores, for masks: (H, W) of a grey or palette one, the numbers themselves; (H, W, 3) of one in colours.
+
+    Nothing is turned, converted or blended: a mask is no photograph.  Refuses what `read_levels` does.
+    """
+    raw = bytes_of(path)
+    if not raw:
+        raise Refusal(f"{path} is empty.")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        picture = _open(io.BytesIO(raw), path, len(raw), MOST_MEGAPIXELS)
+        try:
+            if picture.mode == "1":
+                return np.asarray(picture).astype(np.uint8)
+            return np.asarray(picture if picture.mode in ("L", "P", "I;16") else picture.convert("RGB"))
+        except Exception as error:  # what Pillow raises for damaged files has no common type
+            raise _undecodable(path, error) from error
+
+
 def read_size(path: Path) -> tuple[int, int]:
     """(width, height) upright, from the header alone."""
     path = Path(path)

@@ -48,6 +48,28 @@ class Labelled:
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
+class Masked:
+    """Which pictures and masks, how they are split, and what a training picture is."""
+
+    known: str = "camvid"  # a known data set with masks; its own held-out part is what is scored
+    pictures: str = ""  # instead of it: a folder of pictures,
+    masks: str = ""  # one of masks with the same names, whose pixels are numbers (grey or palette) or colours,
+    legend: str = ""  # and a text file that says what they mean: number, name and, for colours, r,g,b in each line, with tabs
+    void: tuple[str, ...] = ("void", "unlabelled")  # names in the legend that are no class: not learnt, not scored
+    valid: float = Field(default=0.1, gt=0, lt=1)  # share of folders held out by hash, or of a known set's training part: see `choose`
+    choose: bool = False  # hold out a share of the training part by hash, and never look at the known set's own: for choosing a design
+    part: Literal["valid", "test"] = "valid"  # of a known set, which is scored at the end
+    crop: int = Field(default=160, ge=16, le=4096)  # px, side of a training picture
+    crops_per_picture: int = Field(default=1, ge=1, le=10_000)  # an epoch draws so many crops from every picture
+    cache: Literal["auto", "ram", "disk", "none"] = "auto"  # where decoded pictures are kept
+
+    def __post_init__(self) -> None:
+        given = [name for name in ("pictures", "masks", "legend") if getattr(self, name)]
+        if len(given) not in (0, 3):
+            raise Refusal(f"Own pictures need data.pictures, data.masks and data.legend, but only {' and '.join(given)} is given.")
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
 class Augment:
     """Geometry that strikes input and target alike, and erasing that strikes the input of training pictures only."""
 
