@@ -91,7 +91,7 @@ def judge(
                 measure = seen[name].metric if name in seen else metrics.metric(name)
                 values[way][name].append(measure(result, truth))
     base = next(iter(ways))
-    protocols = {name: seen[name].protocol if name in seen else metrics.PROTOCOLS[name] for name in names}
+    protocols = {name: seen[name].protocol if name in seen else metrics.protocol(name) for name in names}
     return {
         "protocols": protocols,
         "rows": [{"name": way, **_summary(values[way], protocols, seed)} for way in ways],
