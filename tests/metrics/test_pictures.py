@@ -58,7 +58,7 @@ def test_ssim_of_luma_equals_that_of_scikit_images_luma(portrait, noisy):
 def test_a_grey_picture_scores_like_the_same_grey_in_three_channels(portrait, noisy):
     one, other = to_unit(portrait[..., :1]), to_unit(noisy[..., :1])
     threefold = [np.repeat(picture, 3, axis=2) for picture in (other, one)]
-    for name in pictures.METRICS:
+    for name in set(pictures.METRICS) - {"psnr_y", "ssim_y", "psnr_b"}:  # of luma: see below
         assert pictures.metric(name)(other, one) == pytest.approx(pictures.metric(name)(*threefold), abs=1e-9)
 
 
@@ -183,9 +183,9 @@ def test_a_border_is_left_out_by_name(portrait, noisy):
 
 
 def test_a_grey_file_is_its_own_luma(portrait, noisy):
-    """Also where it comes in three equal channels; a repaired one with a cast is compared by its light."""
+    """And one with three equal channels is a picture in colour, as in MATLAB."""
     one, other = noisy[..., :1], portrait[..., :1]
     expected = reference.peak_signal_noise_ratio(other, one)
     assert pictures.psnr_y(to_unit(one), to_unit(other)) == pytest.approx(expected, abs=1e-9)
     threefold = [np.repeat(to_unit(picture), 3, 2) for picture in (one, other)]
-    assert pictures.psnr_y(*threefold) == pytest.approx(expected, abs=1e-6)
+    assert pictures.psnr_y(*threefold) == pytest.approx(expected + 20 * np.log10(255 / 219), abs=1e-4)

@@ -21,7 +21,6 @@ MOST_DB = 100.0  # stands for equal pictures: infinity has no mean and no place 
 WINDOW, SIGMA = 11, 1.5  # px; of SSIM's Gaussian window, as in Wang et al. 2004
 K1, K2 = 0.01, 0.03  # SSIM's constants, as in Wang et al. 2004
 STUDIO_BLACK, STUDIO_WEIGHTS = 16.0, (65.481, 128.553, 24.966)  # ITU-R BT.601, in 8-bit levels for R, G, B in 0..1
-WEIGHTS = (0.299, 0.587, 0.114)  # the same in full range
 BLOCK = 8  # px, of JPEG
 
 _SSIM = (
@@ -30,7 +29,7 @@ _SSIM = (
 )
 _PSNR = f"PSNR in dB: 10 log10(1 / mean squared error), white = 1, at most {MOST_DB:g} dB"
 _RGB = "over all pixels and channels of sRGB-encoded RGB (or grey)"
-_LUMA = "on luma Y of ITU-R BT.601 in studio range (16..235, as MATLAB's rgb2ycbcr); of a grey picture, on its values as they are"
+_LUMA = "on luma Y of ITU-R BT.601 in studio range (16..235, as MATLAB's rgb2ycbcr); of a picture of one channel, on its values as they are"
 _ROUNDED = "both pictures rounded to 8 bits, no border cut"
 _CUT = "both pictures rounded to 8 bits, {px} px of every border left out"
 
@@ -201,11 +200,8 @@ def luma(picture: Float) -> Float:
 
 
 def _lumas(picture: Float, truth: Float) -> tuple[Float, Float]:
-    """(H, W, 1) each.  Where the true picture is grey, its values themselves, and the full-range luma of the other (Set14 has one)."""
-    if truth.shape[2] == 3 and not (np.ptp(truth, axis=2) == 0).all():
-        return luma(picture), luma(truth)
-    weights = np.array(WEIGHTS)[:, None]
-    return (picture @ weights if picture.shape[2] == 3 else picture), truth[..., :1]
+    """(H, W, 1) each.  A grey file is its own luma (Set14 has one); one that has three equal channels is not, as in MATLAB."""
+    return (luma(picture), luma(truth)) if truth.shape[2] == 3 else (picture, truth)
 
 
 def _as_written(picture: Unit, truth: Unit) -> tuple[Float, Float]:

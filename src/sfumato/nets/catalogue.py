@@ -31,6 +31,8 @@ class Entry:
 NETWORKS = {
     "unet": Entry(arguments.UNet, "unet:build", "U-Net with added skips that starts as the identity: marks, holes, every damage at once"),
     "residual": Entry(arguments.Residual, "residual:build", "small residual restorer of one resolution: super-resolution, denoising"),
+    "span": Entry(arguments.Span, "span:build", "few numbers, quick: super-resolution at 0.2 M parameters"),
+    "johnson": Entry(arguments.Johnson, "johnson:build", "one pass to a picture of feature losses (Johnson et al. 2016): x2, x4, styles"),
     "encoder-unet": Entry(
         encoder_arguments.EncoderUNet, "encoder_unet:build", "U-Net over a classifier's body, with its weights: feature losses, small sets"
     ),

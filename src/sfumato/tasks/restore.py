@@ -352,7 +352,7 @@ def evaluate(
     """Spoil pictures, repair them and score both: see parts/scoring.py.  `side`: only the middle of each picture, in px."""
     if chain.enlarges != model.contract.enlarges:
         raise Refusal(f"The chain shrinks {chain.enlarges} times, but the model enlarges {model.contract.enlarges} times.")
-    held = pairs.held_out(items, chain, target, seed=seed, side=side or 1 << 30, count=len(items))
+    held = pairs.held_out(items, chain, target, seed=seed, side=side or 1 << 30, count=len(items), channels=None)
     return scoring.judge(
         list(zip(held.names, held.inputs, held.targets, strict=True)),
         lambda picture: np.asarray(model.restore(picture)),

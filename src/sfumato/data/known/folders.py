@@ -92,6 +92,11 @@ def _frames(root: Path, name: str) -> Items:
     return Items(tuple(Item(f"{name}/{item.name}", item.path) for item in from_folder(root / name)))
 
 
+def open_photographs(root: Path, part: str) -> Labelled:
+    """Photographs without labels, in a folder for each part, or all of them the part test."""
+    return labelling.unlabelled(from_folder(_part_of(root, part) or root))
+
+
 def open_unlabelled(root: Path, part: str) -> Labelled:
     """Any folder of pictures, at any depth, as a subset of LSUN bedrooms (Yu et al. 2015) is: nobody says what they show."""
     return labelling.unlabelled(from_folder(root))

@@ -50,15 +50,19 @@ class Decoded:
     opened: Image.Image
 
 
-def read_levels(path: Path, channels: Literal[1, 3] = 3, *, most_megapixels: float = MOST_MEGAPIXELS, least: int | None = None) -> Levels:
+def read_levels(
+    path: Path, channels: Literal[1, 3] | None = 3, *, most_megapixels: float = MOST_MEGAPIXELS, least: int | None = None
+) -> Levels:
     """Decode a picture upright, in sRGB: uint8 (H, W, channels).  What is transparent takes the colour of what is visible beside it.
 
+    channels : None: as it is stored.
     least : a JPEG may come out 2, 4 or 8 times smaller (each pixel a mean of a square), while its short side keeps so many px.
     Refuses, by name and reason, what is missing, empty, truncated, no picture, or larger than `most_megapixels`.
     """
     found = decode(bytes_of(path), path, most_megapixels=most_megapixels, least=least)
     pixels = found.pixels if found.alpha is None else bleed(found.pixels, found.alpha)
-    return to_channels(_in_srgb(pixels, found.profile), channels)
+    levels = _in_srgb(pixels, found.profile)
+    return levels if channels is None else to_channels(levels, channels)
 
 
 def read_values(path: Path) -> Pixels:

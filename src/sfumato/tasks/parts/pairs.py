@@ -14,7 +14,7 @@ from sfumato.core.progress import say
 from sfumato.core.seed import Seed
 from sfumato.data.batches import Batch, Pairs, collate
 from sfumato.data.geometry import Erase, Geometry, read_window
-from sfumato.data.items import Items
+from sfumato.data.items import Channels, Items
 from sfumato.data.store import Store
 from sfumato.spoil.chain import Chain
 
@@ -135,11 +135,16 @@ class HeldOut:
         return len(self.names)
 
 
-def held_out(items: Items, chain: Chain, target: Chain | None, *, seed: Seed, side: int, count: int) -> HeldOut:
-    """The first `count` pictures, cut to their middle of at most `side` px, spoilt without any augmentation."""
+def held_out(
+    items: Items, chain: Chain, target: Chain | None, *, seed: Seed, side: int, count: int, channels: Channels | None = 3
+) -> HeldOut:
+    """The first `count` pictures, cut to their middle of at most `side` px, spoilt without any augmentation.
+
+    channels : None: grey files stay grey.
+    """
     names, inputs, targets = [], [], []
     for index in range(min(count, len(items))):
-        clean = centre(items[index].levels(3), side, chain.enlarges)
+        clean = centre(items[index].levels(channels), side, chain.enlarges)
         rng = seed.at("held-out", 0, index)
         inputs.append(chain(clean, rng))
         targets.append(target(clean, rng) if target else clean)
