@@ -78,6 +78,7 @@ def evaluate(
       sfumato eval runs/text/best.safetensors photos/valid
       sfumato eval model.safetensors photos/valid --spoil "jpeg 30" --json
       sfumato eval model.safetensors photos/valid --metrics psnr_rgb,lpips --features tiny-features
+      sfumato eval runs/superres-x4-1/last.safetensors known:set5 --metrics psnr_y_crop4
       sfumato eval runs/digits/last.safetensors mnist
     """
     from sfumato.nets import load
@@ -93,10 +94,9 @@ def evaluate(
         segment.score(model, str(folder), seed=seed, device=device, as_json=as_json)
         return
     from sfumato.core import seed as seeds
-    from sfumato.data import items
     from sfumato.spoil import catalogue, grammar
     from sfumato.tasks import restore as task
-    from sfumato.tasks.parts import restorer, scoring
+    from sfumato.tasks.parts import restorer, scoring, sources
 
     tested = restorer.load(model, device=device)
     own = _own_spoil(model, tested.header.recipe, needed=spoil is None, steps_given=steps_file is not None)
@@ -107,7 +107,7 @@ def evaluate(
     if not eyes and (blind := {"feature", "lpips"} & set(names)):
         raise Refusal(f"The score {min(blind)!r} is taken as a classifier sees it: name one with --features, such as tiny-features.")
     seen = scoring.through(eyes, heads) if eyes else {}
-    scores = task.evaluate(tested, items.from_folder(folder), chain, seed=seeds.Seed(seed), target=target, names=names, seen=seen)
+    scores = task.evaluate(tested, sources.held_out(str(folder)), chain, seed=seeds.Seed(seed), target=target, names=names, seen=seen)
     if as_json:
         show_json(scores)
         return

@@ -104,6 +104,14 @@ def bare(spec: Any) -> Any:
     return replace(spec, pretrained_file="") if getattr(spec, "pretrained_file", "") else spec
 
 
+def working(network: nn.Module, spec: Any) -> tuple[dict[str, Any], Any]:
+    """Tensors of the network as it is used, and what it is then made from: where it learns in another form, that is folded away."""
+    if getattr(spec, "folded", True):
+        return network.state_dict(), spec
+    folded: dict[str, Any] = network.working()  # type: ignore[operator]  # whoever can be told `folded` has it
+    return folded, replace(spec, folded=True)
+
+
 def _built(spec: Any, channels: int) -> nn.Module:
     if getattr(spec, "classes", 1) < 1:
         raise Refusal("network.classes is 0: a classifier is built once its data, or the recipe, says how many classes there are.")

@@ -7,7 +7,6 @@ that in every pass, in training too: the same function and the same gradients fo
 from __future__ import annotations
 
 import copy
-from dataclasses import replace
 
 import torch
 import torch.nn.functional as F
@@ -93,7 +92,7 @@ class Span(nn.Module):
         return base + missing.to(base.dtype)
 
     def working(self) -> dict[str, Tensor]:
-        """The tensors of the same network with `folded`: every wide convolution as the one that it is."""
+        """See `catalogue.working`: every wide convolution as the one that it is."""
         state = dict(self.state_dict())
         for name, part in self.named_modules():
             if isinstance(part, Wide):
@@ -106,8 +105,3 @@ class Span(nn.Module):
 def build(spec: arguments.Span, channels: int) -> Span:
     """The network that a recipe or a model file asks for."""
     return Span(channels, spec)
-
-
-def worked(spec: arguments.Span) -> arguments.Span:
-    """What the network of `working` tensors is made from."""
-    return replace(spec, folded=True)

@@ -276,13 +276,15 @@ class RestoreTask(Job):
         )
 
     def save(self, path: Path, network: nn.Module, scores: dict[str, float], step: int, *, half: bool = False) -> None:
-        """Write a model file of the network as it stands."""
+        """Write a model file of the network as it stands, in the form in which it is used."""
+        state, spec = networks.working(network, self.network_spec)
         header = self.header(
             {name: {"mean": value, "n": len(self.held), "what": "held-out crops while training"} for name, value in scores.items()},
             data={"folders": list(self.recipe.data.folders), **sources.fingerprint(self.items[0])},
             card={"steps": step, "spoil": str(self.chain)},
+            spec=spec,
         )
-        model_files.write(path, network.state_dict(), header, half=half)
+        model_files.write(path, state, header, half=half)
 
     def about(self) -> list[str]:
         """Pictures, pairs and network, in words."""

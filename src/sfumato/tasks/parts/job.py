@@ -270,11 +270,11 @@ class Job(ABC):
             ]
         )
 
-    def header(self, scores: dict[str, Any], *, data: dict[str, Any], card: dict[str, Any]) -> Header:
-        """What a model file of this task says of itself."""
+    def header(self, scores: dict[str, Any], *, data: dict[str, Any], card: dict[str, Any], spec: Any = None) -> Header:
+        """What a model file of this task says of itself.  spec: of the network, where it is written in another form than it learnt in."""
         return Header(
             task=self.recipe.task,
-            network=asdict(self.network_spec),
+            network=asdict(spec or self.network_spec),
             contract=self.contract,
             recipe=recipes.as_dict(self.recipe),
             scores=scores,

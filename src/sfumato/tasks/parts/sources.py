@@ -38,9 +38,16 @@ def _pictures(folder: str, data: Data, seed: Seed) -> tuple[Items, Items]:
     if folder.startswith(BUILTIN):
         return _builtin(folder, data, seed)
     if folder.startswith(KNOWN):
-        name = folder.removeprefix(KNOWN)
-        return _items(catalogue.open_set(name, part="train")), _items(catalogue.open_set(name, part=catalogue.held_out_part(name)))
+        return _items(catalogue.open_set(folder.removeprefix(KNOWN), part="train")), held_out(folder)
     return _folder(Path(folder), data)
+
+
+def held_out(place: str) -> Items:
+    """Pictures to be scored on: all of a folder, or the held-out part of a known data set, known:NAME."""
+    if not place.startswith(KNOWN):
+        return items.from_folder(Path(place))
+    name = place.removeprefix(KNOWN)
+    return _items(catalogue.open_set(name, part=catalogue.held_out_part(name)))
 
 
 def _items(known: Labelled) -> Items:
