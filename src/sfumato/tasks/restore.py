@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
@@ -20,7 +20,7 @@ from sfumato.core.errors import Refusal
 from sfumato.core.progress import say
 from sfumato.core.seed import Seed
 from sfumato.data.geometry import Erase, Geometry
-from sfumato.data.items import Items
+from sfumato.data.items import Channels, Items
 from sfumato.data.store import open_store
 from sfumato.losses import adversarial
 from sfumato.nets import catalogue as networks
@@ -35,13 +35,14 @@ from sfumato.spoil import catalogue as steps
 from sfumato.spoil import grammar
 from sfumato.spoil.chain import Chain, Step
 from sfumato.spoil.resample import Scale
-from sfumato.tasks.parts import against, fitting, foresight, guards, pairs, scoring, sources, training
+from sfumato.tasks.parts import against, fitting, foresight, guards, pairs, real_pairs, scoring, sources, training
 from sfumato.tasks.parts.against import Fooling, Telling, Warming
 from sfumato.tasks.parts.difference import Difference, objective
 from sfumato.tasks.parts.guards import Guards
 from sfumato.tasks.parts.job import Job, parameters_of
 from sfumato.tasks.parts.judged import SaveModels
 from sfumato.tasks.parts.pairs import HeldOut, SpoiltPairs
+from sfumato.tasks.parts.real_pairs import RealPairs
 from sfumato.tasks.parts.restorer import TASK, Restorer
 from sfumato.tasks.parts.restorer import load as load
 from sfumato.tasks.parts.scoring import Seen
@@ -64,6 +65,7 @@ from sfumato.train.tune import Tuned
 HELD_COUNT = 16  # pictures that are scored while training
 JUDGED = 50  # pictures that are scored whole at the end
 JUDGED_SIDE = 768  # px, at most, of each
+NOTHING = "noise 0"  # the chain of real pairs, which are spoilt already
 
 
 @dataclass(frozen=True)
@@ -79,8 +81,8 @@ class RestoreTask(Job):
 
     @cached_property
     def chain(self) -> Chain:
-        """How inputs are spoilt."""
-        return self._parse(self.recipe.spoil.chain)
+        """How inputs are spoilt; real pairs are not."""
+        return self._parse(NOTHING if self.recipe.data.inputs else self.recipe.spoil.chain)
 
     @cached_property
     def target_chain(self) -> Chain | None:
@@ -97,9 +99,12 @@ class RestoreTask(Job):
         """Training pairs."""
         data, augment = self.recipe.data, self.recipe.augment
         factor = self.chain.enlarges
-        store = open_store(self.items[0], cache=data.cache, shared=self.workers != 0)
-        return SpoiltPairs(
-            store=store,
+        store = partial(open_store, cache=data.cache, shared=self.workers != 0)
+        made: Callable[..., SpoiltPairs] = SpoiltPairs
+        if data.inputs:
+            made = partial(RealPairs, inputs=store(real_pairs.inputs_of(self.items[0], Path(data.inputs))))
+        return made(
+            store=store(self.items[0]),
             chain=self.chain,
             target=self.target_chain,
             geometry=Geometry(
@@ -122,9 +127,13 @@ class RestoreTask(Job):
     def held(self) -> HeldOut:
         """Held-out pictures for validation and previews."""
         previews = self.recipe.previews
-        return pairs.held_out(
-            self.items[1], self.chain, self.target_chain, seed=self.seed, side=previews.side, count=max(HELD_COUNT, previews.count)
-        )
+        return self._held_out(previews.side, max(HELD_COUNT, previews.count))
+
+    def _held_out(self, side: int, count: int, channels: Channels | None = 3) -> HeldOut:
+        held, inputs = self.items[1], self.recipe.data.inputs
+        if inputs:
+            return real_pairs.held_out(held, Path(inputs), side=side, count=count)
+        return pairs.held_out(held[:count], self.chain, self.target_chain, seed=self.seed, side=side, count=count, channels=channels)
 
     @property
     def source(self) -> SpoiltPairs:
@@ -291,7 +300,7 @@ class RestoreTask(Job):
         train, held = self.items
         lines = [
             f"pictures       {len(train)} to train on, {len(held)} held out",
-            f"spoil          {self.chain}" + (f"   target: {self.target_chain}" if self.target_chain else ""),
+            f"spoil          {self.recipe.data.inputs and 'nothing: inputs from ' + self.recipe.data.inputs or self.chain}" + (f"   target: {self.target_chain}" if self.target_chain else ""),
             f"pairs          {len(self.pairs)} an epoch, {self.pairs.crop} px, cut from windows of up to {self.pairs.widest} px"
             + "".join(f"; {crop} px from epoch {epoch} on" for epoch, crop in self.pairs.later),
             f"network        {self.network_spec.kind}, {parameters_of(self.network):,} parameters, "
@@ -317,7 +326,7 @@ class RestoreTask(Job):
             say("No picture was held out, so nothing was scored: give more pictures, or another data.split.")
             return
         model = load(run.last, device=self.device.type)
-        scores = evaluate(model, self.items[1][:JUDGED], self.chain, seed=self.seed, target=self.target_chain, side=JUDGED_SIDE)
+        scores = score_pairs(model, self._held_out(JUDGED_SIDE, JUDGED, None), seed=self.seed)
         files.write_json(run.scores, scores)
         _warn(scores["gains"]["psnr_rgb"]["mean"])
 
@@ -355,12 +364,24 @@ def evaluate(
     if chain.enlarges != model.contract.enlarges:
         raise Refusal(f"The chain shrinks {chain.enlarges} times, but the model enlarges {model.contract.enlarges} times.")
     held = pairs.held_out(items, chain, target, seed=seed, side=side or 1 << 30, count=len(items), channels=None)
+    return score_pairs(model, held, seed=seed, names=names, seen=seen)
+
+
+def score_pairs(
+    model: Restorer,
+    held: HeldOut,
+    *,
+    seed: Seed,
+    names: tuple[str, ...] = ("psnr_rgb", "ssim_rgb"),
+    seen: Mapping[str, Seen] = {},
+) -> dict[str, Any]:
+    """Repair inputs and score what comes out against targets, beside the input and plain filters: see parts/scoring.py."""
     return scoring.judge(
         list(zip(held.names, held.inputs, held.targets, strict=True)),
         lambda picture: np.asarray(model.restore(picture)),
         names=names,
         seed=seed.value,
-        enlarges=chain.enlarges,
+        enlarges=model.contract.enlarges,
         seen=seen,
     )
 

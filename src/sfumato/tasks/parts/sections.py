@@ -18,6 +18,7 @@ class Data:
     """Which pictures, how they are split, and what a training picture is."""
 
     folders: tuple[str, ...] = Field(default=("builtin:photographs",), min_length=1)  # builtin:dead-leaves, known:NAME; twice: seen twice
+    inputs: str = ""  # real pairs: a folder of spoilt pictures with the names of those in data.folders; then nothing is spoilt here
     split: Literal["hash", "folder", "list", "none"] = "hash"  # how held-out pictures are chosen
     valid: float = Field(default=0.1, ge=0, lt=1)  # share held out by split = "hash"
     valid_folder: str = "valid"  # the folder held out by split = "folder"
