@@ -36,6 +36,8 @@ def restore(
     exact: Annotated[bool, switch("--exact", says="Tiles see all that the network can see: slower, equal to the whole.")] = False,
     enlarge: Annotated[int, typer.Option("--enlarge", min=1, max=16, help="Enlarge each picture so many times first.")] = 1,
     times: Annotated[int, typer.Option("--times", min=1, max=16, help="Repair what came out again, so often in all.")] = 1,
+    strength: Annotated[float, typer.Option("--strength", min=0, max=1, help="How far to go from the picture to its repair.")] = 1.0,
+    keep_colour: Annotated[bool, switch("--keep-colour", says="Colours in the large stay as they came.")] = False,
     overwrite: Overwrite = False,
     as_json: Json = False,
 ) -> None:
@@ -54,7 +56,9 @@ def restore(
     from sfumato.tasks.parts import restorer
     from sfumato.use import folders
 
-    loaded = restorer.load(model, device=device, exact=exact, enlarge=enlarge, times=times)
+    loaded = restorer.load(
+        model, device=device, exact=exact, enlarge=enlarge, times=times, strength=strength, keep_colour=keep_colour
+    )
     repair = partial(loaded.restore_tree, quality=quality, overwrite=overwrite)
     trees.tell(folders.in_turn(planned, repair), as_json)
 

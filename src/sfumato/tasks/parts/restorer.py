@@ -17,7 +17,7 @@ from sfumato.data.reading.read import Pixels
 from sfumato.nets import load as model_files
 from sfumato.nets.footprint import bytes_per_pixel
 from sfumato.nets.load import Contract, Header
-from sfumato.use import enlarge, folders, photograph, tiles
+from sfumato.use import blending, enlarge, folders, photograph, tiles
 from sfumato.use.folders import Summary
 from sfumato.use.photograph import Photograph
 from sfumato.use.workers import Stages
@@ -43,6 +43,8 @@ class Restorer:
     exact: bool = False  # tiles see all that the network can see, and not only what changes an output by a quarter of a level
     enlarge: int = 1  # times that a picture is enlarged first, plainly, for a network of one size that learnt to repair what was
     times: int = 1  # how often what came out is repaired again
+    strength: float = 1.0  # how far to go from the picture that came to the repaired one
+    keep_colour: bool = False  # colours in the large stay those of the picture that came
 
     def __post_init__(self) -> None:
         if self.enlarge > 1 and self.contract.enlarges > 1:
@@ -51,6 +53,12 @@ class Restorer:
             )
         if self.times < 1:
             raise Refusal(f"A picture is repaired at least once, not {self.times} times.")
+        if not 0 <= self.strength <= 1:
+            raise Refusal(f"The strength of a repair is 0 (none of it) to 1 (all), not {self.strength:g}.")
+        if (self.keep_colour or self.strength < 1) and self.contract.enlarges > 1:
+            raise Refusal("This model enlarges, so there is no picture of its size to keep something of: leave strength and colour alone.")
+        if self.keep_colour and self.contract.colours:
+            raise Refusal("This model gives colour to grey pictures, so it cannot keep theirs: leave --keep-colour out.")
 
     @property
     def grows(self) -> int:
@@ -97,7 +105,9 @@ class Restorer:
     @property
     def _more(self) -> str:
         """What a second run must know to see that it would do otherwise; nothing where all is as usual."""
-        return "".join(f" {name}={value}" for name, value in (("enlarge", self.enlarge), ("times", self.times)) if value > 1)
+        usual = Restorer.__dataclass_fields__
+        names = ("enlarge", "times", "strength", "keep_colour")
+        return "".join(f" {name}={value}" for name in names if (value := getattr(self, name)) != usual[name].default)
 
     def _alpha(self, alpha: Pixels | None) -> Pixels | None:
         """Transparency is repaired apart, as a grey picture; a constant one is kept exactly."""
@@ -114,9 +124,11 @@ class Restorer:
         patchwise = self._as_grey if grey and not self.contract.colours else self._patchwise
         if self.enlarge > 1:
             pixels = enlarge.enlarge(pixels, self.enlarge, self.contract.up or "bicubic")
+        given = pixels
         for _ in range(self.times):
             pixels = tiles.restore(pixels, patchwise, self._tiles(*pixels.shape[:2]), enlarges=self.contract.enlarges)
-        return pixels
+        pixels = blending.keep_colour(given, pixels) if self.keep_colour else pixels
+        return blending.between(given, pixels, self.strength) if self.strength < 1 else pixels
 
     def _tiles(self, height: int, width: int) -> tiles.Tiles:
         if not self.contract.tiles:
@@ -152,10 +164,17 @@ class Restorer:
 
 
 def load(
-    path: str | Path | None = None, *, device: str = "auto", exact: bool = False, enlarge: int = 1, times: int = 1
+    path: str | Path | None = None,
+    *,
+    device: str = "auto",
+    exact: bool = False,
+    enlarge: int = 1,
+    times: int = 1,
+    strength: float = 1.0,
+    keep_colour: bool = False,
 ) -> Restorer:
-    """A model file, or the restorer that comes with the package, on a device.  exact, enlarge, times: see `Restorer`."""
+    """A model file, or the restorer that comes with the package, on a device.  What else may be told: see `Restorer`."""
     place = devices.resolve(device).device
     model = model_files.read(Path(path) if path is not None else shipped(), task=TASK)
     model.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's own stubs do not know it
-    return Restorer(model.header, model.network.to(place), place, exact, enlarge, times)
+    return Restorer(model.header, model.network.to(place), place, exact, enlarge, times, strength, keep_colour)
