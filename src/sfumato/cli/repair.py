@@ -38,6 +38,7 @@ def restore(
     times: Annotated[int, typer.Option("--times", min=1, max=16, help="Repair what came out again, so often in all.")] = 1,
     strength: Annotated[float, typer.Option("--strength", min=0, max=1, help="How far to go from the picture to its repair.")] = 1.0,
     keep_colour: Annotated[bool, switch("--keep-colour", says="Colours in the large stay as they came.")] = False,
+    pan: Annotated[int, option("--pan", shape="N", says="Grow N strips to the right (below 0: left), by a model that fills borders.")] = 0,
     overwrite: Overwrite = False,
     as_json: Json = False,
 ) -> None:
@@ -49,17 +50,21 @@ def restore(
       sfumato restore photos/ --out repaired/
       sfumato restore scan.tif --model runs/text/best.safetensors --out clean.tif
       sfumato restore small.png --enlarge 4
+      sfumato restore hills.jpg --model runs/border-1/best.safetensors --pan 8
     """
     planned = trees.targets([existing(path, "file or folder") for path in pictures], out, made="restored")
     if not overwrite and (taken := [target for source, target in planned if source.is_file() and target.is_file()]):
         raise Refusal(f"{taken[0]} exists already. Give --overwrite to replace it, or another --out.")
-    from sfumato.tasks.parts import restorer
+    from sfumato.tasks.parts import panorama, restorer
     from sfumato.use import folders
 
     loaded = restorer.load(
         model, device=device, exact=exact, enlarge=enlarge, times=times, strength=strength, keep_colour=keep_colour
     )
     repair = partial(loaded.restore_tree, quality=quality, overwrite=overwrite)
+    if pan:
+        panorama.learnt(loaded.header.recipe)  # refused here, once, and not for every picture
+        repair = partial(repair, work=panorama.Panorama(loaded, pan), does=f" pan={pan}")
     trees.tell(folders.in_turn(planned, repair), as_json)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
@@ -88,14 +89,25 @@ class Restorer:
         photograph.write(self.restore(photograph.read(source)), target, quality=quality)  # type: ignore[arg-type]
 
     def restore_tree(
-        self, source: Path, out: Path, *, quality: int = 95, overwrite: bool = False, quiet: bool = False
+        self,
+        source: Path,
+        out: Path,
+        *,
+        quality: int = 95,
+        overwrite: bool = False,
+        quiet: bool = False,
+        work: Callable[[Photograph], Photograph] | None = None,
+        does: str = "",
     ) -> Summary:
-        """Repair a file or every picture of a folder into a mirrored tree; a bad file stops nothing."""
+        """Repair a file or every picture of a folder into a mirrored tree; a bad file stops nothing.
+
+        work : what is done to each instead of a plain repair; `does` tells it from other ways, so that a second run skips what is done.
+        """
         return folders.over(
             source,
             out,
-            Stages(photograph.read, self.restore, partial(photograph.write, quality=quality)),
-            options=f"restore {self.header.sha256} quality={quality}" + " exact" * self.exact + self._more,
+            Stages(photograph.read, work or self.restore, partial(photograph.write, quality=quality)),
+            options=f"restore {self.header.sha256} quality={quality}" + " exact" * self.exact + self._more + does,
             existing="replace" if overwrite else "keep",
             threads=0 if self.device.type == "cpu" else min(4, devices.cores()),  # a CPU has no processor to spare for them
             what="restoring",
