@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -78,8 +77,7 @@ class Judges:
     @cached_property
     def other(self) -> FeatureNetwork:
         """A classifier that taught nobody."""
-        path = Path(os.environ.get("SFUMATO_DATA", results.ROOT.parent / "shared" / "data"), "weights", f"{OTHER}.safetensors")
-        return FeatureNetwork(open_classifier(str(path))[1], TAPS, enlarge=ENLARGE)
+        return FeatureNetwork(open_classifier(str(results.weights(OTHER)))[1], TAPS, enlarge=ENLARGE)
 
     @cached_property
     def truth(self) -> Float:

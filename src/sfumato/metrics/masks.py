@@ -21,6 +21,8 @@ from sfumato.metrics.score import LEVEL, RESAMPLES, Score
 Whole = NDArray[np.int64]
 Float = NDArray[np.float64]
 
+PIECES = 20  # of the resampled matrices, which are large where there are many classes
+
 _OUTER = f"{LEVEL:.0%} interval by bootstrap over pictures"
 _VOID = "pixels without a class left out"
 
@@ -94,18 +96,14 @@ def scores(matrices: Sequence[Whole], *, seed: int) -> dict[str, Score]:
     if not whole.sum():
         raise Refusal("There is no pixel to score: no picture, or masks that know no class.")
     drawn = Seed(seed).at("bootstrap").multinomial(len(stacked), np.full(len(stacked), 1 / len(stacked)), size=RESAMPLES)
-    again = np.tensordot(drawn, stacked, axes=1)
+    parts = (np.tensordot(part, stacked, axes=1) for part in np.array_split(drawn, PIECES))
+    rows = [{name: measure(part) for name, measure in MEASURES.items()} for part in parts]
     found = {}
     for name, measure in MEASURES.items():
-        low, high = np.nanquantile(measure(again), [(1 - LEVEL) / 2, (1 + LEVEL) / 2]) if len(stacked) > 1 else (None, None)
-        found[name] = Score(
-            protocol=PROTOCOLS[name],
-            n=len(stacked),
-            seed=seed,
-            mean=float(measure(whole)),
-            low=None if low is None else float(low),
-            high=None if high is None else float(high),
-        )
+        values = np.concatenate([row[name] for row in rows])
+        low, high = np.nanquantile(values, [(1 - LEVEL) / 2, (1 + LEVEL) / 2]).tolist() if len(stacked) > 1 else (None, None)
+        mean = float(measure(whole))
+        found[name] = Score(protocol=PROTOCOLS[name], n=len(stacked), seed=seed, mean=mean, low=low, high=high)
     return found
 
 
