@@ -89,7 +89,8 @@ def main() -> None:
             folder = fastai(seed, given.minutes) if way == "fastai" else run(way, seed, given.minutes)
             found = {part: seen(way, folder, one, part, count) for part, one in held.items()}
             scores = {part: metrics.scores(matrices, seed=0) for part, matrices in found.items()}
-            rows.append({"way": way, "seed": seed, **{part: {name: one.row() for name, one in told.items()} for part, told in scores.items()}})
+            told = {part: {name: one.row() for name, one in by_name.items()} for part, by_name in scores.items()}
+            rows.append({"way": way, "seed": seed, **told})
             right.setdefault(way, []).append(shares(found["test"]))
             accuracy = scores["test"]["pixel_accuracy"]
             if way == "scratch":

@@ -9,7 +9,7 @@ from tests.tasks.test_segment import folder, model, run, scene  # noqa: F401  # 
 
 
 def test_masks_are_drawn_for_files_and_folders(run, folder, tmp_path, sfumato, rng):  # noqa: F811
-    picture, mask = scene(rng)
+    picture, _ = scene(rng)
     Image.fromarray(picture).save(tmp_path / "one.jpg", quality=95)
     done = sfumato("segment", run / "last.safetensors", tmp_path / "one.jpg")
     assert done.returncode == 0 and Image.open(tmp_path / "one-segmented.png").size == (48, 40)

@@ -1,6 +1,7 @@
 """Segmentation from a folder of pictures and masks to a model, as a person has it."""
 
 import json
+from dataclasses import dataclass
 
 import numpy as np
 import pytest
@@ -8,12 +9,14 @@ import torch
 from PIL import Image
 
 from sfumato.core import recipe as recipes
-from sfumato.core.errors import Refusal
+from sfumato.core.errors import Interrupted, Refusal
 from sfumato.core.levels import VOID, batch_to_levels
 from sfumato.nets import load as model_files
 from sfumato.report.page import write_report
 from sfumato.tasks import segment
+from sfumato.tasks.parts import fitting
 from sfumato.tasks.segment_recipe import Segment
+from sfumato.train.callback import Callback
 
 LEGEND = "0\tground\t40,40,40\n1\tdisc\t200,40,40\n2\tsquare\t40,40,200\n7\tvoid\t0,0,0\n"
 SMALL = [
@@ -57,8 +60,22 @@ def folder(tmp_path_factory):
 
 
 def recipe(folder, *changes):
-    places = [f"data.{name}={json.dumps(str(folder / name))}" for name in ("pictures", "masks")]
+    places = [f"data.folders={json.dumps([str(folder / 'pictures')])}", f"data.masks={json.dumps(str(folder / 'masks'))}"]
     return recipes.read(Segment, {}, [*SMALL, *places, f"data.legend={json.dumps(str(folder / 'legend.txt'))}", *changes])
+
+
+class Stop(Callback):
+    """Asks for an end after seven steps."""
+
+    def after_batch(self, learner):
+        if learner.step == 7:
+            learner.stopping = "asked to stop"
+
+
+@dataclass(frozen=True)
+class Stopped(segment.SegmentTask):
+    def watching(self, run, stats):
+        return [*super().watching(run, stats), Stop()]
 
 
 @pytest.fixture(scope="module")
@@ -134,18 +151,16 @@ def test_light_is_each_pictures_own_and_leaves_masks(folder):
 def test_weights_go_on_bit_for_bit_after_a_stop(folder, tmp_path):
     changes = ["train.steps=12", "train.state_steps=6"]
     segment.train(recipe(folder, *changes), tmp_path / "whole")
-    again = tmp_path / "again"
-    segment.train(recipe(folder, *changes), again)
-    for path in again.glob("*.safetensors"):
-        path.unlink()
-    segment.resume(again)
-    one, two = (model_files.read(place / "last.safetensors").network.state_dict() for place in (tmp_path / "whole", again))
+    with pytest.raises(Interrupted):
+        fitting.train(Stopped(recipe(folder, *changes)), tmp_path / "half")
+    segment.resume(tmp_path / "half")
+    one, two = (model_files.read(tmp_path / name / "last.safetensors").network.state_dict() for name in ("whole", "half"))
     assert all(torch.equal(tensor, two[name]) for name, tensor in one.items())
 
 
 def test_a_dense_network_learns_too(folder, tmp_path):
     changes = [one for one in SMALL if not one.startswith("network.")]
-    places = [f"data.{name}={json.dumps(str(folder / name))}" for name in ("pictures", "masks")]
+    places = [f"data.folders={json.dumps([str(folder / 'pictures')])}", f"data.masks={json.dumps(str(folder / 'masks'))}"]
     asked = [*changes, *places, f"data.legend={json.dumps(str(folder / 'legend.txt'))}", "train.steps=60"]
     asked += ["network.kind=dense-unet", "network.growth=8", "network.layers=[2,2]", "network.middle=2", "network.stem=16"]
     segment.train(recipes.read(Segment, {}, [*asked, "network.dropout=0.1"]), tmp_path / "run")
@@ -159,8 +174,8 @@ def test_rare_classes_weigh_more_where_it_is_asked_for(folder):
 
 
 def test_own_pictures_need_all_three_places(folder):
-    with pytest.raises(Refusal, match="data.pictures and data.masks is given"):
-        recipes.read(Segment, {}, [f"data.{name}={json.dumps(str(folder / name))}" for name in ("pictures", "masks")])
+    with pytest.raises(Refusal, match="data.legend, but only masks is given"):
+        recipes.read(Segment, {}, [f"data.masks={json.dumps(str(folder / 'masks'))}"])
 
 
 def test_the_plan_names_pictures_classes_and_network(folder):

@@ -21,7 +21,7 @@ def test_slow_waves_are_those_that_came_and_quick_ones_those_that_were_made(pair
     kept = blending.keep_colour(given, made)
     rows, columns = (blending._cosines(side, blending.COARSE) for side in given.shape[:2])
     slow = [np.einsum("hk,hwc,wl->klc", rows, one, columns) for one in (given, made, kept)]
-    assert np.abs(slow[1] - slow[0]).max() > 1 and np.abs(slow[2] - slow[0]).max() < 2e-3
+    assert np.abs(slow[1] - slow[0]).max() > 1 and np.abs(slow[2] - slow[0]).max() < 5e-3
     quick = [np.diff(one, axis=1) for one in (made, kept)]
     assert np.abs(quick[1] - quick[0]).max() < 0.01
     assert np.abs(blending.keep_colour(given, kept) - kept).max() < 1e-5

@@ -27,6 +27,7 @@ from sfumato.cli.verb import (
 from sfumato.core import progress
 from sfumato.core.errors import Refusal
 
+
 def restore(
     pictures: Annotated[list[Path], typer.Argument(help="Pictures, or folders of them.")],
     model: Annotated[Path | None, option("--model", "-m", says="Model file.", default="the one that comes along")] = None,
@@ -70,7 +71,7 @@ def restore(
 
 def evaluate(
     model: Annotated[Path, typer.Argument(help="Model file.")],
-    folder: Annotated[Path, typer.Argument(help="Folder of pictures it has not learnt from; of a classifier or segmenter also a known data set.")],
+    folder: Annotated[Path, typer.Argument(help="Folder of pictures it has not learnt from; or a known data set.")],
     spoil: OwnSpoil = None,
     metrics: Annotated[str, option("--metrics", says="Scores, separated by commas.")] = "psnr_rgb,ssim_rgb",
     eyes: Annotated[str, option("--features", shape="CLASSIFIER", says="Whose eyes feature and lpips need.", default=False)] = "",
@@ -177,4 +178,5 @@ def crappify(
     if out is not None:
         kept: Literal["keep", "replace"] = "replace" if overwrite else "keep"
         suffix = None if keep_format else ".png"
-        trees.tell([task.crappify(folder, out, spoil, seed=seed, steps_file=steps, jobs=jobs or "auto", suffix=suffix, existing=kept)], as_json)
+        done = task.crappify(folder, out, spoil, seed=seed, steps_file=steps, jobs=jobs or "auto", suffix=suffix, existing=kept)
+        trees.tell([done], as_json)

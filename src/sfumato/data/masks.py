@@ -1,4 +1,4 @@
-"""Masks: for every pixel of a picture, which class it shows.  Files hold numbers (grey or palette) or colours; a legend says what they mean."""
+"""Masks: for every pixel of a picture, which class it shows.  Files hold numbers or colours; a legend says what they mean."""
 
 from __future__ import annotations
 
@@ -77,9 +77,9 @@ def _kind(path: Path, line: str) -> Kind:
         colour = tuple(int(part) for part in rest[1].split(",")) if len(rest) > 1 else None
         if not rest or (colour is not None and (len(colour) != 3 or not all(0 <= part <= TOP for part in colour))):
             raise ValueError
-        return Kind(int(number), rest[0].strip(), colour)  # type: ignore[arg-type]  # three of them
+        return Kind(int(number), rest[0].strip(), colour)
     except ValueError:
-        raise Refusal(f"{path} should hold number, name and perhaps r,g,b in each line, with tabs, but holds {shortened(line)!r}.") from None
+        raise Refusal(f"{path} should hold number, name and perhaps r,g,b in each line, with tabs, not {shortened(line)!r}.") from None
 
 
 @dataclass(frozen=True)
@@ -148,8 +148,8 @@ class Scenes:
     def filter(self, keep: Callable[[int], bool]) -> Scenes:
         """Those to whose number `keep` says yes."""
         chosen = [index for index in range(len(self)) if keep(index)]
-        parts = (Items(tuple(part[index] for index in chosen)) for part in (self.pictures, self.masks))
-        return Scenes(*parts, self.legend)
+        pictures, masks = (Items(tuple(part[index] for index in chosen)) for part in (self.pictures, self.masks))
+        return Scenes(pictures, masks, self.legend)
 
     def split(self, held_out: float) -> tuple[Scenes, Scenes]:
         """To train on, and a share held out by the hash of names; of two or more, at least one on each side."""

@@ -73,4 +73,4 @@ class Johnson:
 
     def __post_init__(self) -> None:
         if self.enlarges & (self.enlarges - 1):
-            raise Refusal(f"network.kind = 'johnson' doubles again and again, so it cannot enlarge {self.enlarges} times: take 2, 4, 8 or 16.")
+            raise Refusal(f"network.kind = 'johnson' only doubles, so it cannot enlarge {self.enlarges} times: take 2, 4, 8 or 16.")

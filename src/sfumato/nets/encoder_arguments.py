@@ -5,6 +5,7 @@ from typing import Literal
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
+from sfumato.core.levels import TOP
 from sfumato.nets.arguments import STRICT, Activation, Norm
 from sfumato.nets.classify_arguments import VGG16, Dense, MobileNet, Plain, ResNet, SqueezeNet, Timm
 
@@ -32,6 +33,6 @@ class EncoderUNet:
     # picture; it hands the picture on; or, free, it makes a picture from nothing but what it sees
     attention: bool = False  # self-attention at the bottom (Zhang et al. 2019): then large pictures cannot be cut
     output: Literal["free", "bounded"] = "free"  # bounded: never outside 0..1
-    outputs: int = Field(default=0, ge=0, le=255)  # instead of a picture: one number a pixel for each class of a mask, or a depth
+    outputs: int = Field(default=0, ge=0, le=TOP)  # instead of a picture: one number a pixel for each class of a mask, or a depth
     norm: Norm = "none"  # of the decoder
     activation: Activation = "relu"

@@ -133,7 +133,8 @@ class Decoder(nn.Module):
             x = F.interpolate(x, picture.shape[-2:], mode="nearest")
         x = self.finish(x)
         if self.start in ("identity", "free"):
-            with torch.autocast(x.device.type, enabled=False):  # the picture itself goes through it: half precision would be seen
+            device = "cpu" if x.is_meta else x.device.type  # an outline is no device that computes
+            with torch.autocast(device, enabled=False):  # the picture itself goes through it: half precision would be seen
                 x = x.to(picture.dtype)
                 made: Tensor = self.head(torch.cat([x, picture], 1) if self.start == "identity" else x)
                 return made

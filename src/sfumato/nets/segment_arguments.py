@@ -6,6 +6,7 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from sfumato.core.errors import Refusal
+from sfumato.core.levels import TOP
 from sfumato.nets.arguments import STRICT, Activation, Norm
 
 Layers = Annotated[int, Field(ge=1, le=64)]
@@ -23,7 +24,7 @@ class DenseUNet:
     dropout: float = Field(default=0.0, ge=0, lt=1)  # of what a layer adds
     norm: Norm = "batch"
     activation: Activation = "relu"
-    outputs: int = Field(default=0, ge=0, le=255)  # classes of a mask; set from the data
+    outputs: int = Field(default=0, ge=0, le=TOP)  # classes of a mask; set from the data
 
     def __post_init__(self) -> None:
         if self.norm == "group":  # it looks at the whole picture, and masks are made in tiles

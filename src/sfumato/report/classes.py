@@ -47,7 +47,7 @@ def verdict(scores: Row) -> Verdict:
         return Verdict("open", "There are no scores: no picture was held out.")
     share, n = float(score["mean"]), int(score["n"])
     interval = words.interval(score, kind.metric)
-    told = f"{words.number(share, kind.metric)} % of {kind.of}{words.several(n, 'held-out picture')}{f' ({interval} %)' if interval else ''}"
+    told = f"{words.number(share, kind.metric)} % of {kind.of}{words.several(n, 'held-out picture')}" + f" ({interval} %)" * bool(interval)
     wrong = f"; one in {words.amount(max(2, round(1 / (1 - share))))} is wrong" if 0.5 <= share < 1 else ""
     few = " So few pictures say little about others." if n < (FEW_SCENES if kind.of else FEW) else ""
     guess = _guess(scores)
@@ -121,7 +121,7 @@ def table(scores: Row) -> Table | None:
         pictures=words.several(int(rows[0][metrics[0]]["n"]) if metrics else 0, "held-out picture"),
         protocols=[(words.unit(name).name, str(scores.get("protocols", {}).get(name, ""))) for name in metrics],
         columns=[f"{words.unit(name).name}\N{NO-BREAK SPACE}%" for name in kind.columns] + [kind.counted],
-        classes=[(str(row["name"]), [*(words.number(float(row[name]), name) for name in kind.columns), words.amount(row["n"])]) for row in classes],
+        classes=[(str(row["name"]), _numbers(row, kind)) for row in classes],
         confused=[(str(row["is"]), str(row["seen_as"]), words.amount(row["count"])) for row in scores.get("confused", [])],
     )
 
@@ -129,3 +129,7 @@ def table(scores: Row) -> Table | None:
 def way(name: str) -> str:
     """A row of scores: how the answers were got."""
     return WAYS.get(name, name)
+
+
+def _numbers(row: Row, kind: _Kind) -> list[str]:
+    return [*(words.number(float(row[name]), name) for name in kind.columns), words.amount(row["n"])]

@@ -32,7 +32,8 @@ _PILLOW = {
     "lanczos": Image.Resampling.LANCZOS,
 }
 _ALIASED = {"aliased-nearest": cv2.INTER_NEAREST_EXACT, "aliased-bilinear": cv2.INTER_LINEAR, "aliased-bicubic": cv2.INTER_CUBIC}
-_SUPPORT = {"nearest": 0.5, "area": 1, "bilinear": 1, "bicubic": 2, "matlab-bicubic": 2, "lanczos": 3}  # px of the small picture, to each side
+# of kernels, to each side, in px of the small picture
+_SUPPORT = {"nearest": 0.5, "area": 1, "bilinear": 1, "bicubic": 2, "matlab-bicubic": 2, "lanczos": 3}  # px
 
 
 def resize(picture: Levels, height: int, width: int, filter: Filter) -> Levels:
@@ -54,11 +55,11 @@ def matlab_bicubic(picture: Levels, height: int, width: int) -> Levels:
 
     Pillow's bicubic is the same inside; beyond the border this mirrors, where Pillow leaves out.  Rounded once, at the end.
     """
-    pixels = picture.astype(np.float64)
+    pixels: NDArray[np.float64] = picture.astype(np.float64)
     for axis, side in ((0, height), (1, width)):
         places, weights = _matlab_weights(picture.shape[axis], side)
         spread = (1, -1, 1) if axis else (-1, 1, 1)
-        pixels = sum(pixels.take(places[:, tap], axis) * weights[:, tap].reshape(spread) for tap in range(places.shape[1]))
+        pixels = np.sum([pixels.take(places[:, tap], axis) * weights[:, tap].reshape(spread) for tap in range(places.shape[1])], axis=0)
     return to_levels(pixels / TOP)
 
 

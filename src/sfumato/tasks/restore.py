@@ -300,7 +300,7 @@ class RestoreTask(Job):
         train, held = self.items
         lines = [
             f"pictures       {len(train)} to train on, {len(held)} held out",
-            f"spoil          {self.recipe.data.inputs and 'nothing: inputs from ' + self.recipe.data.inputs or self.chain}" + (f"   target: {self.target_chain}" if self.target_chain else ""),
+            f"spoil          {real_pairs.told(self.recipe.data.inputs, self.chain, self.target_chain)}",
             f"pairs          {len(self.pairs)} an epoch, {self.pairs.crop} px, cut from windows of up to {self.pairs.widest} px"
             + "".join(f"; {crop} px from epoch {epoch} on" for epoch, crop in self.pairs.later),
             f"network        {self.network_spec.kind}, {parameters_of(self.network):,} parameters, "

@@ -8,7 +8,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import nn
 
@@ -35,7 +34,7 @@ from sfumato.tasks.parts.job import Job, parameters_of
 from sfumato.tasks.parts.judged import SaveModels
 from sfumato.tasks.parts.mask_scores import MaskPreviews, MaskScores, ShowScenes
 from sfumato.tasks.parts.scenes import HeldScenes, Lit, Masking, SceneCrops, Split
-from sfumato.tasks.parts.segmenter import TASK, Segmenter
+from sfumato.tasks.parts.segmenter import Segmenter
 from sfumato.tasks.parts.segmenter import load as load
 from sfumato.tasks.segment_recipe import Segment
 from sfumato.train import run as runs
@@ -161,7 +160,7 @@ class SegmentTask(Job):
         data = self.recipe.data
         header = self.header(
             {name: {"mean": value, "n": len(self.held), "what": self.split.what} for name, value in scores.items()},
-            data={"known": "" if data.pictures else data.known, "pictures": len(self.split.train)},
+            data={"known": "" if data.folders else data.known, "pictures": len(self.split.train)},
             card={"steps": step, "classes": [kind.name for kind in kinds], "colours": [kind.colour for kind in kinds]},
         )
         model_files.write(path, network.state_dict(), header, half=half)

@@ -75,15 +75,16 @@ def check(recipe: Segment) -> None:
     """Refuse what can be seen to be wrong without torch and without pictures."""
     from sfumato.data.known import catalogue
 
-    if not recipe.data.pictures:
+    if not recipe.data.folders:
         catalogue.entry(recipe.data.known)
 
 
 def sources(recipe: Segment) -> list[str]:
     """Where the pictures would come from, and how many are found there; files are not opened."""
     data = recipe.data
-    if not data.pictures:
+    if not data.folders:
         return [f"the known data set {data.known}"]
     from sfumato.data.reading.find import find_pictures
 
-    return [f"{len(find_pictures(Path(name)))} {what} in {name}" for what, name in (("pictures", data.pictures), ("masks", data.masks))]
+    places = [*(("pictures", name) for name in data.folders), ("masks", data.masks)]
+    return [f"{len(find_pictures(Path(name)))} {what} in {name}" for what, name in places]

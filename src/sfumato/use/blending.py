@@ -34,4 +34,5 @@ def _cosines(side: int, coarse: int) -> NDArray[np.float32]:
     """Orthonormal slow waves of a side, the mean first (DCT-II).  (side, count)"""
     count = min(side, 1 + side // coarse)
     waves = np.cos(np.pi / side * (np.arange(side)[:, None] + 0.5) * np.arange(count))
-    return (waves * np.where(np.arange(count) == 0, np.sqrt(1 / side), np.sqrt(2 / side))).astype(np.float32)
+    norms = np.where(np.arange(count) == 0, np.sqrt(1 / side), np.sqrt(2 / side))
+    return np.asarray(waves * norms, np.float32)

@@ -111,8 +111,8 @@ class ShowScenes(Callback):
             files.make_folder(path.parent)
             pictures = batch_to_levels(learner.batch.input).cpu().numpy()
             masks = learner.batch.target.byte().cpu().numpy()
-            cells: list[list[Levels | None]] = [[*pictures], [drawn.overlay(*pair, self.palette) for pair in zip(pictures, masks, strict=True)]]
-            save_png(path, sheet(cells, scale=1))
+            over = [drawn.overlay(picture, mask, self.palette) for picture, mask in zip(pictures, masks, strict=True)]
+            save_png(path, sheet([[*pictures], over], scale=1))
             save_png(self.run.instrument("classes-key.png"), gallery(drawn.key(self.names, self.palette), self.names))
 
 

@@ -31,8 +31,7 @@ class Panorama:
         """The same picture, wider.  Refuses one with transparency, and a model that has not learnt to grow a border."""
         if photo.alpha is not None:
             raise Refusal("A picture with transparency cannot be grown: what should be seen through the new part?")
-        levels = photo.pixels if photo.pixels.dtype == np.uint8 else to_levels(to_unit(photo.pixels))
-        return replace(photo, pixels=self.grown(levels))
+        return replace(photo, pixels=self.grown(to_levels(to_unit(photo.pixels))))
 
     def grown(self, picture: Levels) -> Levels:
         """uint8 (H, W, C) -> (H, W + strips, C)"""
@@ -57,7 +56,8 @@ def learnt(recipe: dict[str, Any]) -> Border:
     text = str((recipe.get("spoil") or {}).get("chain", ""))
     found = [step.act for step in _steps(grammar.parse(text).steps) if isinstance(step.act, Border)] if text else []
     if not found:
-        raise Refusal(f"This model has not learnt to grow a border: it undoes {text or 'nothing that it says'!r}, which has no step 'border'.")
+        undoes = repr(text) if text else "nothing that it says"
+        raise Refusal(f"This model has not learnt to grow a border: it undoes {undoes}, which has no step 'border'.")
     return found[-1]
 
 

@@ -13,6 +13,7 @@ from sfumato.core.levels import Levels
 from sfumato.data.geometry import read_window
 from sfumato.data.items import Item, Items, from_folder
 from sfumato.data.store import Store
+from sfumato.spoil.chain import Chain
 from sfumato.tasks.parts.pairs import HeldOut, SpoiltPairs, centre
 
 
@@ -50,7 +51,9 @@ def inputs_of(targets: Items, folder: Path) -> Items:
 def held_out(targets: Items, folder: Path, *, side: int, count: int) -> HeldOut:
     """The first `count` pairs, cut to their middle of at most `side` px."""
     chosen = targets[:count]
-    names, inputs, goods = [], [], []
+    names: list[str] = []
+    inputs: list[Levels] = []
+    goods: list[Levels] = []
     for item, given in zip(chosen, inputs_of(chosen, folder), strict=True):
         pair = given.levels(3), item.levels(3)
         _check_sizes(item.name, *pair)
@@ -58,6 +61,11 @@ def held_out(targets: Items, folder: Path, *, side: int, count: int) -> HeldOut:
             into.append(centre(pixels, side))
         names.append(item.name)
     return HeldOut(tuple(names), tuple(inputs), tuple(goods))
+
+
+def told(inputs: str, chain: Chain, target: Chain | None) -> str:
+    """How inputs come about, in words."""
+    return f"nothing: inputs from {inputs}" if inputs else str(chain) + (f"   target: {target}" if target else "")
 
 
 def _check_sizes(name: str, given: Levels, good: Levels) -> None:

@@ -18,6 +18,7 @@ from sfumato.data.augment.light import Lighting
 from sfumato.data.augment.transform import table
 from sfumato.data.batches import Batch, Place, Stacked, finished
 from sfumato.data.geometry import Erase, Geometry, read_window
+from sfumato.data.items import Items
 from sfumato.data.known import catalogue
 from sfumato.data.masks import Scenes, check_size
 from sfumato.data.store import Store
@@ -37,10 +38,11 @@ class Split:
 
 def gather(data: Masked) -> Split:
     """Find, match, split."""
-    if data.pictures:
+    if data.folders:
         legend = masks.legend(Path(data.legend), data.void)
-        found = masks.from_folders(*(items.from_folder(Path(folder)) for folder in (data.pictures, data.masks)), legend)
-        return Split(*found.split(data.valid), f"{data.valid:.0%} by hash")
+        pictures = Items(tuple(item for folder in data.folders for item in items.from_folder(Path(folder))))
+        matched = masks.from_folders(pictures, items.from_folder(Path(data.masks)), legend)
+        return Split(*matched.split(data.valid), f"{data.valid:.0%} by hash")
     whole = catalogue.open_scenes(data.known, part="train")
     if data.choose:
         return Split(*whole.split(data.valid), f"{data.valid:.0%} of the training part, by hash")

@@ -53,7 +53,7 @@ class Masked:
     """Which pictures and masks, how they are split, and what a training picture is."""
 
     known: str = "camvid"  # a known data set with masks; its own held-out part is what is scored
-    pictures: str = ""  # instead of it: a folder of pictures,
+    folders: tuple[str, ...] = ()  # instead of it: folders of pictures,
     masks: str = ""  # one of masks with the same names, whose pixels are numbers (grey or palette) or colours,
     legend: str = ""  # and a text file that says what they mean: number, name and, for colours, r,g,b in each line, with tabs
     void: tuple[str, ...] = ("void", "unlabelled")  # names in the legend that are no class: not learnt, not scored
@@ -65,9 +65,9 @@ class Masked:
     cache: Literal["auto", "ram", "disk", "none"] = "auto"  # where decoded pictures are kept
 
     def __post_init__(self) -> None:
-        given = [name for name in ("pictures", "masks", "legend") if getattr(self, name)]
+        given = [name for name in ("folders", "masks", "legend") if getattr(self, name)]
         if len(given) not in (0, 3):
-            raise Refusal(f"Own pictures need data.pictures, data.masks and data.legend, but only {' and '.join(given)} is given.")
+            raise Refusal(f"Own pictures need data.folders, data.masks and data.legend, but only {' and '.join(given)} is given.")
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)

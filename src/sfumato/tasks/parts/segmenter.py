@@ -56,12 +56,12 @@ class Segmenter:
 
     def segment(self, picture: str | Path | Levels) -> Mask:
         """The likeliest class of every pixel.  A path, or uint8 (H, W, 3 or 1), any size -> uint8 (H, W)"""
-        return self.probabilities(picture).argmax(2).astype(np.uint8)
+        return np.asarray(self.probabilities(picture).argmax(2), np.uint8)
 
     def probabilities(self, picture: str | Path | Levels) -> Unit:
         """How likely each class is, pixel by pixel.  -> float32 (H, W, K), summing to 1 over K"""
         levels = self._read(Path(picture)) if isinstance(picture, str | Path) else picture
-        if levels.ndim != 3 or levels.shape[2] not in (1, 3) or levels.dtype != np.uint8:  # noqa: PLR2004
+        if levels.ndim != 3 or levels.shape[2] not in (1, 3) or levels.dtype != np.uint8:
             raise Refusal(f"segment takes uint8 (H, W, 3) or (H, W, 1), not {levels.dtype} {levels.shape}.")
         seen = to_unit(to_channels(levels, self.contract.channels))
         return np.asarray(tiles.restore(seen, self._patchwise, self._tiles(*seen.shape[:2])), np.float32)
