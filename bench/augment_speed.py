@@ -40,7 +40,7 @@ from sfumato.data.augment.moving import joined  # noqa: E402
 from sfumato.data.augment.patches import hit, rectangles  # noqa: E402
 from sfumato.data.augment.transform import Chain, drawn, table, whole  # noqa: E402
 
-SIDE, ROUNDS = 64, 4
+SIDE, ROUNDS = 64, 16
 NEEDED, BESIDE = 2.0, 1.0
 MEAN, SPREAD = (0.48, 0.45, 0.40), (0.28, 0.27, 0.28)
 CHAIN = "pad-crop 4 | flip | affine 10 0.1 0.1 0.05 | lighting 0.1 0.2 | erase 0.5 0.02..0.2"
@@ -101,10 +101,10 @@ def chain_by_pillow(chain: Chain, u: torch.Tensor) -> Callable[[np.ndarray], tor
 def trivial_by_pillow(u: torch.Tensor) -> Callable[[np.ndarray], torch.Tensor]:
     """The loop for a table of draws, whose parameters are worked out beforehand."""
     rows = drawn(u)
-    which = whole(rows[:, 0], len(trivial.NAMES))
-    strength = whole(rows[:, 1], trivial.STRENGTHS).double() / (trivial.STRENGTHS - 1)
-    signed = torch.where(rows[:, 2] < 0.5, -strength, strength)
-    moves = (which - 1).clamp(0, len(trivial.GEOMETRIC) - 1)  # of what moves nothing, none is asked for
+    which = whole(rows[:, 0], len(trivial.NAMES)).numpy()
+    strength = whole(rows[:, 1], trivial.STRENGTHS).double().numpy() / (trivial.STRENGTHS - 1)
+    signed = np.where(rows[:, 2].numpy() < 0.5, -strength, strength)
+    moves = (which - 1).clip(0, len(trivial.GEOMETRIC) - 1)  # of what moves nothing, none is asked for
     maps = trivial.maps(moves, signed, trivial.WIDE, SIDE, SIDE).flatten(1).tolist()
     names = [trivial.NAMES[number] for number in which]
     amounts = trivial.amounts(which, strength, signed, trivial.WIDE).tolist()

@@ -83,8 +83,8 @@ def test_equalizing_is_pillows(levels):
 @pytest.mark.parametrize("space", [WIDE, NARROW], ids=["wide", "narrow"])
 @pytest.mark.parametrize("name", trivial.GEOMETRIC)
 def test_pixels_move_as_torchvision_has_pillow_move_them(name, space, levels):
-    signed = torch.tensor([-1, -0.7, -0.3, -0.05, 0, 0.2, 0.5, 1], dtype=torch.float64)
-    which = torch.full((8,), trivial.GEOMETRIC.index(name))
+    signed = np.array([-1, -0.7, -0.3, -0.05, 0, 0.2, 0.5, 1])
+    which = np.full(8, trivial.GEOMETRIC.index(name))
     made = sample(batch_to_unit(levels), trivial.maps(which, signed, space, 48, 40), "nearest", "zero")
     pillow = []
     for one, strength in zip(levels, signed.tolist(), strict=True):
