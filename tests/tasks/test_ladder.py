@@ -257,7 +257,7 @@ def test_growing_crops_are_the_same_with_and_without_workers(classifier):
     ways = [restore.build(recipe(classifier, *changes), workers=workers).batches for workers in (0, 2)]
     for epoch, side in ((0, 32), (1, 48)):
         streams = [way.stream(epoch, 0) for way in ways]
-        for one, other in islice(zip(*streams, strict=True), 3):
+        for one, other in islice(zip(*streams, strict=True), 1):
             assert one.input.shape[-1] == side and torch.equal(one.input, other.input) and torch.equal(one.target, other.target)
         for stream in streams:
             stream.close()
