@@ -35,7 +35,7 @@ slow: setup data  ## kills, fuzzing and long trainings
 gpu: setup  ## what needs a CUDA device
 	$(BIN)/pytest -q -m gpu
 
-bench: setup data  ## one script a bar; each writes bench/results/NAME.json (about two hours; comparisons need `make peers`)
+bench: setup data  ## one script a bar; each writes bench/results/NAME.json (about eight hours; comparisons need `make peers`)
 	$(BIN)/python bench/newcomer.py
 	$(BIN)/python bench/demo_bars.py
 	$(BIN)/python bench/hostile.py
@@ -46,6 +46,10 @@ bench: setup data  ## one script a bar; each writes bench/results/NAME.json (abo
 	test ! -x $(PEERS)/bin/python || $(PEERS)/bin/python bench/pairs_per_second.py
 	test ! -x $(PEERS)/bin/python || $(PEERS)/bin/python bench/learner_overhead.py
 	test ! -x $(PEERS)/bin/python || $(PEERS)/bin/python bench/augment_speed.py
+	test ! -x $(PEERS)/bin/python || $(PEERS)/bin/python bench/dynamic_unet.py
+	$(BIN)/python bench/ladder.py
+	$(BIN)/python bench/game.py
+	$(BIN)/python bench/ablation.py
 	$(BIN)/python bench/step_cost.py
 	$(BIN)/python bench/large_pictures.py
 	$(BIN)/python bench/processes.py

@@ -12,14 +12,13 @@ import argparse
 import json
 import math
 import statistics
-import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import results  # bench is a folder of scripts, not a package
+import trainings
 from results import Bar
 
 RUNS = results.ROOT / "build" / "classifiers"
@@ -28,16 +27,7 @@ SEEDS = (1, 2, 3)
 
 def trained(recipe: str, *changes: str, label: str = "", seed: int = 1) -> Path:
     """The folder of a finished run."""
-    folder = RUNS / f"{label or recipe}-{seed}"
-    if (folder / "scores.json").is_file():
-        return folder
-    begin = ["train", recipe, "--out", str(folder), "--set", f"train.seed={seed}"]
-    begin += [word for change in changes for word in ("--set", change)]
-    words = ["resume", str(folder)] if (folder / "recipe.toml").is_file() else begin
-    print("sfumato", *words, flush=True)
-    if subprocess.run([sys.executable, "-m", "sfumato", "-q", *words], check=False).returncode:
-        sys.exit(f"The training in {folder} did not finish.")
-    return folder
+    return trainings.finished(RUNS / f"{label or recipe}-{seed}", recipe, f"train.seed={seed}", *changes)
 
 
 def reached(folder: Path) -> dict[str, Any]:

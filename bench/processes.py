@@ -130,9 +130,9 @@ def follow(name: str, steps: int, out: Path) -> None:
         task.network.double()
     learner = task.learner(task.tuned(), Run(out / "run"))
     if case.exact:
-        learner.objective, learner.held_out = double, ()
-        learner.optimiser = torch.optim.SGD(learner.network.parameters(), lr=RATE)
-        learner._base_rates = [RATE]
+        learner.main.objective, learner.held_out = double, ()
+        learner.main.optimiser = torch.optim.SGD(learner.network.parameters(), lr=RATE)
+        learner.main.base_rates = [RATE]
     learner.held_out = ()
     with suppress(Interrupted):
         learner.fit()

@@ -44,6 +44,11 @@ def unpacked() -> Path:
     return folder
 
 
+def weights(name: str) -> Path:
+    """A file of published weights among the data."""
+    return Path(os.environ.get("SFUMATO_DATA", ROOT.parent / "shared" / "data"), "weights", f"{name}.safetensors")
+
+
 def peers_python() -> Path | None:
     """The python of the peers' environment, where there is one."""
     python = Path(os.environ.get("SFUMATO_PEERS", PEERS))

@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from sfumato.cli import main
 from sfumato.data.known import catalogue
@@ -18,6 +19,10 @@ TINY = {
     " previews.count=1",
     "classify": "network.widths=[4] network.blocks=[1] train.batch=2 train.tune=false",
     "mnist-cnn": "train.tune=false",
+    "restore-sharp": "data.crop=32 train.batch=2 train.tune=false previews.side=64 previews.count=1 game.warm_steps=3 game.warm_pairs=8",
+    "segment": "network.width=8 network.encoder.widths=[8,8] network.encoder.blocks=[1,1] network.encoder.stem_stride=1 data.crop=32"
+    " train.batch=2 train.tune=false previews.count=1",
+    "generate": "network.width=4 train.batch=2 train.tune=false",
 }
 
 
@@ -48,11 +53,16 @@ def has_data(words: list[str]) -> bool:
 
 @pytest.fixture
 def folder(photograph_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Where the README is followed: `photos/` (one folder a kind), `photos-new/` and `photo.jpg` are there."""
+    """Where the README is followed: `photos/` (one folder a kind) with `masks/`, `photos-new/` and `photo.jpg` are there."""
     place = tmp_path / "place"
     shutil.copytree(photograph_folder, place / "photos")
     shutil.copy(next((place / "photos").rglob("*.jpg")), place / "photo.jpg")
     shutil.copytree(place / "photos" / "left", place / "photos-new")
+    for path in (place / "photos").rglob("*.*"):
+        mask = place / "masks" / path.relative_to(place / "photos").with_suffix(".png")
+        mask.parent.mkdir(parents=True, exist_ok=True)
+        Image.open(path).convert("L").point(lambda level: level // 128).save(mask)
+    (place / "legend.txt").write_text("0\tdark\n1\tlight\n")
     monkeypatch.chdir(place)
     return place
 

@@ -142,7 +142,8 @@ def _fitting(key: str) -> st.SearchStrategy[Any]:
     if isinstance(default, int | float):
         return st.just(default) | (whole if isinstance(default, int) else number)
     if isinstance(default, list):
-        inner = {int: st.integers(0, 3) | whole, float: number, str: st.sampled_from(WORDS) | st.text(max_size=8)}[type(default[0])]
+        kinds = {int: st.integers(0, 3) | whole, float: number, str: st.sampled_from(WORDS) | st.text(max_size=8)}
+        inner = kinds[type(default[0]) if default else str]
         return _mostly(st.lists(inner, min_size=len(default), max_size=len(default)), st.lists(inner, max_size=9))
     return st.just(default) | st.sampled_from(WORDS) | (number | whole if default in ("off", "auto") else st.text(max_size=20))
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-MODULES = {"results.py", "fastai_side.py", "fastai_classify.py", "grid.py"}  # what the scripts share
+MODULES = {"results.py", "trainings.py", "fastai_side.py", "fastai_classify.py", "grid.py"}  # what the scripts share
 FOLDERS = ("bench", "examples")
 SCRIPTS = sorted(f"{folder}/{path.name}" for folder in FOLDERS for path in (ROOT / folder).glob("*.py") if path.name not in MODULES)
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from skimage import color
 from skimage import metrics as reference
 from skimage.color import rgb2ycbcr
 
@@ -57,7 +58,7 @@ def test_ssim_of_luma_equals_that_of_scikit_images_luma(portrait, noisy):
 def test_a_grey_picture_scores_like_the_same_grey_in_three_channels(portrait, noisy):
     one, other = to_unit(portrait[..., :1]), to_unit(noisy[..., :1])
     threefold = [np.repeat(picture, 3, axis=2) for picture in (other, one)]
-    for name in pictures.METRICS:
+    for name in set(pictures.METRICS) - {"psnr_y", "ssim_y", "psnr_b"}:  # of luma: see below
         assert pictures.metric(name)(other, one) == pytest.approx(pictures.metric(name)(*threefold), abs=1e-9)
 
 
@@ -124,3 +125,67 @@ def test_a_picture_smaller_than_the_window_is_refused_by_ssim(portrait):
 def test_an_unknown_metric_is_refused_with_the_nearest():
     with pytest.raises(Refusal, match="Did you mean 'psnr_rgb'"):
         pictures.metric("psnr_rbg")
+
+
+SHARMA = [  # pairs of Sharma et al. 2005, table 1: Lab, Lab, difference
+    ((50.0, 2.6772, -79.7751), (50.0, 0.0, -82.7485), 2.0425),
+    ((50.0, -1.3802, -84.2814), (50.0, 0.0, -82.7485), 1.0000),
+    ((50.0, 0.0, 0.0), (50.0, -1.0, 2.0), 2.3669),
+    ((50.0, 2.4900, -0.0010), (50.0, -2.4900, 0.0009), 7.1792),
+    ((50.0, 2.4900, -0.0010), (50.0, -2.4900, 0.0011), 7.2195),
+    ((50.0, -0.0010, 2.4900), (50.0, 0.0011, -2.4900), 4.7461),
+    ((50.0, 2.5, 0.0), (73.0, 25.0, -18.0), 27.1492),
+    ((60.2574, -34.0099, 36.2677), (60.4626, -34.1751, 39.4387), 1.2644),
+    ((22.7233, 20.0904, -46.6940), (23.0331, 14.9730, -42.5619), 2.0373),
+    ((2.0776, 0.0795, -1.1350), (0.9033, -0.0636, -0.5514), 0.9082),
+]
+
+
+@pytest.mark.parametrize(("one", "other", "wanted"), SHARMA)
+def test_colour_differences_are_those_of_sharmas_table(one, other, wanted):
+    assert pictures.colour_differences(np.array(one), np.array(other)) == pytest.approx(wanted, abs=1e-4)
+    assert pictures.colour_differences(np.array(other), np.array(one)) == pytest.approx(wanted, abs=1e-4)
+
+
+def test_the_mean_colour_difference_is_scikit_images(portrait, noisy):
+    expected = color.deltaE_ciede2000(color.rgb2lab(portrait), color.rgb2lab(noisy)).mean()
+    assert pictures.ciede2000(to_unit(noisy), to_unit(portrait)) == pytest.approx(expected, rel=2e-3)
+
+
+def test_colourfulness_is_its_formula_and_grey_has_none(portrait):
+    red, green, blue = np.moveaxis(portrait.astype(np.float64), 2, 0)
+    rg, yb = red - green, (red + green) / 2 - blue
+    expected = np.sqrt(rg.var() + yb.var()) + 0.3 * np.sqrt(rg.mean() ** 2 + yb.mean() ** 2)
+    unit = to_unit(portrait)
+    assert pictures.colourfulness(unit, unit) == pytest.approx(expected)
+    assert pictures.colourfulness(np.repeat(unit[..., :1], 3, 2), unit) == pytest.approx(0, abs=1e-9)
+
+
+def test_psnr_b_is_psnr_without_blocks_and_counts_them_where_they_are(portrait):
+    truth = to_unit(portrait[:64, :72, :1])
+    ramp = np.tile(np.linspace(0, 1, 72, dtype=np.float32)[None, :, None], (64, 1, 1))
+    assert pictures.psnr_b(ramp, truth) == pytest.approx(pictures.psnr_y(ramp, truth), abs=0.05)
+    blocks = np.repeat(np.repeat(truth[::8, ::8], 8, 0), 8, 1)
+    one, other = to_levels(blocks)[..., 0] / 255.0, to_levels(truth)[..., 0] / 255.0
+    steps = np.concatenate([(one[:, 7:-1:8] - one[:, 8::8]).ravel(), (one[7:-1:8] - one[8::8]).ravel()])
+    expected = np.mean((one - other) ** 2) + np.mean(steps**2) * 3 / 6
+    assert pictures.psnr_b(blocks, truth) == pytest.approx(-10 * np.log10(expected), abs=1e-6)
+
+
+def test_a_border_is_left_out_by_name(portrait, noisy):
+    one, other = to_unit(noisy), to_unit(portrait)
+    assert pictures.metric("psnr_y_crop4")(one, other) == pictures.psnr_y(one[4:-4, 4:-4], other[4:-4, 4:-4])
+    assert "4 px of every border left out" in pictures.protocol("psnr_y_crop4") and "no border" not in pictures.protocol("psnr_y_crop4")
+    with pytest.raises(Refusal, match="Nothing is left"):
+        pictures.metric("ssim_rgb_crop4")(one[:8], other[:8])
+    with pytest.raises(Refusal, match="psnr_y"):
+        pictures.metric("psnr_y_crop")
+
+
+def test_a_grey_file_is_its_own_luma(portrait, noisy):
+    """And one with three equal channels is a picture in colour, as in MATLAB."""
+    one, other = noisy[..., :1], portrait[..., :1]
+    expected = reference.peak_signal_noise_ratio(other, one)
+    assert pictures.psnr_y(to_unit(one), to_unit(other)) == pytest.approx(expected, abs=1e-9)
+    threefold = [np.repeat(to_unit(picture), 3, 2) for picture in (one, other)]
+    assert pictures.psnr_y(*threefold) == pytest.approx(expected + 20 * np.log10(255 / 219), abs=1e-4)

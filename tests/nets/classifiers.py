@@ -4,7 +4,7 @@ import torch
 from torch import nn
 
 from sfumato.nets import catalogue
-from sfumato.nets.classify_arguments import Classifying, Dense, Plain, ResNet
+from sfumato.nets.classify_arguments import VGG16, Classifying, Dense, MobileNet, Plain, ResNet, SqueezeNet
 
 TWO = {"widths": (8, 12), "blocks": (1, 2), "classes": 5}
 NORMALISED = {"mean": (0.3,) * 3, "spread": (0.2, 0.3, 0.4)}
@@ -23,6 +23,8 @@ SMALL: list[Classifying] = [
     Dense(growth=4, layers=(2, 2), classes=5, **NORMALISED),
     Dense(growth=4, layers=(2, 2), classes=5, bottleneck=0, stem_stride=2, stem_kernel=7),
 ]
+
+PUBLISHED: list[Classifying] = [SqueezeNet(classes=5), MobileNet(classes=5), VGG16(classes=5), VGG16(classes=5, norm="batch")]
 
 
 def make(spec: Classifying, channels: int = 3) -> nn.Module:

@@ -13,7 +13,7 @@ from sfumato.nets import catalogue, load
 from sfumato.nets.classify_arguments import Dense, Plain, ResNet
 from sfumato.nets.load import Contract, Header
 from sfumato.nets.reach import LIMIT
-from tests.nets.classifiers import SMALL, TWO, make, pictures, wake
+from tests.nets.classifiers import PUBLISHED, SMALL, TWO, make, pictures, wake
 
 DEEP = {"widths": (16, 32, 64), "strides": (1, 2, 2), "stride_in": "first", "shortcut": "pad", "classes": 10}
 
@@ -37,8 +37,8 @@ def header(spec, **changes) -> Header:
     return Header(**described | changes)
 
 
-def test_every_kind_that_needs_no_extra_is_tried_here():
-    assert {spec.kind for spec in SMALL} == set(catalogue.CLASSIFIERS) - {"timm"}
+def test_every_kind_that_needs_no_extra_is_tried_here_or_among_the_published_ones():
+    assert {spec.kind for spec in [*SMALL, *PUBLISHED]} == set(catalogue.CLASSIFIERS) - {"timm"}
 
 
 def test_a_kind_names_a_restorer_or_a_classifier_and_never_both():

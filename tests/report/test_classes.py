@@ -109,8 +109,9 @@ def test_names_of_classes_are_text_and_never_markup(tmp_path):
 
 def test_every_instrument_is_embedded_with_a_caption_that_says_how_to_read_it(full):
     reader = read(full)
-    assert all(kind.caption in reader.words for kind in KINDS.values())
-    assert len([address for address in reader.addresses if address.startswith("data:image/")]) == len(KINDS)
+    own = {name: kind for name, kind in KINDS.items() if name not in ("worst", "classes-key")}  # of masks
+    assert all(kind.caption in reader.words for kind in own.values())
+    assert len([address for address in reader.addresses if address.startswith("data:image/")]) == len(own)
 
 
 def test_instruments_that_are_not_there_leave_no_hole(bare):

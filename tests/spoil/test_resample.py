@@ -94,3 +94,36 @@ def test_pixelate_leaves_squares_of_the_mean(portrait, rng):
     top = 1 + np.flatnonzero((np.diff(spoilt.astype(int), axis=0) != 0).any((1, 2)))[0]
     left = 1 + edges[0]
     assert np.abs(portrait[top : top + 8, left : left + 8].mean((0, 1)) - spoilt[top, left]).max() <= 0.501
+
+
+@pytest.mark.parametrize("size", [(20, 24), (40, 31), (120, 90)])
+def test_matlabs_bicubic_is_its_loop(portrait, size):
+    """imresize, pixel by pixel: Keys' kernel as wide as it must be, pixels beyond the border mirrored with the border twice."""
+    small = portrait[:60, :47, :1]
+
+    def cubic(x):
+        x = abs(x)
+        return 1.5 * x**3 - 2.5 * x**2 + 1 if x <= 1 else -0.5 * x**3 + 2.5 * x**2 - 4 * x + 2 if x <= 2 else 0.0
+
+    def line(values, side):
+        scale, found = side / len(values), []
+        squeeze = min(scale, 1.0)
+        for out in range(side):
+            middle = (out + 0.5) / scale - 0.5
+            reach = int(np.ceil(2 / squeeze)) + 1
+            taps = [(place, cubic((middle - place) * squeeze)) for place in range(int(middle) - reach, int(middle) + reach + 2)]
+            total = sum(weight for _, weight in taps)
+            inside = [place if 0 <= place < len(values) else -1 - place if place < 0 else 2 * len(values) - 1 - place for place, _ in taps]
+            found.append(sum(values[place] * weight for place, (_, weight) in zip(inside, taps, strict=True)) / total)
+        return found
+
+    columns = np.array([line(column, size[0]) for column in small[..., 0].T.astype(float)]).T
+    wanted = np.array([line(row, size[1]) for row in columns]).clip(0, 255)
+    made = resize(small, *size, "matlab-bicubic")[..., 0]
+    assert np.abs(made - wanted).max() <= 0.5 + 1e-6
+
+
+def test_inside_matlabs_bicubic_is_pillows(portrait):
+    made, pillow = (resize(portrait, 60, 50, name).astype(int) for name in ("matlab-bicubic", "bicubic"))
+    apart = np.abs(made - pillow)[4:-4, 4:-4]
+    assert apart.max() <= 2 and apart.mean() < 0.3  # Pillow rounds between its two passes

@@ -89,7 +89,7 @@ def test_gradient_norms_are_those_of_the_weights_before_clipping(run):
     learner = toy_learner([Activations(run)], steps=1, clip=1e-3)
     first = next(learner.batches.stream(0, 0))
     twin = small_network().train()
-    learner.objective(twin, first, None).loss.backward()
+    learner.main.objective(twin, first, None).loss.backward()
     learner.fit()
     assert recorded(run)["gradients"][0] == pytest.approx([twin[0].weight.grad.norm().item(), twin[3].weight.grad.norm().item()], rel=1e-4)
     assert recorded(run)["weights"].tolist() == ["0", "3"]

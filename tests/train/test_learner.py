@@ -217,7 +217,7 @@ def test_the_schedule_ends_where_it_should():
 
     class Watch(Callback):
         def after_update(self, learner):
-            rates.append(learner.optimiser.param_groups[0]["lr"])
+            rates.append(learner.main.optimiser.param_groups[0]["lr"])
 
     toy_learner([Watch()], steps=200, rate=1.0).fit()
     assert max(rates) == pytest.approx(1.0, rel=1e-3)

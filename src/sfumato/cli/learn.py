@@ -99,6 +99,10 @@ def train(
     out: Out = None,
     start_from: Annotated[Path | None, option("--from", shape="MODEL", says="Start from a model's weights.")] = None,
     steps_file: StepsFile = None,
+    pairs: Annotated[
+        tuple[Path, Path] | None, option("--pairs", shape="INPUTS TARGETS", says="Real pairs: two folders with the same names.")
+    ] = None,
+    critic: Annotated[bool, switch("--critic", says="Play against a critic, so that pictures look sharp; see --from.")] = False,
     overfit: Annotated[int | None, option("--overfit", shape="N", says="Learn N batches by heart: does learning work at all?")] = None,
     dry_run: Annotated[bool, switch("--dry-run", says="Check and print the recipe, count the pictures, train nothing.")] = False,
 ) -> None:
@@ -110,6 +114,8 @@ def train(
       sfumato train restore photos/ --spoil "scale 2 | jpeg 20..60 | text" --minutes 15 --out runs/text
       sfumato train restore.toml --set network.kind=residual --set train.epochs=3
       sfumato train restore photos/ --from runs/text/best.safetensors
+      sfumato train restore-sharp photos/ --from runs/text/best.safetensors --critic
+      sfumato train restore --pairs scans/ repaired/
       sfumato train restore photos/ --dry-run
       sfumato train mnist-resnet --overfit 1 --steps 200
       torchrun --nproc_per_node 2 -m sfumato train restore photos/ --out runs/two
@@ -118,17 +124,21 @@ def train(
     from sfumato.tasks import catalogue
     from sfumato.train import ranks
 
+    if pairs and (pictures or spoil):
+        raise Refusal("Real pairs (--pairs INPUTS TARGETS) bring their own pictures and damage: leave folders and --spoil out.")
     budget = (
         {}
         if minutes is None and steps is None
         else {"train.epochs": "off", "train.minutes": minutes or "off", "train.steps": steps or "off"}
     )
     given = {
-        "data.folders": [str(path) for path in pictures or []],
+        "data.folders": [str(path) for path in pictures or ([pairs[1]] if pairs else [])],
+        "data.inputs": pairs and str(pairs[0]),
         "spoil.chain": spoil,
         "spoil.steps_file": steps_file and str(steps_file),
         "start_from": start_from and str(start_from),
         "train.overfit": overfit,
+        **({"critic.kind": "patch", "optimiser.kind": "adamw", "optimiser.beta1": 0.0} if critic else {}),
         **budget,
     }
     spelt = [f"{key}={json.dumps(value, ensure_ascii=False)}" for key, value in given.items() if value not in (None, [])]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from sfumato.cli.verb import Json, existing, show, show_json, show_table
+from sfumato.cli.verb import Json, existing, option, show, show_json, show_table, switch
 
 if TYPE_CHECKING:
     from sfumato.train.run import Run
@@ -133,16 +133,27 @@ def _cell(value: Any) -> str:
     return "" if value is None else f"{value:.2f}" if isinstance(value, float) else str(value)
 
 
-def report(run: Annotated[Path, typer.Argument(help="Run folder.")]) -> None:
-    """Write a run's report.html again: curves, before and after, scores, the recipe.
+def report(
+    run: Annotated[list[Path], typer.Argument(help="Run folder; of a ladder several, the lowest rung first.")],
+    ladder: Annotated[bool, switch("--ladder", says="Put several runs on one page, with the same pictures in the same order.")] = False,
+    out: Annotated[Path, option("--out", "-o", says="Where a ladder's page goes.")] = Path("ladder.html"),
+) -> None:
+    """Write a run's report.html again: curves, before and after, scores, the recipe; or several runs side by side.
 
     \b
     Examples:
       sfumato report runs/restore-1
+      sfumato report --ladder runs/tiny-superres-unet-1 runs/tiny-superres-feature-1
     """
+    if ladder:
+        from sfumato.report import ladder as ladders
+
+        show(str(ladders.write_ladder(run, out)))
+        return
     from sfumato.report import page
 
-    show(str(page.write_report(run)))
+    for folder in run:
+        show(str(page.write_report(folder)))
 
 
 def doctor(

@@ -9,6 +9,8 @@ import typer
 from sfumato import __version__
 from sfumato.cli import datasets, learn, look, repair
 from sfumato.cli.classify import classify
+from sfumato.cli.sample import sample
+from sfumato.cli.segment import segment
 from sfumato.cli.steps import WithSteps
 from sfumato.cli.verb import Quiet, Unheard, Verbose, guarded, hush, listen, verb
 from sfumato.core.system import threads
@@ -32,6 +34,8 @@ for name, action, panel in (
     ("find-lr", learn.find_rate, LEARN),
     ("restore", repair.restore, USE),
     ("classify", classify, USE),
+    ("segment", segment, USE),
+    ("sample", sample, USE),
     ("eval", repair.evaluate, USE),
     ("crappify", repair.crappify, USE),
     ("recipes", look.recipes, LOOK),

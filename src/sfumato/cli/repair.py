@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
+from sfumato.cli import trees
 from sfumato.cli.verb import (
     Device,
     Json,
@@ -16,7 +16,6 @@ from sfumato.cli.verb import (
     OwnSpoil,
     Seed,
     StepsFile,
-    complain,
     existing,
     option,
     show,
@@ -26,10 +25,7 @@ from sfumato.cli.verb import (
     told,
 )
 from sfumato.core import progress
-from sfumato.core.errors import DONE, INTERRUPTED, PARTLY, REFUSED, Refusal
-
-if TYPE_CHECKING:
-    from sfumato.use.folders import Summary
+from sfumato.core.errors import Refusal
 
 
 def restore(
@@ -39,6 +35,11 @@ def restore(
     quality: Annotated[int, typer.Option("--quality", min=1, max=100, help="Of JPEG and WebP files.")] = 95,
     device: Device = "auto",
     exact: Annotated[bool, switch("--exact", says="Tiles see all that the network can see: slower, equal to the whole.")] = False,
+    enlarge: Annotated[int, typer.Option("--enlarge", min=1, max=16, help="Enlarge each picture so many times first.")] = 1,
+    times: Annotated[int, typer.Option("--times", min=1, max=16, help="Repair what came out again, so often in all.")] = 1,
+    strength: Annotated[float, typer.Option("--strength", min=0, max=1, help="How far to go from the picture to its repair.")] = 1.0,
+    keep_colour: Annotated[bool, switch("--keep-colour", says="Colours in the large stay as they came.")] = False,
+    pan: Annotated[int, option("--pan", shape="N", says="Grow N strips to the right (below 0: left), by a model that fills borders.")] = 0,
     overwrite: Overwrite = False,
     as_json: Json = False,
 ) -> None:
@@ -49,22 +50,32 @@ def restore(
       sfumato restore photo.jpg
       sfumato restore photos/ --out repaired/
       sfumato restore scan.tif --model runs/text/best.safetensors --out clean.tif
+      sfumato restore small.png --enlarge 4
+      sfumato restore hills.jpg --model runs/border-1/best.safetensors --pan 8
     """
-    planned = _targets([existing(path, "file or folder") for path in pictures], out)
+    planned = trees.targets([existing(path, "file or folder") for path in pictures], out, made="restored")
     if not overwrite and (taken := [target for source, target in planned if source.is_file() and target.is_file()]):
         raise Refusal(f"{taken[0]} exists already. Give --overwrite to replace it, or another --out.")
-    from sfumato.tasks.parts import restorer
+    from sfumato.tasks.parts import panorama, restorer
     from sfumato.use import folders
 
-    repair = partial(restorer.load(model, device=device, exact=exact).restore_tree, quality=quality, overwrite=overwrite)
-    _tell(folders.in_turn(planned, repair), as_json)
+    loaded = restorer.load(
+        model, device=device, exact=exact, enlarge=enlarge, times=times, strength=strength, keep_colour=keep_colour
+    )
+    repair = partial(loaded.restore_tree, quality=quality, overwrite=overwrite)
+    if pan:
+        panorama.learnt(loaded.header.recipe)  # refused here, once, and not for every picture
+        repair = partial(repair, work=panorama.Panorama(loaded, pan), does=f" pan={pan}")
+    trees.tell(folders.in_turn(planned, repair), as_json)
 
 
 def evaluate(
     model: Annotated[Path, typer.Argument(help="Model file.")],
-    folder: Annotated[Path, typer.Argument(help="Folder of pictures it has not learnt from; of a classifier also a known data set.")],
+    folder: Annotated[Path, typer.Argument(help="Folder of pictures it has not learnt from; or a known data set.")],
     spoil: OwnSpoil = None,
     metrics: Annotated[str, option("--metrics", says="Scores, separated by commas.")] = "psnr_rgb,ssim_rgb",
+    eyes: Annotated[str, option("--features", shape="CLASSIFIER", says="Whose eyes feature and lpips need.", default=False)] = "",
+    heads: Annotated[Path | None, option("--heads", says="Published weights of lpips, a safetensors file.", default=False)] = None,
     steps_file: StepsFile = None,
     seed: Seed = 42,
     device: Device = "auto",
@@ -76,20 +87,26 @@ def evaluate(
     Examples:
       sfumato eval runs/text/best.safetensors photos/valid
       sfumato eval model.safetensors photos/valid --spoil "jpeg 30" --json
+      sfumato eval model.safetensors photos/valid --metrics psnr_rgb,lpips --features tiny-features
+      sfumato eval runs/superres-x4-1/last.safetensors known:set5 --metrics psnr_y_crop4
       sfumato eval runs/digits/last.safetensors mnist
     """
     from sfumato.nets import load
 
-    if load.read_header(model).task == "classify":
+    if (learnt := load.read_header(model).task) == "classify":
         from sfumato.cli import classify
 
         classify.score(model, str(folder), seed=seed, device=device, as_json=as_json)
         return
+    if learnt == "segment":
+        from sfumato.cli import segment
+
+        segment.score(model, str(folder), seed=seed, device=device, as_json=as_json)
+        return
     from sfumato.core import seed as seeds
-    from sfumato.data import items
     from sfumato.spoil import catalogue, grammar
     from sfumato.tasks import restore as task
-    from sfumato.tasks.parts import restorer
+    from sfumato.tasks.parts import restorer, scoring, sources
 
     tested = restorer.load(model, device=device)
     own = _own_spoil(model, tested.header.recipe, needed=spoil is None, steps_given=steps_file is not None)
@@ -97,7 +114,10 @@ def evaluate(
     chain = grammar.parse(spoil or own["chain"], ways)
     target = grammar.parse(own["target"], ways) if own["target"] else None
     names = tuple(metrics.split(","))
-    scores = task.evaluate(tested, items.from_folder(folder), chain, seed=seeds.Seed(seed), target=target, names=names)
+    if not eyes and (blind := {"feature", "lpips"} & set(names)):
+        raise Refusal(f"The score {min(blind)!r} is taken as a classifier sees it: name one with --features, such as tiny-features.")
+    seen = scoring.through(eyes, heads) if eyes else {}
+    scores = task.evaluate(tested, sources.held_out(str(folder)), chain, seed=seeds.Seed(seed), target=target, names=names, seen=seen)
     if as_json:
         show_json(scores)
         return
@@ -158,38 +178,5 @@ def crappify(
     if out is not None:
         kept: Literal["keep", "replace"] = "replace" if overwrite else "keep"
         suffix = None if keep_format else ".png"
-        _tell([task.crappify(folder, out, spoil, seed=seed, steps_file=steps, jobs=jobs or "auto", suffix=suffix, existing=kept)], as_json)
-
-
-def _targets(pictures: list[Path], out: Path | None) -> list[tuple[Path, Path]]:
-    """Which input goes where: one to `out` itself, several into the folder `out`, and without `out` each beside its input."""
-    if out is None:
-        return [(path, _beside(path.resolve())) for path in pictures]
-    if len(pictures) == 1:
-        return [(pictures[0], out)]
-    names = [path.resolve().name for path in pictures]
-    if twice := [name for name, number in Counter(names).items() if number > 1]:
-        raise Refusal(f"Two of the inputs are called {twice[0]!r}, and would fall on each other in {out}. Repair them one by one.")
-    return [(path, out / name) for path, name in zip(pictures, names)]
-
-
-def _beside(path: Path) -> Path:
-    return path.with_name(f"{path.stem}-restored{path.suffix}" if path.is_file() else f"{path.name}-restored")
-
-
-def _tell(summaries: list[Summary], as_json: bool) -> None:
-    """What became of the files, and the exit code that says it."""
-    if as_json:
-        failed = [{"file": path, "reason": reason} for summary in summaries for path, reason in summary.failed]
-        counts = {name: sum(getattr(summary, name) for summary in summaries) for name in ("done", "skipped", "left")}
-        stopped = next((summary.stopped for summary in summaries if summary.stopped), "")
-        show_json({**counts, "failed": failed, "stopped": stopped, "out": [summary.out for summary in summaries]})
-    else:
-        for summary in summaries:
-            if summary.exit_code in (DONE, INTERRUPTED):
-                progress.say(summary.sentence())
-            else:
-                complain(summary.sentence(), summary.exit_code)
-    codes = {summary.exit_code for summary in summaries}
-    some = any(summary.done + summary.skipped for summary in summaries)
-    raise typer.Exit(INTERRUPTED if INTERRUPTED in codes else DONE if codes == {DONE} else PARTLY if some else REFUSED)
+        done = task.crappify(folder, out, spoil, seed=seed, steps_file=steps, jobs=jobs or "auto", suffix=suffix, existing=kept)
+        trees.tell([done], as_json)

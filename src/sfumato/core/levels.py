@@ -15,9 +15,11 @@ if TYPE_CHECKING:  # importing torch takes a second, and the command line's --he
 
 Levels = NDArray[np.uint8]  # (H, W, C), 0..255
 Unit = NDArray[np.float32]  # (H, W, C), 0..1
+Mask = NDArray[np.uint8]  # (H, W), labels of classes, and VOID
 
 TOP = 255  # the highest 8-bit level, white
 TOP16 = 65535  # the highest 16-bit level
+VOID = TOP  # in a mask of labels, uint8 (H, W): nobody says what this pixel shows; nothing is learnt and nothing is scored there
 
 
 def to_unit(levels: NDArray[np.uint8] | NDArray[np.uint16] | Unit) -> Unit:
@@ -62,3 +64,12 @@ def batch_to_unit(levels: Tensor) -> Tensor:
 def batch_to_levels(unit: Tensor) -> Tensor:
     """float (B, C, H, W) in 0..1 (what is outside is clipped) -> uint8 (B, H, W, C), rounded half up."""
     return unit.detach().float().mul(TOP).clamp_(0, TOP).add_(0.5).byte().permute(0, 2, 3, 1)
+
+
+def as_written(unit: Tensor) -> Tensor:
+    """float (B, C, H, W) -> float32 as a file would hold it: within 0..1, and on one of its levels as if gradients did not know.
+
+    Who tells made pictures from real ones must not do it by what no file keeps.
+    """
+    inside = unit.float().clamp(0, 1)
+    return inside + (inside.detach().mul(TOP).add_(0.5).floor_().mul_(1 / TOP) - inside.detach())

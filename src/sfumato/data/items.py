@@ -24,13 +24,14 @@ class Item:
     path: Path | None = None
     make: Callable[[], Levels] | None = None
 
-    def levels(self, channels: Channels = 3) -> Levels:
-        """Decode: uint8 (H, W, channels)."""
+    def levels(self, channels: Channels | None = 3) -> Levels:
+        """Decode: uint8 (H, W, channels); None: 1 or 3, as it is stored."""
         if self.path is not None:
             return read.read_levels(self.path, channels)
         if self.make is None:
             raise Refusal(f"The item {self.name!r} has neither a file nor a way to be made.")
-        return read.to_channels(self.make(), channels)
+        made = self.make()
+        return made if channels is None else read.to_channels(made, channels)
 
     def size(self) -> tuple[int, int]:
         """Height and width; of a file from its header alone."""

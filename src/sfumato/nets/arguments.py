@@ -47,3 +47,30 @@ class Residual:
     enlarges: int = Field(default=1, ge=1, le=16)  # set from a chain that ends in shrink
     norm: Norm = "none"
     activation: Activation = "relu"
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class Span:
+    """Few numbers, quick: re-parameterised convolutions and attention without numbers of its own (SPAN, Wan et al. 2024)."""
+
+    kind: Literal["span"] = "span"
+    width: int = Field(default=32, ge=4, le=4096)
+    blocks: int = Field(default=6, ge=2, le=256)
+    gain: int = Field(default=2, ge=1, le=8)  # how much wider each convolution is inside while it learns; 1 x 1 and 3 x 3 are then one
+    folded: bool = False  # each convolution is the one 3 x 3 that it comes to; set when a model is written
+    enlarges: int = Field(default=1, ge=1, le=16)  # set from a chain that ends in shrink
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class Johnson:
+    """One forward pass to a picture of feature losses (Johnson et al. 2016): super-resolution, or a style."""
+
+    kind: Literal["johnson"] = "johnson"
+    width: int = Field(default=64, ge=4, le=4096)
+    blocks: int = Field(default=4, ge=1, le=64)
+    up: Literal["transposed-3", "transposed-4", "nearest", "bilinear", "shuffle"] = "nearest"  # the first leaves a checkerboard
+    enlarges: int = Field(default=1, ge=1, le=16)  # a power of two; set from a chain that ends in shrink
+
+    def __post_init__(self) -> None:
+        if self.enlarges & (self.enlarges - 1):
+            raise Refusal(f"network.kind = 'johnson' only doubles, so it cannot enlarge {self.enlarges} times: take 2, 4, 8 or 16.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -74,6 +75,59 @@ class Up(nn.Module):
         return F.interpolate(self.conv(x), scale_factor=2, mode="nearest")
 
 
+class Cross(nn.Sequential):
+    """A residual block and a convolution on a skip.  (B, C, H, W) -> (B, out, H, W)"""
+
+    def __init__(self, wide_in: int, wide_out: int, *, norm_kind: Norm, act: Activation):
+        super().__init__(ResidualBlock(wide_in, norm_kind=norm_kind, act=act), Conv(wide_in, wide_out, norm_kind=norm_kind))
+
+
+class ShuffleUp(nn.Module):
+    """Double the grid by pixel-shuffle, begun as nearest (ICNR, Aitken et al. 2017).  (B, in, H, W) -> (B, out, 2H, 2W)
+
+    blur : a mean of 2x2 after it, which takes what is left of a checkerboard (Sugawara et al. 2018).
+    """
+
+    def __init__(self, wide_in: int, wide_out: int, *, blur: bool = False):
+        super().__init__()
+        self.conv = nn.Conv2d(wide_in, 4 * wide_out, 1)
+        self.blur = blur
+        self.begin()
+
+    def begin(self) -> None:
+        """Fresh weights: the four px that one becomes are equal."""
+        if self.conv.weight.is_meta:
+            return
+        with torch.no_grad():
+            one = nn.init.kaiming_normal_(torch.empty_like(self.conv.weight[::4]), nonlinearity="linear")
+            self.conv.weight.copy_(one.repeat_interleave(4, dim=0))
+            if self.conv.bias is not None:
+                self.conv.bias.zero_()
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, in, H, W) -> (B, out, 2H, 2W)"""
+        grown = F.pixel_shuffle(self.conv(x), 2)
+        return F.avg_pool2d(F.pad(grown, (1, 0, 1, 0), mode="replicate"), 2, stride=1) if self.blur else grown
+
+
+class Attention(nn.Module):
+    """What lies anywhere, weighed by likeness and added (Zhang et al. 2019).  (B, C, H, W) -> the same; starts as the identity."""
+
+    def __init__(self, width: int):
+        super().__init__()
+        inner = max(1, width // 8)
+        self.asks = nn.Conv2d(width, inner, 1, bias=False)
+        self.answers = nn.Conv2d(width, inner, 1, bias=False)
+        self.says = nn.Conv2d(width, width, 1, bias=False)
+        self.share = nn.Parameter(torch.zeros(()))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, C, H, W) -> the same"""
+        ask, answer, say = (part(x).flatten(2).mT for part in (self.asks, self.answers, self.says))
+        found = F.scaled_dot_product_attention(ask, answer, say)
+        return x + self.share * found.mT.reshape(x.shape)
+
+
 def zero_(module: nn.Module) -> None:
     """Make the last layer of a branch give zeros: its norm's scale where it has one, else its convolution."""
     scaled = [part for part in module.modules() if isinstance(part, nn.BatchNorm2d | nn.GroupNorm)]
@@ -91,6 +145,9 @@ def initialise(network: nn.Module) -> None:
             nn.init.kaiming_normal_(part.weight, nonlinearity="relu")
             if part.bias is not None:
                 nn.init.zeros_(part.bias)
+    for part in network.modules():
+        if isinstance(part, ShuffleUp):
+            part.begin()
 
 
 def pad_to_multiple(x: Tensor, stride: int) -> Tensor:

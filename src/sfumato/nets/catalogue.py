@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Union
 from pydantic import TypeAdapter, ValidationError
 
 from sfumato.core.errors import Refusal, shortened, unknown
-from sfumato.nets import arguments, classify_arguments
+from sfumato.nets import arguments, classify_arguments, dreaming_arguments, encoder_arguments, segment_arguments
 
 if TYPE_CHECKING:
     from torch import nn
@@ -31,21 +31,48 @@ class Entry:
 NETWORKS = {
     "unet": Entry(arguments.UNet, "unet:build", "U-Net with added skips that starts as the identity: marks, holes, every damage at once"),
     "residual": Entry(arguments.Residual, "residual:build", "small residual restorer of one resolution: super-resolution, denoising"),
+    "span": Entry(arguments.Span, "span:build", "few numbers, quick: super-resolution at 0.2 M parameters"),
+    "johnson": Entry(arguments.Johnson, "johnson:build", "one pass to a picture of feature losses (Johnson et al. 2016): x2, x4, styles"),
+    "encoder-unet": Entry(
+        encoder_arguments.EncoderUNet, "encoder_unet:build", "U-Net over a classifier's body, with its weights: feature losses, small sets"
+    ),
 }
 
 CLASSIFIERS = {
     "plain": Entry(classify_arguments.Plain, "classify.plain:build", "the lectures' small convolutions of stride 2: digits in seconds"),
     "resnet": Entry(classify_arguments.ResNet, "classify.resnet:build", "residual stages, post- or pre-activation: the first choice"),
     "dense": Entry(classify_arguments.Dense, "classify.dense:build", "dense stages with transitions: few pictures, few parameters"),
+    "squeezenet": Entry(classify_arguments.SqueezeNet, "classify.squeezenet:build", "SqueezeNet 1.1, published weights from a file"),
+    "vgg16": Entry(classify_arguments.VGG16, "classify.vgg:build", "the convolutions of VGG16, published weights from a file: features"),
+    "mobilenet": Entry(classify_arguments.MobileNet, "classify.mobilenet:build", "MobileNet v1, published weights from a file"),
     "timm": Entry(classify_arguments.Timm, "classify.borrowed:build", "any model of the library timm (extra `encoders`)"),
 }
+
+SEGMENTERS = {
+    "encoder-unet": replace(NETWORKS["encoder-unet"], says="U-Net over a classifier's body, with its weights or without: the first choice"),
+    "dense-unet": Entry(segment_arguments.DenseUNet, "dense_unet:build", "U-Net of dense blocks: few numbers, much memory"),
+}
+
+DREAMERS = {
+    "dreamer": Entry(dreaming_arguments.Dreamer, "dreaming:build", "pictures from noise"),
+}
+
+TABLES = {"classify": CLASSIFIERS, "generate": DREAMERS, "segment": SEGMENTERS}  # by task; all other tasks repair
+
+
+def table(task: str) -> dict[str, Entry]:
+    """The networks that models of a task have."""
+    return TABLES.get(task, NETWORKS)
+
 
 if TYPE_CHECKING:
     Network = Any
     ClassifierNetwork = Any
+    SegmenterNetwork = Any
 else:  # what a recipe may name: whatever stands in the tables above
     Network = Union[tuple(entry.arguments for entry in NETWORKS.values())]  # noqa: UP007  # built, not written
     ClassifierNetwork = Union[tuple(entry.arguments for entry in CLASSIFIERS.values())]  # noqa: UP007
+    SegmenterNetwork = Union[tuple(entry.arguments for entry in SEGMENTERS.values())]  # noqa: UP007
 
 
 def build(spec: Any, channels: int = 3) -> nn.Module:
@@ -72,7 +99,17 @@ def outline(spec: Any, channels: int = 3) -> nn.Module:
 
 def bare(spec: Any) -> Any:
     """The same network without the file that its first weights came from: for whoever has the weights already."""
+    if hasattr(spec, "encoder"):
+        return replace(spec, encoder=bare(spec.encoder), encoder_from="")
     return replace(spec, pretrained_file="") if getattr(spec, "pretrained_file", "") else spec
+
+
+def working(network: nn.Module, spec: Any) -> tuple[dict[str, Any], Any]:
+    """Tensors of the network as it is used, and what it is then made from: where it learns in another form, that is folded away."""
+    if getattr(spec, "folded", True):
+        return network.state_dict(), spec
+    folded: dict[str, Any] = network.working()  # type: ignore[operator]  # whoever can be told `folded` has it
+    return folded, replace(spec, folded=True)
 
 
 def _built(spec: Any, channels: int) -> nn.Module:
@@ -83,11 +120,16 @@ def _built(spec: Any, channels: int) -> nn.Module:
     return network
 
 
+def build_parts(spec: Any, channels: int) -> nn.Module:
+    """A classifier that is to be cut: its head is left behind, so how many classes it names does not matter."""
+    return _built(spec if spec.classes else replace(spec, classes=1), channels)
+
+
 def _entry(kind: str) -> Entry:
-    entry = NETWORKS.get(kind) or CLASSIFIERS.get(kind)
-    if entry is None:
-        raise unknown("network", kind, [*NETWORKS, *CLASSIFIERS])
-    return entry
+    known = {**SEGMENTERS, **NETWORKS, **CLASSIFIERS, **DREAMERS}
+    if kind not in known:
+        raise unknown("network", kind, known)
+    return known[kind]
 
 
 def specification(kind: str, values: dict[str, Any]) -> Any:

@@ -106,3 +106,41 @@ class Timm(Classifying):
     name: str = Field(default="resnet18", pattern=r"^[A-Za-z0-9_]+(\.[A-Za-z0-9_]+)?$", max_length=100)  # no address: names only
     pretrained_file: str = ""  # weights to start from: a safetensors or weights-only .pth file on this machine
     dropout: Share = 0.0  # before the last layer
+
+
+IMAGENET_MEAN, IMAGENET_SPREAD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of what published networks were trained on
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class Published(Classifying):
+    """What published networks are told alike: their own statistics of pictures, and where their weights lie."""
+
+    mean: tuple[float, ...] = Field(default=IMAGENET_MEAN, max_length=64)
+    spread: tuple[Annotated[float, Field(gt=0)], ...] = Field(default=IMAGENET_SPREAD, max_length=64)
+    pretrained_file: str = ""  # a safetensors file of published weights on this machine
+    dropout: Share = 0.0  # before the last layer
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class SqueezeNet(Published):
+    """SqueezeNet 1.1 (Iandola et al. 2016), by torchvision's names."""
+
+    kind: Literal["squeezenet"] = "squeezenet"
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class VGG16(Published):
+    """The convolutions of VGG16 (Simonyan and Zisserman 2015), by torchvision's names; a new last layer."""
+
+    kind: Literal["vgg16"] = "vgg16"
+    norm: Literal["none", "batch"] = "none"
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class MobileNet(Published):
+    """MobileNet v1 (Howard et al. 2017), by timm's names."""
+
+    kind: Literal["mobilenet"] = "mobilenet"
+    mean: tuple[float, ...] = Field(default=(0.5, 0.5, 0.5), max_length=64)
+    spread: tuple[Annotated[float, Field(gt=0)], ...] = Field(default=(0.5, 0.5, 0.5), max_length=64)
+    share: float = Field(default=0.25, gt=0, le=4)  # of the channels of the widest

@@ -10,7 +10,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import torch
 from pydantic import ConfigDict, Field, ValidationError
@@ -28,7 +28,6 @@ VERSION = 1  # of the header; a file from a newer version is refused, an older o
 _NOTE_LIMIT = 1 << 20  # bytes of our part of the header
 _DEEPEST = 32  # tables and lists within each other; whoever copies or writes them goes down as deep
 _PART = "network."  # what the names of its tensors begin with
-_NAMES = "classify"  # the task whose networks give names, and none else
 _STRICT = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 
 
@@ -44,6 +43,7 @@ class Contract:
     effective: Annotated[int, Field(ge=0, le=LIMIT)] | None = (
         None  # px, measured: a margin with which outputs change by at most a quarter of a level; None: not measured
     )
+    up: Literal["", "nearest", "bilinear", "bicubic", "lanczos"] = ""  # the kernel that had enlarged its inputs; "": none had
     colours: bool = False  # it gives colour to grey pictures; without it grey in means grey out
     low: float = 0.0  # range of the input
     high: float = 1.0
@@ -179,7 +179,7 @@ def _specification(path: Path, header: Header) -> Any:
         spec = catalogue.bare(catalogue.specification(str(header.network.get("kind")), header.network))
     except Refusal as refusal:
         raise Refusal(f"{path} names a network that cannot be built. {refusal}") from refusal
-    if (header.task == _NAMES) != (spec.kind in catalogue.CLASSIFIERS):
+    if spec.kind not in catalogue.table(header.task):
         raise Refusal(f"{path} is damaged: no model of the task {shortened(header.task)!r} has a network of the kind {spec.kind!r}.")
     return spec
 

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from sfumato.core.levels import TOP
 
+AT_ONCE = 8  # places whose view is followed at once
 LIMIT = 4096  # px; a network that looks farther is treated as one that looks at everything
 
 
@@ -33,6 +34,14 @@ def reach(network: nn.Module, channels: int = 3) -> int:
                 part.bias.zero_()  # type: ignore[operator]
             if isinstance(part, nn.BatchNorm2d | nn.GroupNorm):
                 part.weight.fill_(1)
+            if getattr(part, "running_mean", None) is not None:
+                part.reset_running_stats()  # type: ignore[operator]  # else what it subtracts could end a path at an activation
+        for part in list(probe.modules()):
+            if hasattr(part, "bounded"):
+                part.bounded = False  # type: ignore[assignment]  # at the edge of the range nothing has a slope
+            for name, inner in part.named_children():
+                if isinstance(inner, nn.MaxPool2d):  # whose slope is that of one px of its window: the mean's is that of all
+                    setattr(part, name, nn.AvgPool2d(inner.kernel_size, inner.stride, inner.padding, ceil_mode=inner.ceil_mode))
     length = 64 * stride
     while length <= LIMIT:
         found = _extent(probe, channels, stride, enlarges, length)
@@ -50,8 +59,13 @@ def farthest(network: nn.Module) -> int:
     """
     stride: int = getattr(network, "stride", 1)
     kernels = [part for part in network.modules() if isinstance(part, nn.Conv2d | nn.ConvTranspose2d)]
-    steps = sum(1 + max((size - 1) * apart for size, apart in zip(part.kernel_size, part.dilation)) for part in kernels)
+    pools = [_width(part.kernel_size) for part in network.modules() if isinstance(part, nn.MaxPool2d | nn.AvgPool2d)]
+    steps = sum(pools) + sum(1 + max((size - 1) * apart for size, apart in zip(part.kernel_size, part.dilation)) for part in kernels)
     return min(LIMIT, stride * steps)
+
+
+def _width(kernel: int | tuple[int, ...]) -> int:
+    return kernel if isinstance(kernel, int) else max(kernel)
 
 
 def effective(network: nn.Module, probes: Sequence[Tensor], reach: int, tolerance: float = 0.25 / TOP) -> int:
@@ -82,12 +96,13 @@ def effective(network: nn.Module, probes: Sequence[Tensor], reach: int, toleranc
 def _extent(probe: nn.Module, channels: int, stride: int, enlarges: int, length: int) -> int:
     """The farthest dependence of one whole period of outputs in the middle of a strip."""
     middle = length // 2 // stride * stride
-    phases = torch.arange(stride)
-    strip = torch.ones(stride, channels, stride, length, dtype=torch.float64, requires_grad=True)
-    output = probe(strip)
-    picked = output[phases, :, :, (middle + phases) * enlarges]
-    (gradient,) = torch.autograd.grad(picked.sum(), strip)
-    seen = gradient.abs().sum((1, 2)) > 0
-    positions = torch.arange(length)
-    distances = (positions[None] - (middle + phases)[:, None]).abs()
-    return int((distances * seen).max())
+    farthest_seen = 0
+    for phases in torch.split(torch.arange(stride), AT_ONCE):
+        strip = torch.ones(len(phases), channels, stride, length, dtype=torch.float64, requires_grad=True)
+        output = probe(strip)
+        picked = output[torch.arange(len(phases)), :, :, (middle + phases) * enlarges]
+        (gradient,) = torch.autograd.grad(picked.sum(), strip)
+        seen = gradient.abs().sum((1, 2)) > 0
+        distances = (torch.arange(length)[None] - (middle + phases)[:, None]).abs()
+        farthest_seen = max(farthest_seen, int((distances * seen).max()))
+    return farthest_seen

@@ -10,14 +10,7 @@ from torch import Tensor, nn
 
 from sfumato.nets import arguments
 from sfumato.nets.arguments import Activation, Norm
-from sfumato.nets.blocks import Conv, Down, ResidualBlock, Up, initialise, pad_to_multiple, zero_
-
-
-class Cross(nn.Sequential):
-    """A residual block and a convolution on a skip.  (B, C, H, W) -> (B, out, H, W)"""
-
-    def __init__(self, wide_in: int, wide_out: int, *, norm_kind: Norm, act: Activation):
-        super().__init__(ResidualBlock(wide_in, norm_kind=norm_kind, act=act), Conv(wide_in, wide_out, norm_kind=norm_kind))
+from sfumato.nets.blocks import Conv, Cross, Down, ResidualBlock, Up, initialise, pad_to_multiple, zero_
 
 
 class UNet(nn.Module):

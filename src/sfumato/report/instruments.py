@@ -32,6 +32,8 @@ KINDS = {  # in the order of the page
     "calibration": _Kind("Calibration", "Bars above the dashed line: right more often than it says; below it: surer than right.", True),
     "classes": _Kind("Class by class", "The classes it knows least come first.", True),
     "top-losses": _Kind("Top losses", "Held-out pictures with the largest loss: look for wrong labels first.", True, True),
+    "worst": _Kind("Where it errs most", "Held-out pictures with the fewest right pixels: look for wrong masks first.", True, True),
+    "classes-key": _Kind("Colours of classes", "What each colour over a picture stands for.", True, True),
     "batch": _Kind("A batch", "Training pictures as the network sees them, augmented.", False, True),
     "activations": _Kind(
         "Activations",

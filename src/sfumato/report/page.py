@@ -27,16 +27,9 @@ def write_report(run: Path) -> Path:
 
 def render(run: RunFiles) -> str:
     """The page as HTML."""
-    environment = Environment(
-        loader=PackageLoader("sfumato.report", package_path=""),
-        autoescape=True,  # names of pictures and recipes come from strangers
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    classified = classes.is_classifier(run.scores)
+    classified = classes.knows_classes(run.scores)
     finished = run.facts.get("status") == "done"
-    return environment.get_template("page.html.jinja").render(
+    return environment().get_template("page.html.jinja").render(
         name=run.facts.get("name") or run.folder.name,
         task=run.facts.get("task", ""),
         status=status(run),
@@ -44,6 +37,7 @@ def render(run: RunFiles) -> str:
         figures=figures(run),
         comparisons=[_comparison(preview, run) for preview in run.previews if preview.spoilt and preview.repaired],
         chain=_chain(run),
+        sides=_sides(run),
         table=None if classified else scores.table(run.scores),
         classes=classes.table(run.scores) if classified else None,
         answers=instruments(run.instruments, answers=True),
@@ -57,6 +51,17 @@ def render(run: RunFiles) -> str:
         facts=facts(run),
         folder=str(run.folder),
         written=time.strftime("%Y-%m-%d %H:%M"),
+    )
+
+
+def environment() -> Environment:
+    """Where the pages' templates are read from."""
+    return Environment(
+        loader=PackageLoader("sfumato.report", package_path=""),
+        autoescape=True,  # names of pictures and recipes come from strangers
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
 
 
@@ -88,7 +93,7 @@ def status(run: RunFiles) -> Status:
 def figures(run: RunFiles) -> list[tuple[str, str]]:
     """The few large numbers: (value, what it is)."""
     known = run.facts
-    shown = classes.figures(run.scores) if classes.is_classifier(run.scores) else scores.figures(run.scores)
+    shown = classes.figures(run.scores) if classes.knows_classes(run.scores) else scores.figures(run.scores)
     minutes = float(known.get("minutes") or run.seconds / 60)
     shown += [(words.duration(minutes), "in training")] if minutes else []
     shown += [(words.amount(known["parameters"]), "parameters")] if known.get("parameters") else []
@@ -111,10 +116,26 @@ class Comparison:
     after: str
 
 
+@dataclass(frozen=True)
+class Sides:
+    """What the two pictures under the slider, and the one beside them, are called."""
+
+    before: str
+    after: str
+    good: str
+
+
+REPAIRED, SEGMENTED = Sides("spoilt", "repaired", "good"), Sides("picture", "seen", "true")
+
+
+def _sides(run: RunFiles) -> Sides:
+    return SEGMENTED if run.facts.get("task") == "segment" else REPAIRED
+
+
 def _comparison(preview: Preview, run: RunFiles) -> Comparison:
     step, last = preview.repaired[-1]
     width, height = embed.size(last)
-    spoilt = preview.spoilt or last
+    spoilt, segmented = preview.spoilt or last, _sides(run) is SEGMENTED
     return Comparison(
         name=_picture_name(preview, run),
         spoilt=embed.whole(spoilt),
@@ -123,8 +144,8 @@ def _comparison(preview: Preview, run: RunFiles) -> Comparison:
         width=width,
         height=height,
         step=step,
-        before=_decibels(spoilt, preview.good),
-        after=_decibels(last, preview.good),
+        before="" if segmented else _decibels(spoilt, preview.good),
+        after="" if segmented else _decibels(last, preview.good),
     )
 
 
@@ -140,17 +161,17 @@ def _decibels(path: Path, truth: Path | None) -> str:
 
 
 def _picture_name(preview: Preview, run: RunFiles) -> str:
-    named = run.scores.get("pictures", [])
+    named = [] if _sides(run) is SEGMENTED else run.scores.get("pictures", [])  # of which the worst are told, not the first
     return str(named[preview.index]["name"]) if preview.index < len(named) else f"held-out picture {preview.index + 1}"
 
 
 def _history(preview: Preview, run: RunFiles) -> tuple[str, list[tuple[str, str]]]:
-    """The name, and small pictures with their labels: spoilt, some steps, good."""
-    stages = preview.repaired
+    """The name, and small pictures with their labels: as it came, some steps, as it should be."""
+    stages, sides = preview.repaired, _sides(run)
     chosen = sorted({round(number * (len(stages) - 1) / max(1, STAGES - 1)) for number in range(STAGES)})
-    shown = [("spoilt", preview.spoilt)] if preview.spoilt else []
+    shown = [(sides.before, preview.spoilt)] if preview.spoilt else []
     shown += [(f"step {words.amount(stages[index][0])}", stages[index][1]) for index in chosen]
-    shown += [("good", preview.good)] if preview.good else []
+    shown += [(sides.good, preview.good)] if preview.good else []
     return _picture_name(preview, run), [(label, embed.thumb(path)) for label, path in shown]
 
 

@@ -22,7 +22,9 @@ class Entry:
 
 TASKS = {
     "classify": Entry("classify_recipe:Classify", "classify", "classifier", "learn to tell what pictures show"),
+    "generate": Entry("generate_recipe:Generate", "generate", "dreams", "learn to make pictures from noise"),
     "restore": Entry("restore_recipe:Restore", "restore", "restorer", "learn to repair pictures"),
+    "segment": Entry("segment_recipe:Segment", "segment", "segmenter", "learn to tell what each pixel shows"),
 }
 
 

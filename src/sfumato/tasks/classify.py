@@ -29,10 +29,10 @@ from sfumato.nets import catalogue as networks
 from sfumato.nets import load as model_files
 from sfumato.nets.load import Contract
 from sfumato.nets.reach import LIMIT
-from sfumato.nets.surgery import copying, groups, summary
+from sfumato.nets.surgery import copying, summary
 from sfumato.show import plots
 from sfumato.tasks.classify_recipe import Classify
-from sfumato.tasks.parts import classifier, fitting, inside, labels, naming_scores, training
+from sfumato.tasks.parts import classifier, fitting, inside, labels, naming_scores
 from sfumato.tasks.parts.classifier import load as load
 from sfumato.tasks.parts.inside import ShowBatch
 from sfumato.tasks.parts.job import Job, parameters_of
@@ -45,10 +45,8 @@ from sfumato.train.callback import Callback
 from sfumato.train.callbacks.change import Change, nothing
 from sfumato.train.callbacks.predictions import Predictions
 from sfumato.train.callbacks.stats import ShowProgress, Stats
-from sfumato.train.callbacks.thaw import Thaw
 from sfumato.train.run import Run
 from sfumato.train.surface import surface
-from sfumato.train.tune import Tuned
 
 HELD_BATCH = 256  # pictures at once in validation
 SLICED = 4  # batches that a slice of the loss is taken over
@@ -114,8 +112,10 @@ class ClassifyTask(Job):
     def network_spec(self) -> Any:
         """Kind and arguments; classes, statistics and side are those of the pictures."""
         mean, spread = self.statistics
-        side = labels.check_square(self.split)
-        return dataclasses.replace(self.recipe.network, classes=len(self.classes), mean=mean, spread=spread, side=side)
+        side, spec = labels.check_square(self.split), self.recipe.network
+        if spec.mean:  # a published network has its own statistics, which its weights were learnt with
+            mean, spread = spec.mean, spec.spread
+        return dataclasses.replace(spec, classes=len(self.classes), mean=mean, spread=spread, side=side)
 
     @cached_property
     def network(self) -> nn.Module:
@@ -138,23 +138,6 @@ class ClassifyTask(Job):
     def objective(self) -> Naming:
         """The loss."""
         return Naming(smoothing=self.recipe.loss.smoothing, decoupled=self.recipe.loss.decoupled)
-
-    def optimiser(self, network: nn.Module, fused: bool) -> torch.optim.Optimizer:
-        """With fine-tuning, each stage has a rate of its own."""
-        spec, fine = self.recipe.optimiser, self.recipe.fine_tune
-        if fine.factor == 1 or spec.kind != "adamw":
-            return super().optimiser(network, fused)
-        rated = groups.rates(network, spec.rate, fine.factor)
-        return training.adamw(spec, [(group["lr"], group["params"]) for group in rated], fused=fused)
-
-    def _careful(self, tuned: Tuned) -> list[Callback]:
-        """With fine-tuning, parts that stand still at first."""
-        fine = self.recipe.fine_tune
-        if not fine.frozen:
-            return super()._careful(tuned)
-        parts = groups.groups(self.network)[-2::-1]  # the head learns from the start
-        shares = [fine.frozen * (1 + (number / len(parts) if fine.gradual else 0)) for number in range(len(parts))]
-        return [*super()._careful(tuned), Thaw(list(zip(shares, parts)), freeze=groups.freeze, unfreeze=groups.unfreeze)]
 
     def watching(self, run: Run, stats: Stats) -> list[Callback]:
         """Held-out scores, models and the bar."""

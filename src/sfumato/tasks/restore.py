@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -19,33 +20,52 @@ from sfumato.core.errors import Refusal
 from sfumato.core.progress import say
 from sfumato.core.seed import Seed
 from sfumato.data.geometry import Erase, Geometry
-from sfumato.data.items import Items
+from sfumato.data.items import Channels, Items
 from sfumato.data.store import open_store
+from sfumato.losses import adversarial
 from sfumato.nets import catalogue as networks
+from sfumato.nets import encoder_unet
 from sfumato.nets import load as model_files
+from sfumato.nets.critics import PatchCritic
+from sfumato.nets.encoder_arguments import EncoderUNet
 from sfumato.nets.load import Contract
 from sfumato.nets.reach import reach
+from sfumato.nets.surgery.borrow import open_classifier
 from sfumato.spoil import catalogue as steps
 from sfumato.spoil import grammar
-from sfumato.spoil.chain import Chain
-from sfumato.tasks.parts import fitting, pairs, scoring, sources
+from sfumato.spoil.chain import Chain, Step
+from sfumato.spoil.resample import Scale
+from sfumato.tasks.parts import against, fitting, foresight, guards, pairs, real_pairs, scoring, sources, training
+from sfumato.tasks.parts.against import Fooling, Telling, Warming
 from sfumato.tasks.parts.difference import Difference, objective
+from sfumato.tasks.parts.guards import Guards
 from sfumato.tasks.parts.job import Job, parameters_of
 from sfumato.tasks.parts.judged import SaveModels
 from sfumato.tasks.parts.pairs import HeldOut, SpoiltPairs
+from sfumato.tasks.parts.real_pairs import RealPairs
 from sfumato.tasks.parts.restorer import TASK, Restorer
 from sfumato.tasks.parts.restorer import load as load
+from sfumato.tasks.parts.scoring import Seen
+from sfumato.tasks.parts.sections import AdamW
 from sfumato.tasks.parts.settle import settle
 from sfumato.tasks.parts.watch import Previews, Scores
 from sfumato.tasks.restore_recipe import Restore
 from sfumato.train import run as runs
 from sfumato.train.callback import Callback
+from sfumato.train.callbacks.game import CRITIC, Game
+from sfumato.train.callbacks.shares import GradientShares
 from sfumato.train.callbacks.stats import ShowProgress, Stats
+from sfumato.train.objective import Objective
+from sfumato.train.player import Player
 from sfumato.train.run import Run
+from sfumato.train.steps import schedules
+from sfumato.train.steps.precision import Precision
+from sfumato.train.tune import Tuned
 
 HELD_COUNT = 16  # pictures that are scored while training
 JUDGED = 50  # pictures that are scored whole at the end
 JUDGED_SIDE = 768  # px, at most, of each
+NOTHING = "noise 0"  # the chain of real pairs, which are spoilt already
 
 
 @dataclass(frozen=True)
@@ -61,8 +81,8 @@ class RestoreTask(Job):
 
     @cached_property
     def chain(self) -> Chain:
-        """How inputs are spoilt."""
-        return self._parse(self.recipe.spoil.chain)
+        """How inputs are spoilt; real pairs are not."""
+        return self._parse(NOTHING if self.recipe.data.inputs else self.recipe.spoil.chain)
 
     @cached_property
     def target_chain(self) -> Chain | None:
@@ -79,9 +99,12 @@ class RestoreTask(Job):
         """Training pairs."""
         data, augment = self.recipe.data, self.recipe.augment
         factor = self.chain.enlarges
-        store = open_store(self.items[0], cache=data.cache, shared=self.workers != 0)
-        return SpoiltPairs(
-            store=store,
+        store = partial(open_store, cache=data.cache, shared=self.workers != 0)
+        made: Callable[..., SpoiltPairs] = SpoiltPairs
+        if data.inputs:
+            made = partial(RealPairs, inputs=store(real_pairs.inputs_of(self.items[0], Path(data.inputs))))
+        return made(
+            store=store(self.items[0]),
             chain=self.chain,
             target=self.target_chain,
             geometry=Geometry(
@@ -94,6 +117,7 @@ class RestoreTask(Job):
             ),
             erase=Erase(chance=augment.erase) if augment.erase else None,
             crop=data.crop // factor * factor,
+            later=tuple((epoch, crop // factor * factor) for epoch, crop in zip(data.grow_after, data.grows, strict=True)),
             margin=data.margin,
             crops_per_picture=data.crops_per_picture,
             seed=self.seed,
@@ -103,9 +127,13 @@ class RestoreTask(Job):
     def held(self) -> HeldOut:
         """Held-out pictures for validation and previews."""
         previews = self.recipe.previews
-        return pairs.held_out(
-            self.items[1], self.chain, self.target_chain, seed=self.seed, side=previews.side, count=max(HELD_COUNT, previews.count)
-        )
+        return self._held_out(previews.side, max(HELD_COUNT, previews.count))
+
+    def _held_out(self, side: int, count: int, channels: Channels | None = 3) -> HeldOut:
+        held, inputs = self.items[1], self.recipe.data.inputs
+        if inputs:
+            return real_pairs.held_out(held, Path(inputs), side=side, count=count)
+        return pairs.held_out(held[:count], self.chain, self.target_chain, seed=self.seed, side=side, count=count, channels=channels)
 
     @property
     def source(self) -> SpoiltPairs:
@@ -127,6 +155,8 @@ class RestoreTask(Job):
             with torch.random.fork_rng(devices=[]):
                 torch.manual_seed(self.seed.number("network"))
                 network = networks.build(self.network_spec)
+            if self._lent is not None:
+                encoder_unet.lend(self._lent[1], network)  # type: ignore[arg-type]  # its spec says that it is one
         network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's own stubs do not know it
         return network.to(self.device)
 
@@ -137,6 +167,8 @@ class RestoreTask(Job):
             kept = model_files.read_header(Path(self.recipe.start_from)).network
             return networks.specification(str(kept.get("kind")), kept)
         spec, factor = self.recipe.network, self.chain.enlarges
+        if self._lent is not None:
+            spec = dataclasses.replace(spec, encoder=self._lent[0], encoder_from="")
         if factor == 1 and getattr(spec, "enlarges", 1) == 1:
             return spec
         if not hasattr(spec, "enlarges"):
@@ -148,18 +180,95 @@ class RestoreTask(Job):
         return dataclasses.replace(spec, enlarges=factor)
 
     @cached_property
-    def objective(self) -> Difference:
+    def _lent(self) -> tuple[Any, nn.Module] | None:
+        """The classifier whose body and weights the network takes, and what it is made from."""
+        spec = self.recipe.network
+        if not (isinstance(spec, EncoderUNet) and spec.encoder_from):
+            return None
+        found = open_classifier(spec.encoder_from)
+        if getattr(found[1], "channels", 3) != 3:
+            raise Refusal(f"network.encoder_from = {spec.encoder_from!r} sees pictures of one channel, but what is repaired has three.")
+        return found
+
+    @cached_property
+    def plain(self) -> Difference:
+        """The loss, but for what a critic says."""
+        return objective(self.recipe.loss, self.recipe.feature, self.device)
+
+    @cached_property
+    def objective(self) -> Objective:
         """The loss."""
-        return objective(self.recipe.loss)
+        if self.critic is None:
+            return self.plain
+        game = self.recipe.game
+        return Fooling(self.plain, self.critic, adversarial.game(game.loss), game.weight, tells_loss=game.rule == "loss")
+
+    @property
+    def measured(self) -> Objective:
+        """See `Job`: without the critic, whose norms count how often it is asked."""
+        return self.plain
+
+    @cached_property
+    def critic(self) -> nn.Module | None:
+        """Who tells repaired pictures from good ones, where the recipe names one: fresh, from the run's seed."""
+        spec = self.recipe.critic
+        if spec.kind == "none":
+            return None
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(self.seed.number("critic"))
+            critic = against.build(spec, self.plain, 3)
+        return critic.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]  # torch's own stubs
+
+    @cached_property
+    def game(self) -> Game | None:
+        """See `Job`."""
+        return None if self.critic is None else Game(against.rule(self.recipe.game), limit=self.recipe.game.limit)
+
+    @cached_property
+    def telling(self) -> Telling:
+        """What the critic makes small."""
+        game = self.recipe.game
+        return Telling(self.network, adversarial.game(game.loss), game.r1, game.r1_every)
+
+    def opponents(self, tuned: Tuned) -> list[Player]:
+        """See `Job`: the critic, with its own rate and no memory of past directions, which would make the two chase each other."""
+        if self.critic is None:
+            return []
+        game, schedule = self.recipe.game, self.recipe.schedule
+        spec = AdamW(rate=game.rate, beta1=0.0, weight_decay=0.0)
+        return [
+            Player(
+                CRITIC,
+                self.critic,
+                self.telling,
+                training.optimiser(spec, self.critic),
+                schedules.make(schedule.kind, warm=schedule.warm, start=schedule.start, end=schedule.end),
+                Precision(tuned.precision, self.device),
+            )
+        ]
 
     def watching(self, run: Run, stats: Stats) -> list[Callback]:
         """Held-out scores, previews, models and the bar."""
         scores = Scores(self.held, stats)
+        shares = GradientShares(stats, foresight.gradient_shares, every=self.recipe.feature.shares_every)
         return [
             scores,
             Previews(run, self.held, scores, count=self.recipe.previews.count),
-            SaveModels(run, scores, self.save, by="psnr_rgb"),
+            *self._guarded(run, stats, scores),
+            SaveModels(run, scores, self.save, by="snapshot" if self.game else "psnr_rgb"),
             ShowProgress(scores=scores.words),
+            shares,
+        ]
+
+    def _guarded(self, run: Run, stats: Stats, scores: Scores) -> list[Callback]:
+        """What looks after a game."""
+        if self.game is None:
+            return []
+        judge = against.judge(self.recipe.game, self.plain, self.device)
+        distance = guards.sharpness_apart if judge is None else partial(guards.features_apart, judge)
+        return [
+            Warming(run, stats, self.telling, self.recipe.game, self.seed),
+            Guards(scores, lambda: (scores.restored, self.held.targets), self.game, distance, patience=self.recipe.game.patience),
         ]
 
     @cached_property
@@ -171,28 +280,39 @@ class RestoreTask(Job):
             reach=reach(self.network),
             tiles=bool(self.network.tiles),
             enlarges=self.chain.enlarges,
+            up=_enlarged_by(self.chain),
             colours=re.search(r"\bgrey\b", str(self.chain)) is not None,
         )
 
     def save(self, path: Path, network: nn.Module, scores: dict[str, float], step: int, *, half: bool = False) -> None:
-        """Write a model file of the network as it stands."""
+        """Write a model file of the network as it stands, in the form in which it is used."""
+        state, spec = networks.working(network, self.network_spec)
         header = self.header(
             {name: {"mean": value, "n": len(self.held), "what": "held-out crops while training"} for name, value in scores.items()},
             data={"folders": list(self.recipe.data.folders), **sources.fingerprint(self.items[0])},
             card={"steps": step, "spoil": str(self.chain)},
+            spec=spec,
         )
-        model_files.write(path, network.state_dict(), header, half=half)
+        model_files.write(path, state, header, half=half)
 
     def about(self) -> list[str]:
         """Pictures, pairs and network, in words."""
         train, held = self.items
-        return [
+        lines = [
             f"pictures       {len(train)} to train on, {len(held)} held out",
-            f"spoil          {self.chain}" + (f"   target: {self.target_chain}" if self.target_chain else ""),
-            f"pairs          {len(self.pairs)} an epoch, {self.pairs.crop} px, cut from windows of up to {self.pairs.widest} px",
+            f"spoil          {real_pairs.told(self.recipe.data.inputs, self.chain, self.target_chain)}",
+            f"pairs          {len(self.pairs)} an epoch, {self.pairs.crop} px, cut from windows of up to {self.pairs.widest} px"
+            + "".join(f"; {crop} px from epoch {epoch} on" for epoch, crop in self.pairs.later),
             f"network        {self.network_spec.kind}, {parameters_of(self.network):,} parameters, "
             f"reach {self.contract.reach} px, stride {self.contract.stride}",
         ]
+        if self.critic is not None:
+            sees = f"patches of {self.critic.sees} px" if isinstance(self.critic, PatchCritic) else "what the classifier sees"
+            lines.append(f"critic         {sees}, {parameters_of(self.critic):,} parameters; rule: {self.recipe.game.rule}")
+        if self.plain.perception is not None:
+            batch = next(self.batches.stream(0, 0)).to(self.device)
+            lines += foresight.look(self.plain, self.network, batch)
+        return lines
 
     def judge(self, run: Run) -> None:
         """Score the last averaged weights, which no held-out picture chose, on whole held-out pictures; kept in scores.json.
@@ -206,7 +326,7 @@ class RestoreTask(Job):
             say("No picture was held out, so nothing was scored: give more pictures, or another data.split.")
             return
         model = load(run.last, device=self.device.type)
-        scores = evaluate(model, self.items[1][:JUDGED], self.chain, seed=self.seed, target=self.target_chain, side=JUDGED_SIDE)
+        scores = score_pairs(model, self._held_out(JUDGED_SIDE, JUDGED, None), seed=self.seed)
         files.write_json(run.scores, scores)
         _warn(scores["gains"]["psnr_rgb"]["mean"])
 
@@ -238,18 +358,38 @@ def evaluate(
     target: Chain | None = None,
     side: int | None = None,
     names: tuple[str, ...] = ("psnr_rgb", "ssim_rgb"),
+    seen: Mapping[str, Seen] = {},
 ) -> dict[str, Any]:
     """Spoil pictures, repair them and score both: see parts/scoring.py.  `side`: only the middle of each picture, in px."""
     if chain.enlarges != model.contract.enlarges:
         raise Refusal(f"The chain shrinks {chain.enlarges} times, but the model enlarges {model.contract.enlarges} times.")
-    held = pairs.held_out(items, chain, target, seed=seed, side=side or 1 << 30, count=len(items))
+    held = pairs.held_out(items, chain, target, seed=seed, side=side or 1 << 30, count=len(items), channels=None)
+    return score_pairs(model, held, seed=seed, names=names, seen=seen)
+
+
+def score_pairs(
+    model: Restorer,
+    held: HeldOut,
+    *,
+    seed: Seed,
+    names: tuple[str, ...] = ("psnr_rgb", "ssim_rgb"),
+    seen: Mapping[str, Seen] = {},
+) -> dict[str, Any]:
+    """Repair inputs and score what comes out against targets, beside the input and plain filters: see parts/scoring.py."""
     return scoring.judge(
         list(zip(held.names, held.inputs, held.targets, strict=True)),
         lambda picture: np.asarray(model.restore(picture)),
         names=names,
         seed=seed.value,
-        enlarges=chain.enlarges,
+        enlarges=model.contract.enlarges,
+        seen=seen,
     )
+
+
+def _enlarged_by(chain: Chain) -> Any:
+    """The kernel by which a `scale` of the chain enlarges again; where it draws one of several, the last; "" without such a step."""
+    kernels = [step.act.up for step in chain.steps if isinstance(step, Step) and isinstance(step.act, Scale)]
+    return kernels[-1][-1] if kernels else ""
 
 
 def _warn(gain: float) -> None:

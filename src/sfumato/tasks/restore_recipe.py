@@ -6,9 +6,28 @@ from typing import Literal
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
+from sfumato.core.errors import Refusal
 from sfumato.nets.arguments import UNet
 from sfumato.nets.catalogue import Network
-from sfumato.tasks.parts.sections import STRICT, AdamW, Augment, Data, Look, Loss, Muon, Previews, Schedule, Train, check_batch, check_name
+from sfumato.nets.critic_arguments import NoCritic, Patch, Seeing
+from sfumato.tasks.parts.sections import (
+    STRICT,
+    AdamW,
+    Augment,
+    Data,
+    Feature,
+    FineTune,
+    Game,
+    Look,
+    Loss,
+    Muon,
+    Previews,
+    Schedule,
+    Train,
+    check_batch,
+    check_fine_tune,
+    check_name,
+)
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
@@ -31,16 +50,30 @@ class Restore:
     augment: Augment = Augment()
     network: Network = Field(default=UNet(), discriminator="kind")
     loss: Loss = Loss()
+    feature: Feature = Feature()
     optimiser: Muon | AdamW = Field(default=Muon(), discriminator="kind")
     schedule: Schedule = Schedule()
     train: Train = Train()
     previews: Previews = Previews()
     look: Look = Look()
+    fine_tune: FineTune = FineTune()
+    critic: NoCritic | Patch | Seeing = Field(default=NoCritic(), discriminator="kind")
+    game: Game = Game()
     start_from: str = ""  # a model file whose weights the training starts from
 
     def __post_init__(self) -> None:
         check_name(self.name)
         check_batch(self.data, self.train)
+        check_fine_tune(self.fine_tune, self.optimiser)
+        if self.critic.kind == "features" and not self.feature.network:
+            raise Refusal("critic.kind = 'features' sees by the classifier that judges features: name it in feature.network.")
+        if self.critic.kind != "none" and self.optimiser.kind == "muon":
+            raise Refusal(
+                "In a game an optimiser that remembers past directions makes the two chase each other: "
+                "set optimiser.kind = 'adamw' and optimiser.beta1 = 0.0."
+            )
+        if self.critic.kind != "none" and self.train.accumulate > 1:
+            raise Refusal("In a game each turn is one batch: leave train.accumulate at 1, and lower train.batch instead.")
 
 
 def check(recipe: Restore) -> None:
@@ -57,4 +90,4 @@ def sources(recipe: Restore) -> list[str]:
     from sfumato.data.reading.find import find_pictures
 
     names = dict.fromkeys(recipe.data.folders)
-    return [name if name.startswith("builtin:") else f"{len(find_pictures(Path(name)))} pictures in {name}" for name in names]
+    return [name if name.startswith(("builtin:", "known:")) else f"{len(find_pictures(Path(name)))} pictures in {name}" for name in names]

@@ -35,7 +35,7 @@ class Callback:
 
     follows: ClassVar[tuple[type[Callback], ...]] = ()  # callbacks whose methods run before this one's
     claims: ClassVar[tuple[str, ...]] = ()  # slots it replaces: a method of the slot's name and a trailing underscore, e.g. forward_
-    players: ClassVar[tuple[str, ...]] = ()  # whose turns it watches; empty: everyone's
+    players: tuple[str, ...] = ()  # whose turns it watches; empty: everyone's
 
     def before_fit(self, learner: Learner) -> None:
         """Once, before anything; a resumed run calls `load_state` after this."""

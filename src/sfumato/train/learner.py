@@ -2,11 +2,13 @@
 
     before_fit; valid, where pictures are held out
     each epoch:      before_epoch
-      train:         before_phase, each batch: [batch] before_batch [forward] after_forward [backward] after_backward
-                     [update] after_update, after_batch; after_phase
+      train:         before_phase, each batch: [batch] before_batch, each turn: [forward] after_forward [backward] after_backward
+                     [update] after_update; after_batch; after_phase
       valid, if due: before_phase, each batch: before_batch, after_forward, after_batch; after_phase
                      after_epoch
     on_stop (interrupted or failed), after_fit (always)
+
+A training has one player and one turn a batch; a game has opponents, and its rule says who plays on the batch at hand.
 """
 
 from __future__ import annotations
@@ -27,6 +29,7 @@ from sfumato.data.batches import Batch, Batches
 from sfumato.train.budget import Budget
 from sfumato.train.callback import EVENTS, SLOTS, Callback, in_order, overrides, slot_owners
 from sfumato.train.objective import Objective, Outcome
+from sfumato.train.player import Player, Turns, alone
 from sfumato.train.ranks import Ranks
 from sfumato.train.steps.precision import Precision
 from sfumato.train.steps.schedules import Schedule
@@ -61,21 +64,23 @@ class Learner:
         valid_due: Callable[[Learner], bool] = lambda learner: True,
         ranks: Ranks = Ranks(),
         callbacks: Sequence[Callback] = (),
+        name: str = "network",
+        opponents: Sequence[Player] = (),
+        turns: Turns = alone,
     ):
-        self.network, self.batches, self.objective, self.held_out = network, batches, objective, held_out
-        self.optimiser, self.schedule, self.budget, self.seed = optimiser, schedule, budget, seed
-        self.device, self.precision, self.clip, self.accumulate = device, precision, clip, accumulate
-        self.valid_due, self.ranks = valid_due, ranks
+        self.main = Player(name, network, objective, optimiser, schedule, precision, clip)
+        self.players = {player.name: player for player in (self.main, *opponents)}
+        self.turns = turns
+        self.now = self.main  # whose turn it is
+        self.batches, self.held_out, self.budget, self.seed = batches, held_out, budget, seed
+        self.device, self.accumulate, self.valid_due, self.ranks = device, accumulate, valid_due, ranks
         self.callbacks = in_order(callbacks)
         self.slots = slot_owners(self.callbacks)
         self._listeners = {event: [m for c in self.callbacks if (m := overrides(c, event))] for event in EVENTS}
         self._does: dict[str, Callable[..., Any]] = {
             slot: getattr(self.slots[slot], f"{slot}_") if slot in self.slots else getattr(self, f"{slot}_") for slot in SLOTS
         }
-        self._base_rates = [group["lr"] for group in optimiser.param_groups]
-        self._parameters = [p for group in optimiser.param_groups for p in group["params"]]
         self.shown: nn.Module = network  # what is validated and saved: an average takes this place
-        self.player = "network"
         self.phase = "train"
         self.step = self.epoch = self.position = 0  # updates done; epoch; batches of this epoch done
         self.pieces = 1  # parts a batch is cut into, after a device ran out of memory
@@ -85,18 +90,30 @@ class Learner:
         self.batch: Batch
         self.outcome: Outcome
         self.skip: str | None = None  # why this update is left out
-        self.gradient_norm = 0.0  # of the whole step, before clipping
         self.stopping: str | None = None  # set from outside: stop after this step
         self.stopped: str | None = None
+        self.finished: str | None = None  # why the training ends before its budget does
         self.draw = torch.Generator(device)
         self._draws = f"draw/{ranks.rank}" if ranks.rank else "draw"  # processes that train together draw unlike noise
         self.resumed: dict[str, Any] | None = None
+
+    @property
+    def network(self) -> nn.Module:
+        """What is trained: the bare module, of the first player."""
+        return self.main.network
+
+    @property
+    def player(self) -> str:
+        """Whose turn it is."""
+        return self.now.name
 
     # the loop ---------------------------------------------------------------------------------------------------------
 
     def fit(self) -> None:
         """Train to the end of the budget; `Interrupted` when asked to stop before."""
         self._before = time.monotonic()
+        for player in self.players.values():
+            player.optimiser.zero_grad(set_to_none=True)  # whoever measured something before left gradients
         try:
             self.fire("before_fit")
             if self.resumed is not None:
@@ -118,7 +135,8 @@ class Learner:
     def _run_epoch(self) -> None:
         self.fire("before_epoch")
         self.phase = "train"
-        self.network.train()
+        for player in self.players.values():
+            player.network.train()
         self.fire("before_phase")
         stream = self._stream()
         for _ in range(self.position, self.batches.per_epoch):
@@ -142,26 +160,34 @@ class Learner:
         return self._batches_now
 
     def _train_batch(self, batch: Batch) -> None:
-        self.skip = None
         self.batch = self._does["batch"](batch)
         self.fire("before_batch")
+        for name in self.turns(self):
+            self.now = self.players[name]
+            self._play()
+        self.position += 1
+        if self.position % self.accumulate == 0:
+            self.step += 1
+        self.fire("after_batch")
+        self.now = self.main
+
+    def _play(self) -> None:
+        """One player's turn on the batch at hand."""
+        self.skip = None
         try:
             self._turn()
         except RuntimeError as error:
             if not devices.is_out_of_memory(error) or self.pieces >= len(self.batch.items):
                 raise
             self._halve(error)
-        self.position += 1
-        if self.position % self.accumulate == 0:
-            self._clip_gradients()
+        if (self.position + 1) % self.accumulate == 0:
+            self.now.clip_gradients()
             self.fire("after_backward")
             if self.skip is None:
                 self._does["update"]()
             if self.skip is None:
                 self.fire("after_update")
-            self.optimiser.zero_grad(set_to_none=True)
-            self.step += 1
-        self.fire("after_batch")
+            self.now.optimiser.zero_grad(set_to_none=True)
 
     def _turn(self) -> None:
         pieces = [self.batch] if self.pieces == 1 else self.batch.pieces(self.pieces)
@@ -180,7 +206,7 @@ class Learner:
                 "Lower train.batch, and raise train.accumulate by as much."
             ) from error
         self.pieces *= 2
-        self.optimiser.zero_grad(set_to_none=True)
+        self.now.optimiser.zero_grad(set_to_none=True)
         if self.device.type == "cuda":
             torch.cuda.empty_cache()
         say(f"out of memory: each batch of {len(self.batch.items)} is now done in {self.pieces} parts")
@@ -195,20 +221,23 @@ class Learner:
 
     def _validate(self) -> None:
         self.phase = "valid"
-        was_training = self.shown.training
-        self.shown.eval()
+        networks = [self.shown, *(player.network for player in self.players.values())]  # a critic looks on
+        modes = [network.training for network in networks]
+        for network in networks:
+            network.eval()
         self.fire("before_phase")
         with torch.no_grad():
             for index, batch in enumerate(self.held_out):
                 self.batch = batch.to(self.device)
                 self.fire("before_batch")
                 self.draw.manual_seed(self.seed.number("draw-valid", 0, index))
-                with self.precision.autocast(self.device):
-                    self.outcome = self.objective(self.shown, self.batch, self.draw)
+                with self.main.precision.autocast(self.device):
+                    self.outcome = self.main.objective(self.shown, self.batch, self.draw)
                 self.fire("after_forward")
                 self.fire("after_batch")
         self.fire("after_phase")
-        self.shown.train(was_training)
+        for network, mode in zip(networks, modes, strict=True):
+            network.train(mode)
         self.phase = "train"
 
     # the four slots ---------------------------------------------------------------------------------------------------
@@ -218,29 +247,17 @@ class Learner:
         return batch.to(self.device)
 
     def forward_(self, batch: Batch) -> Outcome:
-        """Objective under autocast."""
-        with self.precision.autocast(self.device):
-            return self.objective(self.network, batch, self.draw)
+        """The player's objective under autocast."""
+        with self.now.precision.autocast(self.device):
+            return self.now.objective(self.now.network, batch, self.draw)
 
     def backward_(self, loss: Tensor) -> None:
         """Gradients of the loss, scaled where half precision needs it."""
-        self.precision.scaled(loss).backward()  # type: ignore[no-untyped-call]
+        self.now.precision.scaled(loss).backward()  # type: ignore[no-untyped-call]
 
     def update_(self) -> None:
-        """Set the rate and change the weights; gradients are unscaled and clipped by now."""
-        share = self.schedule(self.progress)
-        for group, base in zip(self.optimiser.param_groups, self._base_rates, strict=True):
-            group["lr"] = base * share
-        self.precision.step(self.optimiser)
-
-    def _clip_gradients(self) -> None:
-        """Unscale and clip; the norm before clipping stays in `gradient_norm`."""
-        self.precision.unscale(self.optimiser)
-        gradients = [p.grad for p in self._parameters if p.grad is not None]
-        norm = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(gradients))).item()
-        if self.clip is not None and norm > self.clip:  # not where it is no number: such an update is left out
-            torch._foreach_mul_(gradients, self.clip / norm)
-        self.gradient_norm = norm
+        """Set the rate and change the player's weights."""
+        self.now.update(self.progress)
 
     # order, time, state -----------------------------------------------------------------------------------------------
 
@@ -260,13 +277,18 @@ class Learner:
         self._before = now
         if self.ranks.count > 1:
             self._agree()
-        self.progress = self.budget.progress(self.step, self.spent)
+        self.progress = 1.0 if self.finished else self.budget.progress(self.step, self.spent)
 
     def _agree(self) -> None:
         """Several processes go by the clock of the first, and stop when any of them is asked to."""
         self.spent, stopping = self.ranks.sums(self.spent if self.ranks.writes else 0.0, float(self.stopping is not None))
         if stopping and self.stopping is None:
             self.stopping = "interrupted: another process of this run was asked to stop"
+
+    def finish(self, reason: str) -> None:
+        """Enough is learnt: the training ends as if its budget were spent."""
+        self.finished = reason
+        say(f"finished early: {reason}")
 
     def plan(self) -> str:
         """Who acts when, from the one list that the loop itself uses."""
@@ -278,11 +300,11 @@ class Learner:
 
     def state(self) -> dict[str, Any]:
         """All that a later process needs to go on: tensors and JSON values only."""
+        opponents = {name: player.state() for name, player in self.players.items() if player is not self.main}
         return {
             "learner": {name: getattr(self, name) for name in ("step", "epoch", "position", "judged", "spent", "pieces")},
-            "network": self.network.state_dict(),
-            "optimiser": self.optimiser.state_dict(),
-            "precision": self.precision.state(),
+            **self.main.state(),
+            **({"opponents": opponents} if opponents else {}),
             "callbacks": {type(c).__name__: state for c in self.callbacks if (state := c.state())},
         }
 
@@ -295,20 +317,10 @@ class Learner:
         """Take up a saved state; called after `before_fit`."""
         for name, value in state["learner"].items():
             setattr(self, name, value)
-        self.network.load_state_dict(state["network"])
-        optimiser = state["optimiser"]
-        optimiser["state"] = {int(index): values for index, values in optimiser["state"].items()}
-        self.optimiser.load_state_dict(optimiser)
-        _lay_out(self.optimiser)
-        self.precision.load_state(state["precision"])
+        self.main.load_state(state)
+        for name, player in state.get("opponents", {}).items():
+            self.players[name].load_state(player)
         for callback in self.callbacks:
             if type(callback).__name__ in state["callbacks"]:
                 callback.load_state(state["callbacks"][type(callback).__name__])
 
-
-def _lay_out(optimiser: torch.optim.Optimizer) -> None:
-    """What the optimiser remembers of each weight takes that weight's layout in memory: one kernel goes through both as they lie."""
-    for parameter, values in optimiser.state.items():
-        for name, value in values.items():
-            if isinstance(value, Tensor) and value.shape == parameter.shape and value.stride() != parameter.stride():
-                values[name] = torch.empty_like(parameter, dtype=value.dtype).copy_(value)

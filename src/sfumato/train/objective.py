@@ -13,12 +13,16 @@ from sfumato.data.batches import Batch
 
 @dataclass(frozen=True)
 class Outcome:
-    """A loss with its named parts, what the network gave, and what the next call wants handed on (detached)."""
+    """A loss with its named parts, what the network gave, and what the next call wants handed on (detached).
+
+    terms : the same parts with their gradients, where there are several; their sum is the loss.
+    """
 
     loss: Tensor
     parts: dict[str, Tensor] = field(default_factory=dict)
     outputs: Tensor | None = None
     carry: Any = None
+    terms: dict[str, Tensor] = field(default_factory=dict)
 
 
 class Objective(Protocol):

@@ -17,6 +17,8 @@ Instrument = Literal[
     "confusion.png",
     "calibration.png",
     "classes.png",
+    "classes-key.png",
+    "worst.png",
     "top-losses.png",
     "surface.png",
     "batch.png",

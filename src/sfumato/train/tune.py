@@ -61,6 +61,7 @@ class Trial:
     seconds: float  # how long the training will be, as far as is known; infinite where it is counted in steps
     steps: float  # likewise
     change: Change = nothing  # what batches go through on the device
+    compiles: bool = True  # whether the compiled form could be taken
 
 
 def default_precision(device: torch.device) -> str:
@@ -149,6 +150,8 @@ def _update(trial: Trial, found: Tuned) -> tuple[Tuned, list[str]]:
 def _compiling(trial: Trial, batch: Batch, found: Tuned, plain: float) -> tuple[Tuned, list[str]]:
     """Whether inductor is worth its time: only tried where the training is long enough to win it back."""
     length = _length(trial, plain)
+    if not trial.compiles:
+        return found, ["not compiled (in a game nobody is)"]
     if length < PAYS * COMPILES:
         return found, [f"not compiled (a training of less than {PAYS * COMPILES / 60:.0f} minutes does not win back what compiling takes)"]
     try:

@@ -14,8 +14,8 @@ import pytest
 from PIL import Image
 
 from sfumato.core.errors import Refusal
-from sfumato.data.known import catalogue, cifar, examine, folders
-from sfumato.data.known.catalogue import SETS, open_any, open_set
+from sfumato.data.known import catalogue, cifar, examine
+from sfumato.data.known.catalogue import SETS, open_any, open_scenes, open_set
 from sfumato.data.known.idx import read_idx
 
 DATA = os.environ.get("SFUMATO_DATA", "")
@@ -92,6 +92,11 @@ def make_camvid(root: Path) -> None:
     (root / "classes.txt").write_text("".join(f"{number}\tkind{number}\t0,0,{number}\n" for number in range(12)))
 
 
+def make_photographs(root: Path, *names: str) -> None:
+    for name in names:
+        picture(root / name)
+
+
 def make_bedrooms(root: Path) -> None:
     picture(root / "lsun-bedrooms" / "0" / "a" / "1.jpg")
     picture(root / "lsun-bedrooms" / "2.webp")
@@ -119,6 +124,9 @@ MAKERS: dict[str, Callable[[Path], None]] = {
     "pets": make_pets,
     "camvid": make_camvid,
     "lsun-bedrooms": make_bedrooms,
+    "bsds": lambda root: make_photographs(root / "bsds", "train/1.jpg", "train/2.jpg", "valid/3.jpg"),
+    "set5": lambda root: make_photographs(root / "set5", "baby.png", "butterfly.png"),
+    "set14": lambda root: make_photographs(root / "set14", "baboon.png", "zebra.png"),
     "imagenet": make_imagenet,
 }
 
@@ -139,13 +147,14 @@ def test_a_set_is_found_below_a_folder_and_each_picture_can_be_decoded(name, tmp
 @pytest.mark.parametrize("name", MAKERS)
 def test_a_set_may_be_named_by_its_own_folder_too(name, tmp_path):
     MAKERS[name](tmp_path)
-    assert len(open_set(name, part="train", root=tmp_path / SETS[name].folder)) == len(open_set(name, part="train", root=tmp_path))
+    part = SETS[name].parts[0]
+    assert len(open_set(name, part=part, root=tmp_path / SETS[name].folder)) == len(open_set(name, part=part, root=tmp_path))
 
 
 @pytest.mark.parametrize("name", MAKERS)
 def test_a_set_that_is_not_here_is_refused_with_how_to_get_it(name, tmp_path):
     with pytest.raises(Refusal) as refusal:
-        open_set(name, part="train")
+        open_set(name, part=SETS[name].parts[0])
     known = SETS[name]
     assert "SFUMATO_DATA" in str(refusal.value) and (f"sfumato data get {name}" if known.sources else known.by_hand) in str(refusal.value)
 
@@ -305,9 +314,15 @@ def test_a_pets_breed_is_in_its_name(tmp_path):
 
 def test_camvids_frames_come_with_a_mask_each_in_the_same_order(tmp_path):
     make_camvid(tmp_path)
-    frames, masks = open_set("camvid", part="valid", root=tmp_path), folders.camvid_masks(tmp_path / "camvid-small", "valid")
+    frames, scenes = open_set("camvid", part="valid", root=tmp_path), open_scenes("camvid", part="valid", root=tmp_path)
     assert [frames.name(index) for index in range(2)] == ["val/2.jpg", "val/10.jpg"] and frames.labels.tolist() == [-1, -1]
-    assert [int(mask.levels(1)[0, 0, 0]) for mask in masks] == [2, 10] and len(frames.classes) == 12
+    assert [item.name for item in scenes.pictures] == ["val/2.jpg", "val/10.jpg"]
+    assert [int(scenes.mask(index)[0, 0]) for index in range(2)] == [2, 10] and len(frames.classes) == 12
+
+
+def test_a_set_without_masks_says_which_has_some(tmp_path):
+    with pytest.raises(Refusal, match="no masks. There are: camvid"):
+        open_scenes("mnist", part="train", root=tmp_path)
 
 
 def test_imagenet_has_the_order_and_names_of_its_mapping_and_the_labels_of_its_solution(tmp_path):

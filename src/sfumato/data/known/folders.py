@@ -9,6 +9,7 @@ from sfumato.core.errors import Refusal, shortened
 from sfumato.data import labelling
 from sfumato.data.items import Item, Items, from_folder
 from sfumato.data.labelled import Labelled
+from sfumato.data.masks import Scenes, legend, with_legend
 from sfumato.data.split import place
 
 Part = Literal["train", "valid", "test"]
@@ -66,25 +67,34 @@ def open_pets(root: Path, part: str) -> Labelled:
 
 
 def open_camvid(root: Path, part: str) -> Labelled:
-    """Frames of CamVid (Brostow et al. 2009) without labels, for each pixel has one: `camvid_masks` lists those in the same order."""
-    classes = [line.split("\t")[1] for line in _text(root / "classes.txt").splitlines() if line.count("\t")]
-    return labelling.unlabelled(_frames(root, "val" if part == "valid" else part), classes)
+    """Frames of CamVid (Brostow et al. 2009) without labels, for each pixel has one: `camvid_scenes` has them."""
+    everything = legend(root / "classes.txt").names
+    return labelling.unlabelled(_frames(root, "val" if part == "valid" else part), everything)
 
 
-def camvid_masks(root: Path, part: Part) -> Items:
-    """A mask for each frame, in the order of the frames: its pixels are numbers of classes."""
+def camvid_scenes(root: Path, part: Part) -> Scenes:
+    """Frames and their masks, as SegNet has them: eleven classes and what is unlabelled."""
     name = "val" if part == "valid" else part
     frames = _frames(root, name)
-    names = [f"{name}annot/{PurePosixPath(item.name).stem}.png" for item in frames]
-    masks = Items(tuple(Item(one, root / one) for one in names))
-    missing = [item.name for item in masks if item.path is not None and not item.path.is_file()]
+    masks = [Item(f"{name}annot/{found}.png", root / f"{name}annot" / f"{found}.png") for found in (_stem(frame) for frame in frames)]
+    missing = [mask.name for mask in masks if mask.path is not None and not mask.path.is_file()]
     if missing:
         raise Refusal(f"{len(missing)} frame(s) of {root} have no mask, such as {missing[0]!r}.")
-    return masks
+    known = legend(root / "classes.txt", void=("unlabelled",))
+    return Scenes(frames, with_legend(masks, known), known)
+
+
+def _stem(item: Item) -> str:
+    return PurePosixPath(item.name).stem
 
 
 def _frames(root: Path, name: str) -> Items:
     return Items(tuple(Item(f"{name}/{item.name}", item.path) for item in from_folder(root / name)))
+
+
+def open_photographs(root: Path, part: str) -> Labelled:
+    """Photographs without labels, in a folder for each part, or all of them the part test."""
+    return labelling.unlabelled(from_folder(_part_of(root, part) or root))
 
 
 def open_unlabelled(root: Path, part: str) -> Labelled:

@@ -50,15 +50,38 @@ class Decoded:
     opened: Image.Image
 
 
-def read_levels(path: Path, channels: Literal[1, 3] = 3, *, most_megapixels: float = MOST_MEGAPIXELS, least: int | None = None) -> Levels:
+def read_levels(
+    path: Path, channels: Literal[1, 3] | None = 3, *, most_megapixels: float = MOST_MEGAPIXELS, least: int | None = None
+) -> Levels:
     """Decode a picture upright, in sRGB: uint8 (H, W, channels).  What is transparent takes the colour of what is visible beside it.
 
+    channels : None: as it is stored.
     least : a JPEG may come out 2, 4 or 8 times smaller (each pixel a mean of a square), while its short side keeps so many px.
     Refuses, by name and reason, what is missing, empty, truncated, no picture, or larger than `most_megapixels`.
     """
     found = decode(bytes_of(path), path, most_megapixels=most_megapixels, least=least)
     pixels = found.pixels if found.alpha is None else bleed(found.pixels, found.alpha)
-    return to_channels(_in_srgb(pixels, found.profile), channels)
+    levels = _in_srgb(pixels, found.profile)
+    return levels if channels is None else to_channels(levels, channels)
+
+
+def read_values(path: Path) -> Pixels:
+    """What a file stores, for masks: (H, W) of a grey or palette one, the numbers themselves; (H, W, 3) of one in colours.
+
+    Nothing is turned, converted or blended: a mask is no photograph.  Refuses what `read_levels` does.
+    """
+    raw = bytes_of(path)
+    if not raw:
+        raise Refusal(f"{path} is empty.")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        picture = _open(io.BytesIO(raw), path, len(raw), MOST_MEGAPIXELS)
+        try:
+            if picture.mode == "1":
+                return np.asarray(picture).astype(np.uint8)
+            return np.asarray(picture if picture.mode in ("L", "P", "I;16") else picture.convert("RGB"))
+        except Exception as error:  # what Pillow raises for damaged files has no common type
+            raise _undecodable(path, error) from error
 
 
 def read_size(path: Path) -> tuple[int, int]:

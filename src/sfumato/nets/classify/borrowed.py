@@ -31,6 +31,14 @@ class BorrowedBody(nn.Module):
         )
         return features
 
+    def units(self) -> list[nn.Module]:
+        """Its parts in the order they stand there, lists of blocks taken apart."""
+        return [part for part in _parts(self.model) if any(True for _ in part.parameters())]
+
+
+def _parts(model: nn.Module) -> list[nn.Module]:
+    return [inner for part in model.children() for inner in (part if isinstance(part, nn.Sequential | nn.ModuleList) else [part])]
+
 
 class Borrowed(nn.Module):
     """Name what a picture shows, by a model of timm.  float32 (B, C, H, W) in 0..1 -> logits (B, classes)"""
@@ -67,7 +75,7 @@ class Borrowed(nn.Module):
         """Its parts in the order they stand there, lists of blocks taken apart; what makes logits is the last."""
         model: Any = self.model
         head = model.get_classifier()
-        parts = [inner for part in model.children() for inner in (part if isinstance(part, nn.Sequential | nn.ModuleList) else [part])]
+        parts = _parts(model)
         holds = [part for part in parts if part is not head and not any(inner is head for inner in part.modules())]
         rest = [part for part in parts if part is not head and any(inner is head for inner in part.modules())]
         return [part for part in holds if any(True for _ in part.parameters())] + (rest or [head])
@@ -75,9 +83,7 @@ class Borrowed(nn.Module):
 
 def build(spec: Timm, channels: int) -> Borrowed:
     """The network that a recipe or a model file asks for; its weights from `pretrained_file`, where one is named and memory is taken."""
-    timm = _library()
-    if not timm.is_model(spec.name):
-        raise unknown("model of timm", spec.name, timm.list_models())
+    timm = _knowing(spec.name)
     path = spec.pretrained_file if torch.get_default_device().type != "meta" else ""  # an outline has no weights
     if path and not Path(path).is_file():
         raise Refusal(f"There is no file {path} of weights for {spec.name} (network.pretrained_file).")
@@ -95,6 +101,20 @@ def build(spec: Timm, channels: int) -> Borrowed:
             raise
         raise Refusal(f"{path} does not hold weights of {spec.name} that can be read: {shortened(str(error), 200)}.") from error
     return Borrowed(model, spec, channels)
+
+
+def statistics(name: str) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Mean and spread of the pictures that a model's published weights were learnt with, by channel."""
+    told = _knowing(name).get_pretrained_cfg(name)
+    return tuple(map(float, told.mean)), tuple(map(float, told.std))
+
+
+def _knowing(name: str) -> Any:
+    """timm, which has a model of that name."""
+    timm = _library()
+    if not timm.is_model(name):
+        raise unknown("model of timm", name, timm.list_models())
+    return timm
 
 
 def _library() -> Any:

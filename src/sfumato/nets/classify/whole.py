@@ -53,6 +53,10 @@ class Body(nn.Module):
             features.append(stage(features[-1]))
         return features
 
+    def units(self) -> list[nn.Module]:
+        """Stem and stages."""
+        return [self.stem, *self.stages]
+
 
 class Classifier(nn.Module):
     """Name what a picture shows.  float32 (B, C, H, W) in 0..1 -> logits (B, classes)"""
@@ -83,7 +87,7 @@ class Classifier(nn.Module):
 
     def units(self) -> list[nn.Module]:
         """Stem, stages, head: what is copied, frozen and slowed down as one."""
-        return [self.body.stem, *self.body.stages, self.head]
+        return [*self.body.units(), self.head]
 
 
 class GlobalMean(nn.Module):

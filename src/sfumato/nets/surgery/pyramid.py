@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -10,6 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from sfumato.core.errors import Refusal, unknown
+
+UNPADDED = 0.1  # share by which a grid may be smaller than its stride says, where convolutions have no padding
 
 
 @dataclass(frozen=True)
@@ -19,6 +22,7 @@ class Level:
     name: str
     channels: int
     stride: int  # px of the picture a px of its grid
+    exact: bool = True  # the grid is as large as its stride says, a rest counted as one more
 
 
 class Encoder(nn.Module):
@@ -38,7 +42,8 @@ class Encoder(nn.Module):
     def units(self) -> list[nn.Module]:
         """Stem and stages."""
         body: Any = self.body
-        return [body.stem, *body.stages] if hasattr(body, "stem") else [body]
+        parts: list[nn.Module] = body.units() if hasattr(body, "units") else [body]
+        return parts
 
 
 def cut(network: nn.Module, at: str) -> Encoder:
@@ -77,10 +82,18 @@ def describe(network: nn.Module, channels: int, side: int) -> list[Level]:
 def _level(name: str, feature: Tensor, side: int) -> Level:
     grid = feature.shape[-1]
     fits = [stride for stride in range(1, side + 1) if grid in (-(-side // stride), side // stride)]
+    near = 2 ** round(math.log2(side / grid))
+    if not any(_doubles(stride) for stride in fits) and abs(side / grid / near - 1) < UNPADDED:
+        fits = [near]
     if not fits or grid == 1 < side:
         raise Refusal(f"{side} px become {grid} at {name!r}, which does not tell the stride: describe it on a larger side.")
-    doublings = [stride for stride in fits if stride & (stride - 1) == 0]
-    return Level(name, feature.shape[1], min(doublings or fits, key=lambda stride: abs(side / grid - stride)))
+    doublings = list(filter(_doubles, fits))
+    stride = min(doublings or fits, key=lambda stride: abs(side / grid - stride))
+    return Level(name, feature.shape[1], stride, exact=grid == -(-side // stride))
+
+
+def _doubles(stride: int) -> bool:
+    return stride & (stride - 1) == 0
 
 
 def last_of_each_grid(levels: list[Level]) -> list[Level]:

@@ -14,11 +14,13 @@ from torch import nn
 
 import sfumato
 from sfumato.core import recipe as recipes
+from sfumato.core.errors import Refusal
 from sfumato.core.seed import Seed
 from sfumato.core.system import devices
 from sfumato.data.batches import Batches, Source
 from sfumato.data.rows import FirstBatches
 from sfumato.nets.load import Contract, Header
+from sfumato.nets.surgery import groups
 from sfumato.tasks.parts import training
 from sfumato.train import find_rate as rates
 from sfumato.train import ranks, tune
@@ -29,12 +31,15 @@ from sfumato.train.callbacks.activations import Activations
 from sfumato.train.callbacks.averages import WeightAverage
 from sfumato.train.callbacks.change import Change, ChangeBatch, nothing
 from sfumato.train.callbacks.forms import OtherForm
+from sfumato.train.callbacks.game import GENERATOR, Game
 from sfumato.train.callbacks.nonfinite import SkipNonFinite, WatchDivergence
 from sfumato.train.callbacks.stats import Stats
 from sfumato.train.callbacks.stop import StopGently
+from sfumato.train.callbacks.thaw import Thaw
 from sfumato.train.callbacks.track import Track
 from sfumato.train.learner import Held, Learner
 from sfumato.train.objective import Objective
+from sfumato.train.player import Player, alone
 from sfumato.train.ranks import Ranks
 from sfumato.train.run import Run
 from sfumato.train.steps import schedules
@@ -145,18 +150,37 @@ class Job(ABC):
     def _trial(self) -> Trial:
         return Trial(
             network=self.network,
-            objective=self.objective,
+            objective=self.measured,
             batches=self.batches,
             device=self.device,
             optimiser=self.optimiser,
             seconds=math.inf if self.budget.seconds is None else self.budget.seconds,
             steps=math.inf if self.budget.steps is None else self.budget.steps,
             change=self.change,
+            compiles=self.game is None,
         )
 
+    @property
+    def measured(self) -> Objective:
+        """What is timed when choices are made by measuring: nothing but the network may take note of it."""
+        return self.objective
+
     def optimiser(self, network: nn.Module, fused: bool) -> torch.optim.Optimizer:
-        """What changes the weights.  fused: in one kernel, where there is one."""
-        return training.optimiser(self.recipe.optimiser, network, fused=fused)
+        """What changes the weights; with fine-tuning, each stage has a rate of its own.  fused: in one kernel, where there is one."""
+        spec, fine = self.recipe.optimiser, self.recipe.fine_tune
+        if fine.factor == 1 or spec.kind != "adamw":
+            return training.optimiser(spec, network, fused=fused)
+        rated = groups.rates(network, spec.rate, fine.factor)
+        return training.adamw(spec, [(group["lr"], group["params"]) for group in rated], fused=fused)
+
+    @cached_property
+    def game(self) -> Game | None:
+        """Who plays when, where there is more than one who learns."""
+        return None
+
+    def opponents(self, tuned: Tuned) -> list[Player]:
+        """Who learns beside the network."""
+        return []
 
     def learner(self, tuned: Tuned, run: Run) -> Learner:
         """The learner, with everything that keeps a run safe and visible."""
@@ -180,6 +204,9 @@ class Job(ABC):
             valid_due=training.due(recipe.train.valid_every),
             ranks=self.ranks,
             callbacks=[*self._careful(tuned), *(self._writing(run) if self.ranks.writes else [])],
+            name=GENERATOR if self.game else "network",
+            opponents=self.opponents(tuned),
+            turns=self.game.turns if self.game else alone,
         )
 
     def _helped(self, workers: int) -> Batches:
@@ -187,16 +214,35 @@ class Job(ABC):
 
     def _careful(self, tuned: Tuned) -> list[Callback]:
         """What every process that trains has."""
+        changes: list[Callback] = [] if self.change is nothing else [ChangeBatch(self.change)]
+        if self.game:  # whose losses tell nothing
+            if self.ranks.count > 1:
+                raise Refusal("A game is played in one process: start it without torchrun, or set critic.kind = 'none'.")
+            return [StopGently(), *changes, self.game, SkipNonFinite(), *self._thawing()]
         other = tuned.compiled or self.ranks.count > 1
         forms: list[Callback] = [OtherForm(compiled=tuned.compiled, ranks=self.ranks)] if other else []
-        changes: list[Callback] = [] if self.change is nothing else [ChangeBatch(self.change)]
-        return [StopGently(), *changes, *forms, SkipNonFinite(), WatchDivergence()]
+        return [StopGently(), *changes, *forms, SkipNonFinite(), WatchDivergence(), *self._thawing()]
+
+    def _thawing(self) -> list[Callback]:
+        """With fine-tuning, parts that stand still at first."""
+        fine = self.recipe.fine_tune
+        if not fine.frozen and fine.stem != "stays":
+            return []
+        parts = groups.groups(self.network)[-2::-1]  # the head learns from the start
+        shares = [fine.frozen * (1 + (number / len(parts) if fine.gradual else 0)) for number in range(len(parts))]
+        if fine.stem == "learns":
+            parts, shares = parts[:-1], shares[:-1]
+        elif fine.stem == "stays":
+            shares[-1] = math.inf
+        return [Thaw(list(zip(shares, parts)), freeze=groups.freeze, unfreeze=groups.unfreeze)]
 
     def _writing(self, run: Run) -> list[Callback]:
         """What the first process alone has: averages, numbers, pictures, models, states."""
         train = self.recipe.train
         stats = Stats(run)
-        average: list[Callback] = [] if train.average == "off" else [WeightAverage(half_life=training.half_life(train, self.budget))]
+        half_life = training.half_life(train, self.budget)
+        player = GENERATOR if self.game else ""
+        average: list[Callback] = [] if train.average == "off" else [WeightAverage(half_life=half_life, player=player)]
         look = self.recipe.look
         inside: list[Callback] = [] if look.every == "off" else [Activations(run, every=look.every)]
         tracked: list[Callback] = [] if look.track == "off" else [Track(run.folder.name, run.folder.parent / "tracked")]
@@ -224,11 +270,11 @@ class Job(ABC):
             ]
         )
 
-    def header(self, scores: dict[str, Any], *, data: dict[str, Any], card: dict[str, Any]) -> Header:
-        """What a model file of this task says of itself."""
+    def header(self, scores: dict[str, Any], *, data: dict[str, Any], card: dict[str, Any], spec: Any = None) -> Header:
+        """What a model file of this task says of itself.  spec: of the network, where it is written in another form than it learnt in."""
         return Header(
             task=self.recipe.task,
-            network=asdict(self.network_spec),
+            network=asdict(spec or self.network_spec),
             contract=self.contract,
             recipe=recipes.as_dict(self.recipe),
             scores=scores,

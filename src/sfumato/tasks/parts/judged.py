@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from torch import nn
 
@@ -27,11 +27,11 @@ class Judged(Callback):
         self.now: dict[str, float] = {}
         self.first: dict[str, float] = {}  # before the first step: for a network that starts as the identity, the input's
 
-    def tell(self, learner: Learner, scores: dict[str, float]) -> None:
-        """Keep them, and write them down."""
+    def tell(self, learner: Learner, scores: dict[str, float], **more: Any) -> None:
+        """Keep them, and write them down with whatever else is known of this validation."""
         self.now = scores
         self.first = self.first or scores
-        self.stats.add(learner, "valid", scores=scores)
+        self.stats.add(learner, "valid", scores=scores, **more)
 
     def state(self) -> dict[str, dict[str, float]]:
         """The scores so far."""
@@ -56,7 +56,7 @@ class SaveModels(Callback):
         if learner.phase != "valid":
             return
         self.save(self.run.last, learner.shown, self.scores.now, learner.step)
-        score = self.scores.now.get(self.by, 0.0)
+        score = self.scores.now.get(self.by, float("-inf"))  # a snapshot that a guard found a fault with has none
         if score > self.best or not self.scores.now:
             self.best = score
             self.save(self.run.best, learner.shown, self.scores.now, learner.step)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -14,7 +14,7 @@ from sfumato.core.progress import say
 from sfumato.core.seed import Seed
 from sfumato.data.batches import Batch, Pairs, collate
 from sfumato.data.geometry import Erase, Geometry, read_window
-from sfumato.data.items import Items
+from sfumato.data.items import Channels, Items
 from sfumato.data.store import Store
 from sfumato.spoil.chain import Chain
 
@@ -38,6 +38,7 @@ class SpoiltPairs(Pairs):
     margin: int
     crops_per_picture: int
     seed: Seed
+    later: tuple[tuple[int, int], ...] = ()  # (epoch, crop): from that epoch on, crops of another size
     bad: set[int] = field(default_factory=set, compare=False, repr=False)  # pictures that could not be decoded, each named once
 
     def __len__(self) -> int:
@@ -49,6 +50,8 @@ class SpoiltPairs(Pairs):
 
     def pair(self, epoch: int, index: int) -> tuple[Levels, Levels]:
         """Input and target, uint8 (crop / enlarges, crop / enlarges, 3) and (crop, crop, 3)."""
+        if (crop := self.crop_at(epoch)) != self.crop:
+            return self._sized(crop).pair(epoch, index)
         wanted = index // self.crops_per_picture
         reason = ""
         for further in range(len(self.store)):
@@ -62,6 +65,20 @@ class SpoiltPairs(Pairs):
                 self.bad.add(number)
                 reason = f" The last one: {bad}"
         raise Refusal(f"None of the {len(self.store)} pictures to train on can be decoded.{reason}")
+
+    def crop_at(self, epoch: int) -> int:
+        """px a side of the crops of an epoch."""
+        return next((crop for first, crop in reversed(self.later) if epoch >= first), self.crop)
+
+    def _sized(self, crop: int) -> SpoiltPairs:
+        """The same with crops of another size, in every epoch."""
+        if crop not in self._others:
+            self._others[crop] = replace(self, crop=crop, later=())
+        return self._others[crop]
+
+    @cached_property
+    def _others(self) -> dict[int, SpoiltPairs]:
+        return {}
 
     def _drawn(self, number: int, rng: np.random.Generator) -> tuple[Levels, Levels]:
         """A window of the good picture after its geometry, spoilt and then cut."""
@@ -118,11 +135,16 @@ class HeldOut:
         return len(self.names)
 
 
-def held_out(items: Items, chain: Chain, target: Chain | None, *, seed: Seed, side: int, count: int) -> HeldOut:
-    """The first `count` pictures, cut to their middle of at most `side` px, spoilt without any augmentation."""
+def held_out(
+    items: Items, chain: Chain, target: Chain | None, *, seed: Seed, side: int, count: int, channels: Channels | None = 3
+) -> HeldOut:
+    """The first `count` pictures, cut to their middle of at most `side` px, spoilt without any augmentation.
+
+    channels : None: grey files stay grey.
+    """
     names, inputs, targets = [], [], []
     for index in range(min(count, len(items))):
-        clean = centre(items[index].levels(3), side, chain.enlarges)
+        clean = centre(items[index].levels(channels), side, chain.enlarges)
         rng = seed.at("held-out", 0, index)
         inputs.append(chain(clean, rng))
         targets.append(target(clean, rng) if target else clean)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
@@ -17,7 +18,7 @@ from sfumato.data.reading.read import Pixels
 from sfumato.nets import load as model_files
 from sfumato.nets.footprint import bytes_per_pixel
 from sfumato.nets.load import Contract, Header
-from sfumato.use import folders, photograph, tiles
+from sfumato.use import blending, enlarge, folders, photograph, tiles
 from sfumato.use.folders import Summary
 from sfumato.use.photograph import Photograph
 from sfumato.use.workers import Stages
@@ -41,6 +42,29 @@ class Restorer:
     network: nn.Module
     device: torch.device
     exact: bool = False  # tiles see all that the network can see, and not only what changes an output by a quarter of a level
+    enlarge: int = 1  # times that a picture is enlarged first, plainly, for a network of one size that learnt to repair what was
+    times: int = 1  # how often what came out is repaired again
+    strength: float = 1.0  # how far to go from the picture that came to the repaired one
+    keep_colour: bool = False  # colours in the large stay those of the picture that came
+
+    def __post_init__(self) -> None:
+        if self.enlarge > 1 and self.contract.enlarges > 1:
+            raise Refusal(
+                f"This model enlarges {self.contract.enlarges} times by itself: leave --enlarge out, or repeat it with --times."
+            )
+        if self.times < 1:
+            raise Refusal(f"A picture is repaired at least once, not {self.times} times.")
+        if not 0 <= self.strength <= 1:
+            raise Refusal(f"The strength of a repair is 0 (none of it) to 1 (all), not {self.strength:g}.")
+        if (self.keep_colour or self.strength < 1) and self.contract.enlarges > 1:
+            raise Refusal("This model enlarges, so there is no picture of its size to keep something of: leave strength and colour alone.")
+        if self.keep_colour and self.contract.colours:
+            raise Refusal("This model gives colour to grey pictures, so it cannot keep theirs: leave --keep-colour out.")
+
+    @property
+    def grows(self) -> int:
+        """How many times larger a picture comes out."""
+        return int(self.enlarge * self.contract.enlarges**self.times)
 
     @property
     def contract(self) -> Contract:
@@ -51,7 +75,7 @@ class Restorer:
         """Repair one picture of any size.
 
         A path or a Photograph gives a Photograph; uint8 or float32 (H, W, 3 or 1) gives an array of the same kind, where a
-        network that enlarges e times gives (eH, eW, C).
+        network that enlarges e times gives (eH, eW, C), and so does `enlarge`.
         """
         if isinstance(picture, np.ndarray):
             if picture.ndim != 3 or picture.shape[2] not in (1, 3) or picture.dtype not in (np.uint8, np.float32):
@@ -65,26 +89,44 @@ class Restorer:
         photograph.write(self.restore(photograph.read(source)), target, quality=quality)  # type: ignore[arg-type]
 
     def restore_tree(
-        self, source: Path, out: Path, *, quality: int = 95, overwrite: bool = False, quiet: bool = False
+        self,
+        source: Path,
+        out: Path,
+        *,
+        quality: int = 95,
+        overwrite: bool = False,
+        quiet: bool = False,
+        work: Callable[[Photograph], Photograph] | None = None,
+        does: str = "",
     ) -> Summary:
-        """Repair a file or every picture of a folder into a mirrored tree; a bad file stops nothing."""
+        """Repair a file or every picture of a folder into a mirrored tree; a bad file stops nothing.
+
+        work : what is done to each instead of a plain repair; `does` tells it from other ways, so that a second run skips what is done.
+        """
         return folders.over(
             source,
             out,
-            Stages(photograph.read, self.restore, partial(photograph.write, quality=quality)),
-            options=f"restore {self.header.sha256} quality={quality}" + " exact" * self.exact,
+            Stages(photograph.read, work or self.restore, partial(photograph.write, quality=quality)),
+            options=f"restore {self.header.sha256} quality={quality}" + " exact" * self.exact + self._more + does,
             existing="replace" if overwrite else "keep",
             threads=0 if self.device.type == "cpu" else min(4, devices.cores()),  # a CPU has no processor to spare for them
             what="restoring",
             quiet=quiet,
         )
 
+    @property
+    def _more(self) -> str:
+        """What a second run must know to see that it would do otherwise; nothing where all is as usual."""
+        usual = Restorer.__dataclass_fields__
+        names = ("enlarge", "times", "strength", "keep_colour")
+        return "".join(f" {name}={value}" for name in names if (value := getattr(self, name)) != usual[name].default)
+
     def _alpha(self, alpha: Pixels | None) -> Pixels | None:
         """Transparency is repaired apart, as a grey picture; a constant one is kept exactly."""
         if alpha is None:
             return None
         if alpha.size and (alpha == alpha.flat[0]).all():
-            factor = self.contract.enlarges
+            factor = self.grows
             return np.full((alpha.shape[0] * factor, alpha.shape[1] * factor), alpha.flat[0], alpha.dtype)
         return self._pixels(alpha[..., None])[..., 0]
 
@@ -92,7 +134,13 @@ class Restorer:
         """(H, W, 1 or 3) -> the same; grey goes in as three equal channels and comes back grey, unless the network colours."""
         grey = pixels.shape[2] == 1 and self.contract.channels == 3
         patchwise = self._as_grey if grey and not self.contract.colours else self._patchwise
-        return tiles.restore(pixels, patchwise, self._tiles(*pixels.shape[:2]), enlarges=self.contract.enlarges)
+        if self.enlarge > 1:
+            pixels = enlarge.enlarge(pixels, self.enlarge, self.contract.up or "bicubic")
+        given = pixels
+        for _ in range(self.times):
+            pixels = tiles.restore(pixels, patchwise, self._tiles(*pixels.shape[:2]), enlarges=self.contract.enlarges)
+        pixels = blending.keep_colour(given, pixels) if self.keep_colour else pixels
+        return blending.between(given, pixels, self.strength) if self.strength < 1 else pixels
 
     def _tiles(self, height: int, width: int) -> tiles.Tiles:
         if not self.contract.tiles:
@@ -127,9 +175,18 @@ class Restorer:
         return np.ascontiguousarray(y[0].permute(1, 2, 0).cpu().numpy())
 
 
-def load(path: str | Path | None = None, *, device: str = "auto", exact: bool = False) -> Restorer:
-    """A model file, or the restorer that comes with the package, on a device.  exact: see `Restorer`."""
+def load(
+    path: str | Path | None = None,
+    *,
+    device: str = "auto",
+    exact: bool = False,
+    enlarge: int = 1,
+    times: int = 1,
+    strength: float = 1.0,
+    keep_colour: bool = False,
+) -> Restorer:
+    """A model file, or the restorer that comes with the package, on a device.  What else may be told: see `Restorer`."""
     place = devices.resolve(device).device
     model = model_files.read(Path(path) if path is not None else shipped(), task=TASK)
     model.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's own stubs do not know it
-    return Restorer(model.header, model.network.to(place), place, exact)
+    return Restorer(model.header, model.network.to(place), place, exact, enlarge, times, strength, keep_colour)

@@ -3,18 +3,48 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
 
 from sfumato.core.errors import Refusal
-from sfumato.core.levels import Levels, to_unit
+from sfumato.core.levels import Levels, to_levels, to_unit
 from sfumato.core.progress import track
+from sfumato.losses.features import FeatureNetwork
+from sfumato.metrics import features, score
 from sfumato.metrics import pictures as metrics
-from sfumato.metrics import score
+from sfumato.nets.surgery.borrow import open_classifier
 
 Repair = Callable[[Levels], Levels]
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A distance as a classifier sees it; less is nearer."""
+
+    metric: metrics.Metric
+    protocol: str
+
+
+def through(source: str, heads: Path | None = None) -> dict[str, Seen]:
+    """`feature` and `lpips` by the eyes of a classifier (see `nets.surgery.borrow`), weighed by published heads where there are any."""
+    network = FeatureNetwork(open_classifier(source)[1])
+    see = features.see_through(network)
+    weights = features.heads(heads, len(network.taps)) if heads else None
+
+    def seen(distance: Callable[[Levels, Levels], Any]) -> metrics.Metric:
+        return lambda picture, truth: float(distance(to_levels(picture)[None], to_levels(truth)[None])[0])
+
+    by = f"; by {Path(source).name}, taps {', '.join(network.taps)}" + (f", heads {heads.name}." if heads else ".")
+    return {
+        "feature": Seen(seen(partial(features.feature_distance, see)), features.PROTOCOLS["feature"] + by),
+        "lpips": Seen(seen(partial(features.lpips, see, heads=weights)), features.PROTOCOLS["lpips"] + by),
+    }
+
 
 FILTERS: dict[str, Repair] = {
     "median": lambda picture: _as_stack(cv2.medianBlur(picture, 3), picture.shape),
@@ -42,8 +72,12 @@ def judge(
     seed: int,
     enlarges: int = 1,
     what: str = "scoring",
+    seen: Mapping[str, Seen] = {},
 ) -> dict[str, Any]:
-    """Scores of input, filters and `repair` over (name, input, target): `protocols`, `rows` with intervals, `pictures`."""
+    """Scores of input, filters and `repair` over (name, input, target): `protocols`, `rows` with intervals, `pictures`.
+
+    seen : metrics that need a classifier's eyes, by name.
+    """
     if not pairs:
         raise Refusal("There is no held-out picture to score. Give more pictures, or another data.split.")
     ways: dict[str, Repair] = {"input": lambda picture: picture, **FILTERS} if enlarges == 1 else {"bicubic": bicubic(enlarges)}
@@ -54,12 +88,14 @@ def judge(
         for way, act in ways.items():
             result = to_unit(act(spoilt))
             for name in names:
-                values[way][name].append(metrics.metric(name)(result, truth))
+                measure = seen[name].metric if name in seen else metrics.metric(name)
+                values[way][name].append(measure(result, truth))
     base = next(iter(ways))
+    protocols = {name: seen[name].protocol if name in seen else metrics.protocol(name) for name in names}
     return {
-        "protocols": {name: metrics.PROTOCOLS[name] for name in names},
-        "rows": [{"name": way, **_summary(values[way], seed)} for way in ways],
-        "gains": _gains(values[base], values["restored"], seed),
+        "protocols": protocols,
+        "rows": [{"name": way, **_summary(values[way], protocols, seed)} for way in ways],
+        "gains": _gains(values[base], values["restored"], protocols, seed),
         "pictures": [
             {"name": pair[0], base: _one(values[base], index), "restored": _one(values["restored"], index)}
             for index, pair in enumerate(pairs)
@@ -67,12 +103,12 @@ def judge(
     }
 
 
-def _summary(values: Mapping[str, list[float]], seed: int) -> dict[str, Any]:
-    return {name: score.over_pictures(numbers, protocol=metrics.PROTOCOLS[name], seed=seed).row() for name, numbers in values.items()}
+def _summary(values: Mapping[str, list[float]], protocols: Mapping[str, str], seed: int) -> dict[str, Any]:
+    return {name: score.over_pictures(numbers, protocol=protocols[name], seed=seed).row() for name, numbers in values.items()}
 
 
-def _gains(before: Mapping[str, list[float]], after: Mapping[str, list[float]], seed: int) -> dict[str, Any]:
-    return {name: score.gain(before[name], after[name], protocol=metrics.PROTOCOLS[name], seed=seed).row() for name in before}
+def _gains(before: Mapping[str, list[float]], after: Mapping[str, list[float]], protocols: Mapping[str, str], seed: int) -> dict[str, Any]:
+    return {name: score.gain(before[name], after[name], protocol=protocols[name], seed=seed).row() for name in before}
 
 
 def _one(values: Mapping[str, list[float]], index: int) -> dict[str, float]:

@@ -17,12 +17,15 @@ Positive = Annotated[float, Field(gt=0)]
 class Data:
     """Which pictures, how they are split, and what a training picture is."""
 
-    folders: tuple[str, ...] = Field(default=("builtin:photographs",), min_length=1)  # or builtin:dead-leaves; twice: seen twice as often
+    folders: tuple[str, ...] = Field(default=("builtin:photographs",), min_length=1)  # builtin:dead-leaves, known:NAME; twice: seen twice
+    inputs: str = ""  # real pairs: a folder of spoilt pictures with the names of those in data.folders; then nothing is spoilt here
     split: Literal["hash", "folder", "list", "none"] = "hash"  # how held-out pictures are chosen
     valid: float = Field(default=0.1, ge=0, lt=1)  # share held out by split = "hash"
     valid_folder: str = "valid"  # the folder held out by split = "folder"
     valid_list: str = ""  # a text file with one relative path a line, held out by split = "list"
     crop: int = Field(default=96, ge=16, le=4096)  # px, side of a training picture
+    grows: tuple[Annotated[int, Field(ge=16, le=4096)], ...] = ()  # px, sides of training pictures after it, one after the other,
+    grow_after: tuple[Annotated[int, Field(ge=1, le=100_000)], ...] = ()  # from these epochs on: cheap small pictures first
     margin: int = Field(default=0, ge=0, le=4096)  # px spoilt around the crop and then cut off, beyond what the chain looks at
     crops_per_picture: int = Field(default=8, ge=1, le=10_000)  # an epoch draws so many crops from every picture
     cache: Literal["auto", "ram", "disk", "none"] = "auto"  # where decoded pictures are kept
@@ -46,6 +49,28 @@ class Labelled:
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
+class Masked:
+    """Which pictures and masks, how they are split, and what a training picture is."""
+
+    known: str = "camvid"  # a known data set with masks; its own held-out part is what is scored
+    folders: tuple[str, ...] = ()  # instead of it: folders of pictures,
+    masks: str = ""  # one of masks with the same names, whose pixels are numbers (grey or palette) or colours,
+    legend: str = ""  # and a text file that says what they mean: number, name and, for colours, r,g,b in each line, with tabs
+    void: tuple[str, ...] = ("void", "unlabelled")  # names in the legend that are no class: not learnt, not scored
+    valid: float = Field(default=0.1, gt=0, lt=1)  # share of folders held out by hash, or of a known set's training part: see `choose`
+    choose: bool = False  # hold out a share of the training part by hash, and never look at the known set's own: for choosing a design
+    part: Literal["valid", "test"] = "valid"  # of a known set, which is scored at the end
+    crop: int = Field(default=160, ge=16, le=4096)  # px, side of a training picture
+    crops_per_picture: int = Field(default=1, ge=1, le=10_000)  # an epoch draws so many crops from every picture
+    cache: Literal["auto", "ram", "disk", "none"] = "auto"  # where decoded pictures are kept
+
+    def __post_init__(self) -> None:
+        given = [name for name in ("folders", "masks", "legend") if getattr(self, name)]
+        if len(given) not in (0, 3):
+            raise Refusal(f"Own pictures need data.folders, data.masks and data.legend, but only {' and '.join(given)} is given.")
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
 class Augment:
     """Geometry that strikes input and target alike, and erasing that strikes the input of training pictures only."""
 
@@ -64,6 +89,43 @@ class Loss:
 
     kind: Literal["charbonnier", "l1", "mse"] = "charbonnier"
     epsilon: float = Field(default=1e-3, gt=0)  # of charbonnier: where it turns from a square into a line, in units of 0..1
+    weight: float = Field(default=1.0, ge=0)  # of it among other parts
+    colour: float = Field(default=0.0, ge=0)  # weight of the colour of large squares: feature and adversarial losses forgive a cast
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class Feature:
+    """A frozen classifier that judges beside the pixels: what it sees in the repaired picture and in the good one."""
+
+    network: str = ""  # tiny-features, a model of the task classify, a file of published weights, timm:NAME:FILE; empty: none
+    taps: tuple[str, ...] = ()  # places in it, fine to coarse; empty: where its grid is about to change
+    weights: tuple[Annotated[float, Field(ge=0)], ...] = Field(default=(1.0,), min_length=1)  # of features: one a tap, or one for all
+    gram: tuple[Annotated[float, Field(ge=0)], ...] = ()  # of Gram matrices likewise; empty: none
+    distance: Literal["mse", "l1"] = "mse"
+    enlarge: int = Field(default=1, ge=1, le=8)  # times, for a classifier that was made for larger pictures
+    shares_every: int = Field(default=100, ge=1)  # steps between two records of each part's share of the gradient
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class Game:
+    """How a critic and the network that repairs play against each other."""
+
+    loss: Literal["hinge", "logistic", "squares", "relativistic"] = "hinge"
+    weight: float = Field(default=0.01, ge=0)  # of what the critic says, among the parts of the loss
+    rate: float = Field(default=1e-3, gt=0)  # of the critic: two time scales (Heusel et al. 2017)
+    r1: float = Field(default=0.0, ge=0)  # weight of the critic's squared slope at real pictures (Mescheder et al. 2018)
+    r1_every: int = Field(default=16, ge=1, le=1000)  # taken at one of so many steps, so many times as strong
+    rule: Literal["both", "ratio", "accuracy", "loss"] = "both"  # who plays on a batch
+    ratio: int = Field(default=1, ge=1, le=100)  # batches of the critic's for each of the generator's
+    low: float = 0.65  # the generator plays until the critic's smoothed accuracy (or loss) is at this limit again,
+    high: float = 0.85  # the critic until it is at this one
+    least: int = Field(default=1, ge=1)  # batches that each plays in a row, at least
+    most: int = Field(default=20, ge=1)  # and at most: nobody is starved
+    limit: float = Field(default=0.99, gt=0.5, le=1)  # smoothed accuracy above which the critic does not learn
+    warm_pairs: int = Field(default=1000, ge=8)  # repaired pictures that are cached for the critic to learn from before the game
+    warm_steps: int = Field(default=200, ge=0)  # that it learns from them
+    patience: int = Field(default=4, ge=1)  # validations without a better snapshot after which the game ends
+    judge: str = ""  # the classifier whose held-out features choose the snapshot; empty: that of feature.network, which taught too
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
@@ -134,9 +196,10 @@ class Look:
 class FineTune:
     """What of a network that starts from another's weights learns when, and how fast."""
 
-    frozen: float = Field(default=0, ge=0, lt=1)  # share of the training in which only the head learns
+    frozen: float = Field(default=0, ge=0, le=1)  # share of the training in which only the head learns
     gradual: bool = False  # then one stage after the other, from the head down, over as long again; without it all at once
     factor: float = Field(default=1.0, ge=1, le=100)  # by how much each stage learns more slowly than the one after it
+    stem: Literal["last", "learns", "stays"] = "last"  # the first stage thaws last, is never frozen, or never thaws
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
@@ -151,13 +214,24 @@ MOST_PIXELS = 1 << 30  # of a batch; as numbers, with what should come back, the
 
 
 def check_batch(data: Data, train: Train) -> None:
-    """Refuse batches that no machine holds."""
-    pixels = train.batch * data.crop**2
+    """Refuse batches that no machine holds, and sizes that do not say when they come."""
+    if len(data.grows) != len(data.grow_after) or sorted(set(data.grow_after)) != list(data.grow_after):
+        raise Refusal(
+            f"data.grows names {len(data.grows)} size(s) and data.grow_after {len(data.grow_after)} epoch(s), {list(data.grow_after)}: "
+            "give as many rising epochs as sizes."
+        )
+    pixels = train.batch * max(data.crop, *data.grows) ** 2 if data.grows else train.batch * data.crop**2
     if pixels > MOST_PIXELS:
         raise Refusal(
             f"train.batch = {train.batch} pictures of data.crop = {data.crop} px are {pixels:,} pixels at once, "
             f"but at most {MOST_PIXELS:,} are tried: lower one of them, and raise train.accumulate instead."
         )
+
+
+def check_fine_tune(fine_tune: FineTune, optimiser: Muon | AdamW) -> None:
+    """Refuse rates of its own for each stage where the optimiser has one for all."""
+    if fine_tune.factor != 1 and optimiser.kind != "adamw":
+        raise Refusal("fine_tune.factor gives each stage a rate of its own, which optimiser.kind = 'adamw' can do and 'muon' cannot.")
 
 
 def check_name(name: str) -> None:

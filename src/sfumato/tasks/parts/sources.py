@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from functools import partial
 from pathlib import Path
 
 from sfumato.core.errors import Refusal, unknown
@@ -10,25 +11,50 @@ from sfumato.core.files import digest
 from sfumato.core.seed import Seed
 from sfumato.data import items, photographs, split
 from sfumato.data.items import Item, Items
+from sfumato.data.known import catalogue
+from sfumato.data.labelled import Labelled
 from sfumato.data.leaves import dead_leaves
 from sfumato.tasks.parts.sections import Data
 
-BUILTIN = "builtin:"
+BUILTIN, KNOWN = "builtin:", "known:"
 LEAF_SIDE = 256  # px, sides of a generated scene
 
 
 def gather(data: Data, seed: Seed) -> tuple[Items, Items]:
     """Training and held-out pictures of all folders together; a folder that is named twice is seen twice as often.
 
-    Built-in photographs bring their own held-out ones.
+    Built-in photographs and known data sets bring their own held-out ones.
     """
     train: list[Items] = []
     valid: list[Items] = []
     for folder, times in Counter(data.folders).items():
-        mine, held = _builtin(folder, data, seed) if folder.startswith(BUILTIN) else _folder(Path(folder), data)
+        mine, held = _pictures(folder, data, seed)
         train += [mine] * times
         valid.append(held)
     return _together(train), _together(valid)
+
+
+def _pictures(folder: str, data: Data, seed: Seed) -> tuple[Items, Items]:
+    if folder.startswith(BUILTIN):
+        return _builtin(folder, data, seed)
+    if folder.startswith(KNOWN):
+        return _items(catalogue.open_set(folder.removeprefix(KNOWN), part="train")), held_out(folder)
+    return _folder(Path(folder), data)
+
+
+def held_out(place: str) -> Items:
+    """Pictures to be scored on: all of a folder, or the held-out part of a known data set, known:NAME."""
+    if not place.startswith(KNOWN):
+        return items.from_folder(Path(place))
+    name = place.removeprefix(KNOWN)
+    return _items(catalogue.open_set(name, part=catalogue.held_out_part(name)))
+
+
+def _items(known: Labelled) -> Items:
+    """The pictures of a known data set, whatever they show."""
+    if isinstance(known.pictures, Items):
+        return known.pictures
+    return Items(tuple(Item(f"number {index}", make=partial(known.pictures.__getitem__, index)) for index in range(len(known))))
 
 
 def _together(parts: list[Items]) -> Items:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -26,16 +27,19 @@ class Scores(Judged):
         super().__init__(stats)
         self.held = held
         self.restored: list[Levels] = []
+        self.lost: list[dict[str, float]] = []  # the loss and its parts, picture by picture
 
     def before_phase(self, learner: Learner) -> None:
         """Forget the last phase."""
         if learner.phase == "valid":
-            self.restored = []
+            self.restored, self.lost = [], []
 
     def after_forward(self, learner: Learner) -> None:
         """Keep what came out, rounded as a file would be."""
-        if learner.phase == "valid" and learner.outcome.outputs is not None:
-            self.restored.append(batch_to_levels(learner.outcome.outputs)[0].cpu().numpy())
+        outcome = learner.outcome
+        if learner.phase == "valid" and outcome.outputs is not None:
+            self.restored.append(batch_to_levels(outcome.outputs)[0].cpu().numpy())
+            self.lost.append({name: value.item() for name, value in {"loss": outcome.loss, **outcome.parts}.items()})
 
     def after_phase(self, learner: Learner) -> None:
         """Score and write down."""
@@ -48,11 +52,18 @@ class Scores(Judged):
                 "psnr_rgb": float(np.mean([psnr_rgb(out, good) for out, good in pairs])),
                 "ssim_rgb": float(np.mean([ssim_rgb(out, good) for out, good in pairs])),
             },
+            **_means(self.lost),
         )
 
     def words(self) -> str:
         """A few words for the progress bar."""
         return f"held-out {self.now['psnr_rgb']:.2f} dB" if self.now else ""
+
+
+def _means(lost: list[dict[str, float]]) -> dict[str, Any]:
+    """The held-out loss and its parts."""
+    means = {name: float(np.mean([one[name] for one in lost])) for name in lost[0]}
+    return {"loss": means.pop("loss"), "parts": means}
 
 
 class Previews(Callback):

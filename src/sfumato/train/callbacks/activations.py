@@ -77,10 +77,13 @@ class Activations(Callback):
         """One record: the only time that the device is waited for."""
         if not self._due:
             return
+        if learner.now is not learner.main:  # in an opponent's turn the network only looks on
+            self._seen = {}
+            return
         missing = torch.full((COUNTS + BINS,), torch.nan)
         self.records.append(torch.stack([self._seen.get(name, missing.to(learner.device)) for name in self.layers]).cpu())
-        clipped = learner.clip is not None and learner.gradient_norm > learner.clip
-        whole = learner.gradient_norm / learner.clip if clipped and learner.clip else 1.0
+        clipped = learner.main.clip is not None and learner.main.gradient_norm > learner.main.clip
+        whole = learner.main.gradient_norm / learner.main.clip if clipped and learner.main.clip else 1.0
         gradients = [weight.new_zeros(()) if weight.grad is None else weight.grad for weight in self.weights.values()]
         self.norms.append(torch.stack(torch._foreach_norm(gradients)).float().cpu() * whole)
         self.steps.append(learner.step)

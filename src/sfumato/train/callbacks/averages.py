@@ -24,7 +24,8 @@ class WeightAverage(Callback):
 
     follows = (SkipNonFinite,)  # an update that was skipped must not count
 
-    def __init__(self, *, half_life: float):
+    def __init__(self, *, half_life: float, player: str = ""):
+        self.players = (player,) if player else ()  # in a game, whose average it is
         self.share = 1 - 0.5 ** (1 / half_life)  # of the new weights
         self.count = 0
         self.average: nn.Module

@@ -38,8 +38,8 @@ class OtherForm(Callback):
         learner = self.learner
         if isinstance(self.form, DistributedDataParallel):
             self.form.require_backward_grad_sync = (learner.position + 1) % learner.accumulate == 0
-        with learner.precision.autocast(learner.device):
-            return learner.objective(self.form, batch, learner.draw)
+        with learner.main.precision.autocast(learner.device):
+            return learner.main.objective(self.form, batch, learner.draw)
 
     def after_fit(self, learner: Learner) -> None:
         """The form goes before the ties between processes do."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 from sfumato.core.errors import Refusal
 from sfumato.train.callback import Callback
@@ -15,33 +16,34 @@ class SkipNonFinite(Callback):
     """Leave out updates whose gradient is not finite, count them, and stop with the likely cause when they do not end."""
 
     def __init__(self) -> None:
-        self.count = self.in_a_row = 0
+        self.count = 0
+        self.in_a_row: dict[str, int] = {}  # of each player
 
     def after_backward(self, learner: Learner) -> None:
         """One number tells: the norm of all gradients is finite only if every gradient and the loss are."""
-        if math.isfinite(learner.gradient_norm):
-            self.in_a_row = 0
+        if math.isfinite(learner.now.gradient_norm):
+            self.in_a_row[learner.player] = 0
             return
         self.count += 1
-        self.in_a_row += 1
+        self.in_a_row[learner.player] = self.in_a_row.get(learner.player, 0) + 1
         learner.skip = "the gradient is not finite"
-        learner.precision.skipped()
-        if self.in_a_row >= IN_A_ROW:
+        learner.now.precision.skipped()
+        if self.in_a_row[learner.player] >= IN_A_ROW:
             parts = ", ".join(f"{name} = {value.item():g}" for name, value in learner.outcome.parts.items())
-            rate = learner.optimiser.param_groups[0]["lr"]
+            rate = learner.now.optimiser.param_groups[0]["lr"]
             raise Refusal(
-                f"Training diverged: at step {learner.step} the gradient was not finite for the {self.in_a_row}th time in a row ({parts}). "
+                f"Training diverged: at step {learner.step} the gradient was not finite for the {IN_A_ROW}th time in a row ({parts}). "
                 f"Most likely the learning rate (now {rate:.2g}) is too high: lower optimiser.rate (sfumato find-lr suggests one), "
                 f"or go on from the last good state with a lower one. Items of this batch: {learner.batch.items[:8]}."
             )
 
-    def state(self) -> dict[str, int]:
+    def state(self) -> dict[str, Any]:
         """How many were left out so far."""
-        return {"count": self.count, "in_a_row": self.in_a_row}
+        return {"count": self.count, "in_a_row": dict(self.in_a_row)}
 
-    def load_state(self, state: dict[str, int]) -> None:
+    def load_state(self, state: dict[str, Any]) -> None:
         """Take up what `state` gave."""
-        self.count, self.in_a_row = state["count"], state["in_a_row"]
+        self.count, self.in_a_row = state["count"], dict(state["in_a_row"])
 
 
 class WatchDivergence(Callback):
@@ -60,7 +62,7 @@ class WatchDivergence(Callback):
         self.first = min(self.first, loss) if self.seen <= self.start else self.first
         self.recent = loss if self.seen == 1 else self.recent + (loss - self.recent) / min(self.seen, self.window)
         if self.seen > self.window and not self.recent <= self.factor * self.first:  # so put, an average that overflowed counts as well
-            rate = learner.optimiser.param_groups[0]["lr"]
+            rate = learner.now.optimiser.param_groups[0]["lr"]
             raise Refusal(
                 f"Training diverges: at step {learner.step} the loss stands at {self.recent:.3g}, "
                 f"{self.recent / self.first:.1f} times where it began. "

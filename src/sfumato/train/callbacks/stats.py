@@ -26,8 +26,7 @@ class Stats(Callback):
         self.run, self.every = run, every
         self.lines: list[str] = []
         self.length = 0  # bytes of the file that belong to this run's past
-        self.sums: dict[str, float] = {}
-        self.count = 0
+        self.sums: dict[str, tuple[float, int]] = {}  # of everything named, with how many were added
         self.flushed = time.monotonic()
         self.listeners: list[Callable[[Mapping[str, Any]], None]] = []  # who else hears of every row
 
@@ -36,16 +35,26 @@ class Stats(Callback):
         if learner.resumed is None:
             files.write_bytes(self.run.stats, b"")
 
+    def after_backward(self, learner: Learner) -> None:
+        """What an opponent loses is a part among others, whether it may learn from it or not."""
+        if learner.now is not learner.main:
+            self._sum(f"{learner.player} loss", learner)
+
+    def _sum(self, called: str, learner: Learner) -> None:
+        for name, value in {called: learner.outcome.loss, **learner.outcome.parts}.items():
+            total, count = self.sums.get(name, (0.0, 0))
+            self.sums[name] = total + value.item(), count + 1
+
     def after_update(self, learner: Learner) -> None:
         """Sum, and write a line every few steps."""
-        for name, value in {"loss": learner.outcome.loss, **learner.outcome.parts}.items():
-            self.sums[name] = self.sums.get(name, 0.0) + value.item()
-        self.count += 1
-        if self.count >= self.every:
-            means = {name: total / self.count for name, total in self.sums.items()}
-            group = learner.optimiser.param_groups[0]
+        if learner.now is not learner.main:
+            return
+        self._sum("loss", learner)
+        if self.sums["loss"][1] >= self.every:
+            means = {name: total / count for name, (total, count) in self.sums.items()}
+            group = learner.now.optimiser.param_groups[0]
             self.add(learner, "step", loss=means.pop("loss"), parts=means, rate=group["lr"], **_momentum(group))
-            self.sums, self.count = {}, 0
+            self.sums = {}
             if time.monotonic() - self.flushed > 5:
                 self.flush()
 
@@ -78,11 +87,11 @@ class Stats(Callback):
     def state(self) -> dict[str, Any]:
         """Where the file ends for this state; what was not written yet is written first."""
         self.flush()
-        return {"length": self.length, "sums": dict(self.sums), "count": self.count}
+        return {"length": self.length, "sums": {name: list(sum_) for name, sum_ in self.sums.items()}}
 
     def load_state(self, state: dict[str, Any]) -> None:
         """Cut the file back to the state's length."""
-        self.length, self.sums, self.count = state["length"], dict(state["sums"]), state["count"]
+        self.length, self.sums = state["length"], {name: (total, count) for name, (total, count) in state["sums"].items()}
         if self.run.stats.is_file() and self.run.stats.stat().st_size > self.length:
             os.truncate(self.run.stats, self.length)
 

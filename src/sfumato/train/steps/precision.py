@@ -55,6 +55,12 @@ class Precision:
             self.scaler.update(self.scaler.get_scale() / 2)
             self._unscaled = False
 
+    def left_out(self) -> None:
+        """The update was left out though all was well: the scale stays."""
+        if self.scaler:
+            self.scaler.update(self.scaler.get_scale())
+            self._unscaled = False
+
     def state(self) -> dict[str, Any]:
         """The scaler's state, where there is one."""
         return self.scaler.state_dict() if self.scaler else {}

@@ -1,0 +1,246 @@
+"""The ladder of super-resolution: does each rung improve on the last, on pictures that taught nothing?
+
+    python bench/ladder.py [--minutes 8] [--seeds 1 2] [--held 2000] [--only unet feature ...]
+
+Every rung trains a built-in recipe for the same minutes on the part of Tiny ImageNet at hand (build/ladder; a run that is there is not
+made again) and repairs the same held-out pictures, once each, with its last averaged weights.  Distances are paired picture by picture,
+averaged over seeds; an interval is a bootstrap over pictures.  Two classifiers judge: the project's own, which three rungs were taught by,
+and the MobileNet of `weights/`, which taught none: pictures are enlarged threefold for it, and seen at three named taps.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+import results  # bench is a folder of scripts, not a package
+import trainings
+from results import Bar
+from sfumato.core.levels import Levels, batch_to_levels, batch_to_unit
+from sfumato.core.seed import Seed
+from sfumato.losses.features import FeatureNetwork
+from sfumato.metrics import features as metrics
+from sfumato.metrics import score
+from sfumato.nets.surgery.borrow import open_classifier
+from sfumato.spoil import grammar
+from sfumato.tasks import catalogue as tasks
+from sfumato.tasks import restore
+from sfumato.tasks.parts import difference, pairs, restorer
+
+RUNS = results.ROOT / "build" / "ladder"
+RUNGS = ("ae", "unet", "feature", "borrowed", "cross", "longer", "critic")  # longer: rung 5 for twice the time, what a critic must beat
+OTHER, TAPS, ENLARGE = "mobilenet_v1_025", ("features.3", "features.5", "features.11"), 3
+WHITE = 255.0
+SPREAD = 0.27  # of Tiny ImageNet's channels: the lecture divides by it
+Float = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Held:
+    """Pictures that taught nothing: good, and as they are spoilt."""
+
+    good: Levels  # uint8 (N, 64, 64, 3)
+    spoilt: Levels
+
+
+def held_out(count: int) -> Held:
+    """Held-out pictures of all classes alike, in an order that has nothing to do with classes."""
+    recipe = tasks.read("tiny-superres-unet", [])
+    whole = restore.build(recipe).items[1].items
+    order = Seed(0).at("ladder").permutation(len(whole))[:count]
+    items = restore.build(recipe).items[1]
+    chosen = type(items)(tuple(whole[int(index)] for index in order))
+    found = pairs.held_out(chosen, grammar.parse(recipe.spoil.chain), None, seed=Seed(0), side=64, count=count)
+    return Held(np.stack(found.targets), np.stack(found.inputs))
+
+
+@dataclass(frozen=True)
+class Judges:
+    """Who looks at repaired pictures."""
+
+    held: Held
+
+    @cached_property
+    def own(self) -> FeatureNetwork:
+        """The project's own classifier, at the taps that taught."""
+        feature = tasks.read("tiny-superres-feature", []).feature
+        return FeatureNetwork(open_classifier(feature.network)[1], feature.taps)
+
+    @cached_property
+    def other(self) -> FeatureNetwork:
+        """A classifier that taught nobody."""
+        return FeatureNetwork(open_classifier(str(results.weights(OTHER)))[1], TAPS, enlarge=ENLARGE)
+
+    @cached_property
+    def truth(self) -> Float:
+        """What the other one sees in the good pictures, pooled."""
+        return metrics.pooled(metrics.see_through(self.other), self.held.good)
+
+    def look(self, made: Levels) -> dict[str, Float]:
+        """Every distance, one number a picture; and pooled features for KID."""
+        error = np.square(made.astype(np.float64) - self.held.good).mean((1, 2, 3)) / WHITE**2
+        return {
+            "mse": error,
+            "psnr": -10 * np.log10(np.maximum(error, 1e-10)),
+            "own": metrics.feature_distance(metrics.see_through(self.own), made, self.held.good),
+            "other": metrics.feature_distance(metrics.see_through(self.other), made, self.held.good),
+            "pooled": metrics.pooled(metrics.see_through(self.other), made),
+        }
+
+
+def repaired(model: Path, spoilt: Levels) -> Levels:
+    """uint8 (N, 64, 64, 3) -> the same, in batches."""
+    network = restorer.load(model, device="cpu").network
+    found = []
+    with torch.inference_mode():
+        for start in range(0, len(spoilt), 64):
+            found.append(batch_to_levels(network(batch_to_unit(torch.from_numpy(np.array(spoilt[start : start + 64]))))).numpy())
+    return np.concatenate(found)
+
+
+def combined(model: Path, held: Held) -> Float:
+    """The loss of the rung `feature` on each held-out picture: what rungs 3 to 5 make small."""
+    recipe = tasks.read("tiny-superres-feature", [])
+    objective = difference.objective(recipe.loss, recipe.feature, torch.device("cpu"))
+    network = restorer.load(model, device="cpu").network
+    found = []
+    with torch.inference_mode():
+        for spoilt, good in zip(held.spoilt, held.good, strict=True):
+            one, other = (batch_to_unit(torch.from_numpy(picture[None].copy())) for picture in (spoilt, good))
+            found.append(objective.judged(network(one), other).loss.item())
+    return np.asarray(found)
+
+
+def run(rung: str, seed: int, minutes: float) -> Path:
+    """The folder of a rung's run; the critic begins with rung 5 of the same seed, and so does rung 5 trained on without one.
+
+    A game goes on to its end here, for its last weights are judged: the stopping rule chooses by pictures that are held out.
+    """
+    begun = ("--from", str(run("cross", seed, minutes) / "last.safetensors")) if rung in ("critic", "longer") else ()
+    recipe = "tiny-superres-critic" if rung == "longer" else f"tiny-superres-{rung}"
+    more = {"critic": ("game.patience=999",), "longer": ("critic.kind=none",)}.get(rung, ())
+    changes = (f"train.minutes={minutes}", f"train.seed={seed}", *more)
+    return trainings.finished(RUNS / f"{rung}-{minutes:g}m-{seed}", recipe, *changes, options=begun)
+
+
+def epochs(rung: str, seed: int) -> Path:
+    """The same for exactly one epoch, the borrowed one frozen throughout."""
+    frozen = ("fine_tune.frozen=1.0",) if rung == "borrowed" else ()
+    changes = ("train.minutes=off", "train.epochs=1", f"train.seed={seed}", *frozen)
+    return trainings.finished(RUNS / f"{rung}-one-epoch-{seed}", f"tiny-superres-{rung}", *changes)
+
+
+def gained(before: list[Float], after: list[Float], *, seed: int = 0) -> score.Score:
+    """Mean of after less before, picture by picture, averaged over seeds."""
+    return score.gain(np.mean(before, 0).tolist(), np.mean(after, 0).tolist(), protocol="mean over seeds", seed=seed)
+
+
+def lower(what: str, before: list[Float], after: list[Float]) -> Bar:
+    """A bar: the second is lower, and its interval leaves out zero."""
+    found = gained(before, after)
+    means = f"{np.mean(before):.5g} to {np.mean(after):.5g}"
+    assert found.high is not None and found.low is not None
+    return Bar(
+        what=f"{what} ({means}, {found.n} pictures, {len(before)} seeds)",
+        needed="below 0, and its interval",
+        measured=round(found.mean, 6),
+        spread=[round(found.low, 6), round(found.high, 6)],
+        holds=found.high < 0,
+    )
+
+
+def nearer(what: str, before: list[dict[str, Float]], after: list[dict[str, Float]], judges: Judges, seeds: list[int]) -> Bar:
+    """A bar: the second's KID is lower; of the seeds the worse.  Its interval is that of subsets of 500, wider than the mean's."""
+    kids = [
+        metrics.kid_gain(one["pooled"], other["pooled"], judges.truth, seed=Seed(seed))
+        for seed, one, other in zip(seeds, before, after, strict=True)
+    ]
+    mean, low, high = max(kids, key=lambda kid: kid[2])
+    return Bar(
+        what=f"{what}: the worse of {len(seeds)} seeds",
+        needed="below 0, and its interval",
+        measured=round(mean, 6),
+        spread=[round(low, 6), round(high, 6)],
+        holds=high < 0,
+    )
+
+
+def within(what: str, before: list[Float], after: list[Float]) -> Bar:
+    """A bar: at most 1 dB is lost."""
+    lost = float(np.mean(before) - np.mean(after))
+    return Bar(what=what, needed="at most 1 dB lost", measured=round(lost, 3), spread="", holds=lost <= 1)
+
+
+def main() -> None:
+    """Train what is missing, look, print and write bench/results/ladder.json."""
+    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options.add_argument("--minutes", type=float, default=8)
+    options.add_argument("--seeds", type=int, nargs="+", default=[1, 2])
+    options.add_argument("--held", type=int, default=2000)
+    options.add_argument("--only", nargs="+", choices=RUNGS, default=list(RUNGS), help="train these alone, and write nothing")
+    given = options.parse_args()
+    for rung in given.only:
+        for seed in given.seeds:
+            run(rung, seed, given.minutes)
+    if len(given.only) < len(RUNGS):
+        return
+    held = held_out(given.held)
+    judges = Judges(held)
+    seen: dict[str, list[dict[str, Float]]] = {}
+    losses: dict[str, list[Float]] = {}
+    for rung in RUNGS:
+        models = [run(rung, seed, given.minutes) / "last.safetensors" for seed in given.seeds]
+        seen[rung] = [judges.look(repaired(model, held.spoilt)) for model in models]
+        losses[rung] = [combined(model, held) for model in models]
+    first = {rung: [combined(epochs(rung, seed) / "last.safetensors", held) for seed in given.seeds] for rung in ("feature", "borrowed")}
+    results.write("ladder", bars(seen, losses, first, judges, given.seeds), rungs=table(seen, losses, given), protocol=__doc__)
+
+
+def bars(
+    seen: dict[str, list[dict[str, Float]]],
+    losses: dict[str, list[Float]],
+    first: dict[str, list[Float]],
+    judges: Judges,
+    seeds: list[int],
+) -> list[Bar]:
+    """What the ladder must show."""
+
+    def of(rung: str, name: str) -> list[Float]:
+        return [one[name] for one in seen[rung]]
+
+    ratio = float(np.mean(of("unet", "mse")) / np.mean(of("ae", "mse")))
+    return [
+        Bar(what="MSE of the U-Net over the autoencoder's", needed="at most 0.5", measured=round(ratio, 4), spread="", holds=ratio <= 0.5),
+        lower("own-feature distance, feature loss less pixel loss alone", of("unet", "own"), of("feature", "own")),
+        within("PSNR lost by the feature loss", of("unet", "psnr"), of("feature", "psnr")),
+        lower("distance as a classifier sees it that taught nobody, likewise", of("unet", "other"), of("feature", "other")),
+        lower("combined loss after one epoch, borrowed and frozen less random", first["feature"], first["borrowed"]),
+        lower("combined loss, cross-convolutions less none", losses["borrowed"], losses["cross"]),
+        nearer("KID by a classifier that taught nobody, critic less feature loss", seen["feature"], seen["critic"], judges, seeds),
+        nearer("the same, critic less rung 5 trained on as long without one", seen["longer"], seen["critic"], judges, seeds),
+        within("PSNR lost by the critic against the feature loss", of("feature", "psnr"), of("critic", "psnr")),
+    ]
+
+
+def table(seen: dict[str, list[dict[str, Float]]], losses: dict[str, list[Float]], given: Any) -> list[dict[str, Any]]:
+    """One row a rung: means over pictures and seeds, with steps and minutes."""
+    rows = []
+    for rung in RUNGS:
+        facts = [json.loads((run(rung, seed, given.minutes) / "run.json").read_text(encoding="utf-8")) for seed in given.seeds]
+        row = {name: round(float(np.mean([one[name] for one in seen[rung]])), 6) for name in ("mse", "psnr", "own", "other")}
+        row |= {"normalised mse": round(row["mse"] / SPREAD**2, 4), "combined": round(float(np.mean(losses[rung])), 6)}
+        row |= {name: [round(fact[name], 2) for fact in facts] for name in ("steps", "minutes")}
+        rows.append({"rung": rung, **row, "parameters": facts[0]["parameters"]})
+    return rows
+
+
+if __name__ == "__main__":
+    main()

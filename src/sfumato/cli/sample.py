@@ -1,0 +1,44 @@
+"""The verb that makes pictures from noise."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from sfumato.cli.verb import Device, Overwrite, Seed, existing, option, show
+from sfumato.core.errors import Refusal
+
+
+def sample(
+    model: Annotated[Path, typer.Argument(help="Model file of the task generate.")],
+    count: Annotated[int, typer.Option("--count", "-n", min=1, max=100_000, help="Pictures.")] = 16,
+    out: Annotated[Path, option("--out", "-o", says="A picture for a sheet of all, or a folder for single ones.")] = Path("sample.png"),
+    seed: Seed = 42,
+    device: Device = "auto",
+    overwrite: Overwrite = False,
+) -> None:
+    """Make pictures from noise; the same seed makes the same ones.
+
+    \b
+    Examples:
+      sfumato sample runs/wgan-bedrooms-1/last.safetensors
+      sfumato sample model.safetensors --count 100 --out bedrooms/
+    """
+    from sfumato.core import files
+    from sfumato.show.sheets import sheet
+    from sfumato.tasks.parts import dreams
+    from sfumato.tasks.parts.watch import save_png
+
+    if out.suffix and out.exists() and not overwrite:
+        raise Refusal(f"{out} exists already. Give --overwrite to replace it, or another --out.")
+    made = dreams.load(existing(model, "model file"), device=device).sample(count, seed=seed)
+    if out.suffix:
+        across = max(1, round(count**0.5))
+        save_png(out, sheet([[*made[start : start + across]] for start in range(0, count, across)], scale=1))
+    else:
+        files.make_folder(out)
+        for index, picture in enumerate(made):
+            save_png(out / f"{index:05d}.png", picture)
+    show(str(out))

@@ -1,0 +1,63 @@
+"""The verb that tells what each pixel shows."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from sfumato.cli import trees
+from sfumato.cli.verb import Device, Json, Overwrite, existing, option, show, show_json, told
+from sfumato.core.errors import Refusal
+
+
+def segment(
+    model: Annotated[Path, typer.Argument(help="Model file of the task segment.")],
+    pictures: Annotated[list[Path], typer.Argument(help="Pictures, or folders of them.")],
+    out: Annotated[Path | None, option("--out", "-o", says="PNG file, or folder.", default="NAME-segmented beside the input")] = None,
+    draw: Annotated[
+        Literal["overlay", "colours", "mask"],
+        typer.Option("--draw", help="Colours over the picture, colours alone, or numbers of classes in grey."),
+    ] = "overlay",
+    device: Device = "auto",
+    overwrite: Overwrite = False,
+    as_json: Json = False,
+) -> None:
+    """Tell what each pixel of pictures shows: a PNG for each, of its size, upright.
+
+    \b
+    Examples:
+      sfumato segment runs/camvid-1/last.safetensors street.jpg
+      sfumato segment model.safetensors photos/ --draw mask --out masks/
+    """
+    planned = trees.targets([existing(path, "file or folder") for path in pictures], out, made="segmented", suffix=".png")
+    for source, target in planned:
+        if source.is_file() and target.suffix.lower() not in ("", ".png"):
+            raise Refusal(f"Masks are written as PNG, not as {target.suffix}: call it {target.with_suffix('.png').name}.")
+        if source.is_file() and target.is_file() and not overwrite:
+            raise Refusal(f"{target} exists already. Give --overwrite to replace it, or another --out.")
+    from sfumato.tasks.parts import segmenter
+    from sfumato.use import folders
+
+    loaded = segmenter.load(existing(model, "model file"), device=device)
+    trees.tell(folders.in_turn(planned, partial(loaded.segment_tree, how=draw, overwrite=overwrite)), as_json)
+
+
+def score(model: Path, pictures: str, *, seed: int, device: str, as_json: bool) -> None:
+    """Score a segmenter on the held-out part of a known data set."""
+    from sfumato.core.seed import Seed
+    from sfumato.data.known import catalogue
+    from sfumato.tasks import segment as task
+
+    name, _, part = pictures.partition(":")
+    held = catalogue.open_scenes(name, part=part or catalogue.held_out_part(name))  # type: ignore[arg-type]  # refused where it is none
+    scores = task.evaluate(task.load(model, device=device), held, seed=Seed(seed))
+    if as_json:
+        show_json(scores)
+        return
+    [row] = scores["rows"]
+    for metric, protocol in scores["protocols"].items():
+        show(f"{metric} {told(row[metric])}   {protocol}")
+    show(f"{row['pixel_accuracy']['n']:,} pictures of {pictures}; in brackets the 95 % interval")

@@ -1,0 +1,57 @@
+"""What verbs over files and folders do alike: which input goes where, and what became of each."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from sfumato.cli.verb import complain, show_json
+from sfumato.core import progress
+from sfumato.core.errors import DONE, INTERRUPTED, PARTLY, REFUSED, Refusal
+
+if TYPE_CHECKING:
+    from sfumato.use.folders import Summary
+
+
+def targets(pictures: list[Path], out: Path | None, *, made: str, suffix: str | None = None) -> list[tuple[Path, Path]]:
+    """Which input goes where: one to `out` itself, several into the folder `out`, and without `out` each beside its input.
+
+    made : the word that the name of what lies beside its input ends in.  suffix : of what is made, like ".png"; None: the input's.
+    """
+    if out is None:
+        return [(path, _beside(path.resolve(), made, suffix)) for path in pictures]
+    if len(pictures) == 1:
+        return [(pictures[0], out)]
+    names = [_named(path.resolve(), suffix) for path in pictures]
+    if twice := [name for name, number in Counter(names).items() if number > 1]:
+        raise Refusal(f"Two of the inputs are called {twice[0]!r}, and would fall on each other in {out}. Take them one by one.")
+    return [(path, out / name) for path, name in zip(pictures, names)]
+
+
+def _named(path: Path, suffix: str | None) -> str:
+    return path.with_suffix(suffix).name if suffix and path.is_file() else path.name
+
+
+def _beside(path: Path, made: str, suffix: str | None) -> Path:
+    return path.with_name(f"{path.stem}-{made}{suffix or path.suffix}" if path.is_file() else f"{path.name}-{made}")
+
+
+def tell(summaries: list[Summary], as_json: bool) -> None:
+    """What became of the files, and the exit code that says it."""
+    if as_json:
+        failed = [{"file": path, "reason": reason} for summary in summaries for path, reason in summary.failed]
+        counts = {name: sum(getattr(summary, name) for summary in summaries) for name in ("done", "skipped", "left")}
+        stopped = next((summary.stopped for summary in summaries if summary.stopped), "")
+        show_json({**counts, "failed": failed, "stopped": stopped, "out": [summary.out for summary in summaries]})
+    else:
+        for summary in summaries:
+            if summary.exit_code in (DONE, INTERRUPTED):
+                progress.say(summary.sentence())
+            else:
+                complain(summary.sentence(), summary.exit_code)
+    codes = {summary.exit_code for summary in summaries}
+    some = any(summary.done + summary.skipped for summary in summaries)
+    raise typer.Exit(INTERRUPTED if INTERRUPTED in codes else DONE if codes == {DONE} else PARTLY if some else REFUSED)

@@ -1,0 +1,193 @@
+"""Masks: for every pixel of a picture, which class it shows.  Files hold numbers or colours; a legend says what they mean."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+
+from sfumato.core.errors import Refusal, shortened
+from sfumato.core.levels import TOP, TOP16, VOID, Levels, Mask
+from sfumato.data.items import Item, Items
+from sfumato.data.reading import read
+from sfumato.data.split import place
+from sfumato.data.store import state_of
+
+MOST = VOID  # classes
+
+Colour = tuple[int, int, int]
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One thing that masks tell apart, as files have it: a number (grey or palette), a name, a colour."""
+
+    number: int
+    name: str
+    colour: Colour | None = None
+
+
+@dataclass(frozen=True)
+class Legend:
+    """What the values of mask files mean.
+
+    classes : in the order of their labels.  void : what is marked, but is no class.
+    """
+
+    classes: tuple[Kind, ...]
+    void: tuple[Kind, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not 1 <= len(self.classes) <= MOST:
+            raise Refusal(f"Masks tell 1 to {MOST} classes apart, but the legend names {len(self.classes)}.")
+        for what in ("number", "name", "colour"):
+            values = [value for kind in (*self.classes, *self.void) if (value := getattr(kind, what)) is not None]
+            if len(set(values)) != len(values):
+                twice = next(value for value in values if values.count(value) > 1)
+                raise Refusal(f"The legend has the {what} {twice!r} twice, so a pixel could be two things.")
+        if far := [kind for kind in (*self.classes, *self.void) if not 0 <= kind.number <= TOP16]:
+            raise Refusal(f"Masks hold numbers of 0..{TOP16}, but the legend gives {far[0].name!r} the number {far[0].number}.")
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Of the classes."""
+        return tuple(kind.name for kind in self.classes)
+
+    def labels(self) -> dict[Kind, int]:
+        """What stands in a mask for each."""
+        return {**{kind: label for label, kind in enumerate(self.classes)}, **dict.fromkeys(self.void, VOID)}
+
+
+def legend(path: Path, void: Sequence[str] = ()) -> Legend:
+    """Lines of number, name and, where masks have colours, `r,g,b`, separated by tabs.  void: names of what is no class."""
+    try:
+        lines = Path(path).read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise Refusal(f"The legend {path} cannot be read: {error}.") from error
+    kinds = [_kind(path, line) for line in lines if line.strip() and not line.startswith("#")]
+    classes = tuple(kind for kind in kinds if kind.name not in void)
+    return Legend(classes, tuple(kind for kind in kinds if kind.name in void))
+
+
+def _kind(path: Path, line: str) -> Kind:
+    number, *rest = line.split("\t")
+    try:
+        colour = tuple(int(part) for part in rest[1].split(",")) if len(rest) > 1 else None
+        if not rest or (colour is not None and (len(colour) != 3 or not all(0 <= part <= TOP for part in colour))):
+            raise ValueError
+        return Kind(int(number), rest[0].strip(), colour)
+    except ValueError:
+        raise Refusal(f"{path} should hold number, name and perhaps r,g,b in each line, with tabs, not {shortened(line)!r}.") from None
+
+
+@dataclass(frozen=True)
+class MaskFile:
+    """A mask that is decoded when it is asked for.  state: of the file, so that what is kept of another one is not taken for it."""
+
+    path: Path
+    legend: Legend
+    state: str
+
+    def __call__(self) -> Levels:
+        """uint8 (H, W, 1)"""
+        return read_mask(self.path, self.legend)[..., None]
+
+
+def read_mask(path: Path, legend: Legend) -> Mask:
+    """A mask file.  -> uint8 (H, W), labels and VOID.  Refuses values that the legend does not know, by name."""
+    values = read.read_values(path)
+    labels = legend.labels()
+    if values.ndim == 2:
+        table = np.full(TOP16 + 1, -1, np.int16)
+        for kind, label in labels.items():
+            table[kind.number] = label
+        found = table[values]
+        strange = values[found < 0]
+    else:
+        packed = values.astype(np.int32) @ np.array([1 << 16, 1 << 8, 1], np.int32)
+        coloured = sorted((_packed(kind.colour), label) for kind, label in labels.items() if kind.colour is not None)
+        if not coloured:
+            raise Refusal(f"{path} is a mask in colours, but the legend names none: give each line of it a third column, r,g,b.")
+        keys, values_of = (np.array(column) for column in zip(*coloured, strict=True))
+        at = np.searchsorted(keys, packed).clip(max=len(keys) - 1)
+        found = np.where(keys[at] == packed, values_of[at], -1)
+        strange = values[found < 0]
+    if len(strange):
+        raise Refusal(f"{path} holds the value {strange[0].tolist()} ({len(strange)} pixels), which its legend does not know.")
+    return found.astype(np.uint8)
+
+
+def _packed(colour: Colour | None) -> int:
+    red, green, blue = colour or (0, 0, 0)
+    return red << 16 | green << 8 | blue
+
+
+@dataclass(frozen=True, eq=False)
+class Scenes:
+    """Pictures, a mask of the same size for each, and what masks mean."""
+
+    pictures: Items
+    masks: Items
+    legend: Legend
+
+    def __post_init__(self) -> None:
+        if len(self.pictures) != len(self.masks):
+            raise Refusal(f"Each picture has one mask, but there are {len(self.pictures)} and {len(self.masks)}.")
+
+    def __len__(self) -> int:
+        return len(self.pictures)
+
+    def mask(self, index: int) -> Mask:
+        """uint8 (H, W), refused where it is not as large as its picture."""
+        found = self.masks[index].levels(1)[..., 0]
+        check_size(self.pictures[index].name, self.pictures[index].size(), found.shape[:2])
+        return found
+
+    def filter(self, keep: Callable[[int], bool]) -> Scenes:
+        """Those to whose number `keep` says yes."""
+        chosen = [index for index in range(len(self)) if keep(index)]
+        pictures, masks = (Items(tuple(part[index] for index in chosen)) for part in (self.pictures, self.masks))
+        return Scenes(pictures, masks, self.legend)
+
+    def split(self, held_out: float) -> tuple[Scenes, Scenes]:
+        """To train on, and a share held out by the hash of names; of two or more, at least one on each side."""
+        ranked = sorted(range(len(self)), key=lambda index: place(self.pictures[index].name))
+        count = sum(place(self.pictures[index].name) < held_out for index in ranked)
+        if held_out > 0 and len(self) > 1:
+            count = min(max(count, 1), len(self) - 1)
+        held = set(ranked[:count])
+        return self.filter(lambda index: index not in held), self.filter(held.__contains__)
+
+
+def check_size(name: str, picture: Sequence[int], mask: Sequence[int]) -> None:
+    """Refuse a mask of another size than its picture's.  Heights and widths."""
+    if tuple(picture) != tuple(mask):
+        sizes = [f"{width} x {height}" for height, width in (picture, mask)]
+        raise Refusal(f"The picture {name} is {sizes[0]} px, but its mask is {sizes[1]} px: they belong pixel to pixel.")
+
+
+def from_folders(pictures: Items, masks: Items, legend: Legend) -> Scenes:
+    """Every picture with the mask that has its name (without the ending); refused where one is missing or there are two."""
+    found: dict[str, Item] = {}
+    for mask in masks:
+        if (twin := found.setdefault(_stem(mask), mask)) is not mask:
+            raise Refusal(f"Two masks could belong to the picture {_stem(mask)!r}: {twin.name} and {mask.name}.")
+    missing = [picture.name for picture in pictures if _stem(picture) not in found]
+    if missing or not len(pictures):
+        raise Refusal(f"{len(missing)} of {len(pictures)} pictures have no mask of the same name, such as {(*missing, 'any')[0]!r}.")
+    return Scenes(pictures, with_legend([found[_stem(picture)] for picture in pictures], legend), legend)
+
+
+def with_legend(masks: Sequence[Item], legend: Legend) -> Items:
+    """Mask files as items that are read by a legend."""
+    made = []
+    for mask in masks:
+        assert mask.path is not None
+        made.append(replace(mask, path=None, make=MaskFile(mask.path, legend, state_of(mask))))
+    return Items(tuple(made))
+
+
+def _stem(item: Item) -> str:
+    return PurePosixPath(item.name).with_suffix("").as_posix()

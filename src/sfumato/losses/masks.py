@@ -1,0 +1,51 @@
+"""Losses of masks, over logits and the label of every pixel.  All in float32; pixels that are `VOID` count nowhere."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional
+
+from sfumato.core.levels import VOID
+
+LEAST = 1e-6  # of a sum that something is divided by
+
+
+def cross_entropy(logits: Tensor, masks: Tensor, *, weights: Tensor | None = None, gamma: float = 0.0) -> Tensor:
+    """Mean over pixels, each weighed by its class; what is surer than it need be counts less (focal, Lin et al. 2017).
+
+    (B, K, H, W) and int64 (B, H, W) -> a scalar.  gamma : 0 is plain.  A batch without a labelled pixel costs nothing.
+    """
+    lost = functional.cross_entropy(logits.float(), masks, weight=weights, ignore_index=VOID, reduction="none")
+    known = masks != VOID
+    if gamma:
+        likely = logits.float().log_softmax(1).gather(1, masks.where(known, 0)[:, None])[:, 0].exp()
+        lost = lost * (1 - likely) ** gamma
+    weight = known.float() if weights is None else weights[masks.where(known, 0)] * known
+    return lost.sum() / weight.sum().clamp_min(LEAST)
+
+
+def dice(logits: Tensor, masks: Tensor) -> Tensor:
+    """1 less the mean over the classes that are there of 2 |A and B| / (|A| + |B|), soft, over the batch (Milletari et al. 2016).
+
+    (B, K, H, W) and int64 (B, H, W) -> a scalar in 0..1
+    """
+    known = (masks != VOID)[:, None]
+    likely = logits.float().softmax(1) * known
+    truth = functional.one_hot(masks.where(known[:, 0], 0), logits.shape[1]).movedim(3, 1) * known
+    both, sizes = (likely * truth).sum((0, 2, 3)), (likely + truth).sum((0, 2, 3))
+    there = truth.any(dim=0).any(dim=1).any(dim=1)
+    shares = 1 - 2 * both / sizes.clamp_min(LEAST)
+    return (shares * there).sum() / there.sum().clamp_min(1)
+
+
+def balanced_weights(counts: NDArray[np.int64], most: float = 10.0) -> NDArray[np.float32]:
+    """Median frequency balancing (Eigen and Fergus 2015): the median class weighs 1, a rarer one more, at most `most`.
+
+    Pixels of each class (K,) -> (K,); a class without a pixel weighs 1.
+    """
+    there = counts > 0
+    middle = np.median(counts[there]) if there.any() else 1.0
+    found = np.where(there, middle / np.maximum(counts, 1), 1.0)
+    return np.minimum(found, most).astype(np.float32)

@@ -1,0 +1,75 @@
+"""A classifier by where it comes from, for the sake of its features: a model file of ours, published weights, or timm's shelf.
+
+    open_classifier("tiny-features")                       models/tiny-features.safetensors, here or beside the package
+    open_classifier("runs/flowers/last.safetensors")       any model file of the task `classify`
+    open_classifier("weights/squeezenet1_1.safetensors")   SqueezeNet 1.1, VGG16, MobileNet v1: told by the names of their tensors
+    open_classifier("timm:resnet34:resnet34.safetensors")  any model of timm (extra `encoders`), its weights from a file, or fresh
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from sfumato.core.errors import Refusal
+from sfumato.nets import catalogue, load, tensor_file
+from sfumato.nets.classify import borrowed
+from sfumato.nets.classify_arguments import VGG16, MobileNet, SqueezeNet, Timm
+
+SHELVES = (Path("models"), Path(__file__).parents[4] / "models")  # where a bare name is looked for: here, and in a checkout of ours
+CLASSES = 1000  # of the set that published networks were trained on
+
+
+def open_classifier(source: str) -> tuple[Any, nn.Module]:
+    """What a classifier is made from, and the classifier, in evaluation mode on the CPU; see the module's text.
+
+    Refuses what is not there, and what is no classifier.
+    """
+    if source.startswith("timm:"):
+        _, name, *file = source.split(":", 2)
+        mean, spread = borrowed.statistics(name)
+        return _published(Timm(name=name, classes=CLASSES, mean=mean, spread=spread, pretrained_file=file[0] if file else ""))
+    path = _found(source)
+    file_ = tensor_file.look(path)
+    if "sfumato" in file_.notes:
+        model = load.read(path, task="classify")
+        return catalogue.specification(str(model.header.network["kind"]), model.header.network), model.network
+    return _published(_told_by_names(path, set(file_.places)))
+
+
+def _found(source: str) -> Path:
+    bare = Path(source).name == source and not source.endswith(".safetensors")
+    for path in [shelf / f"{source}.safetensors" for shelf in SHELVES] if bare else [Path(source)]:
+        if path.is_file():
+            return path
+    looked = f" (looked for in {', '.join(str(shelf) for shelf in SHELVES)})" if bare else ""
+    raise Refusal(
+        f"There is no classifier {source!r}{looked}. Give a model of the task classify (sfumato train classify PICTURES makes one), "
+        "a safetensors file of published weights, or timm:NAME:FILE."
+    )
+
+
+def _told_by_names(path: Path, names: set[str]) -> Any:
+    """Which published network a file's tensors belong to."""
+    if "features.3.squeeze1x1.weight" in names:
+        return SqueezeNet(classes=CLASSES, pretrained_file=str(path))
+    if "blocks.4.1.conv_pw.weight" in names and "conv_stem.weight" in names:
+        return MobileNet(classes=CLASSES, pretrained_file=str(path))
+    if {"features.0.weight", "features.28.weight"} <= names and "features.1.running_mean" not in names:
+        return VGG16(classes=CLASSES, pretrained_file=str(path))
+    if {"features.0.weight", "features.1.running_mean", "features.40.weight"} <= names:
+        return VGG16(classes=CLASSES, norm="batch", pretrained_file=str(path))
+    raise Refusal(
+        f"{path} holds tensors of no network that is known by its names (SqueezeNet 1.1, VGG16, MobileNet v1), "
+        "and no note of ours. A model of timm is given as timm:NAME:FILE."
+    )
+
+
+def _published(spec: Any) -> tuple[Any, nn.Module]:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)  # of a head that has no weights in the file
+        network = catalogue.build(spec)
+    return catalogue.bare(spec), network.eval()

@@ -1,0 +1,187 @@
+"""What goes wrong in a game, seen on held-out pictures and said in words; and the snapshot at which it should have stopped.
+
+Losses of a game say nothing (Arjovsky et al. 2017): what is looked at is what the generator makes.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sfumato.core.levels import Levels, to_unit
+from sfumato.core.progress import say
+from sfumato.losses.features import FeatureNetwork
+from sfumato.metrics import features
+from sfumato.tasks.parts.judged import Judged
+from sfumato.train.callback import Callback
+from sfumato.train.callbacks.game import Game
+from sfumato.train.learner import Learner
+
+GRID = 8  # squares a side in which light and colour are compared
+SPREAD = 0.25  # of the good pictures' variety that what is made must keep, at least
+ALIKE = 0.5  # least correlation of light in large squares, made against good
+CAST = 0.06  # in 0..1: mean difference of a channel beyond which a picture has a cast
+AHEAD = 0.99  # smoothed accuracy of a critic that has won
+
+
+@dataclass(frozen=True)
+class Condition:
+    """What the held-out pictures look like as a whole."""
+
+    spread: float  # how much what is made differs from picture to picture, over how much the good ones do
+    alike: float  # correlation of light in large squares, made against good
+    cast: tuple[float, float, float]  # mean difference of each channel, made less good
+    accuracy: float  # of the critic, smoothed
+
+    @property
+    def drift(self) -> float:
+        """The largest of the channels' mean differences, 0..1."""
+        return max(abs(channel) for channel in self.cast)
+
+    def warnings(self) -> list[str]:
+        """Sentences of what is no fault of the pictures, but will be."""
+        if self.accuracy < AHEAD:
+            return []
+        return [
+            f"The critic is right {self.accuracy:.1%} of the time: it has won, and the network learns nothing from it. "
+            "Lower game.rate, raise game.r1, or let the rule 'accuracy' hold it back."
+        ]
+
+    def faults(self) -> list[str]:
+        """Sentences of what is wrong with the pictures; none where all is well."""
+        found = []
+        if self.spread < SPREAD:
+            found.append(
+                f"The network makes much the same of every picture (its variety is {self.spread:.0%} of the good ones'): it has collapsed. "
+                "Lower game.weight, or go back to an earlier snapshot."
+            )
+        elif self.alike < ALIKE:
+            how = "turned over" if self.alike < 0 else "lost"
+            found.append(
+                f"Light and dark are {how} (correlation with the good pictures {self.alike:.2f}). Raise loss.weight, or lower game.weight."
+            )
+        elif self.drift > CAST:
+            names = ("red", "green", "blue")
+            worst = max(range(len(self.cast)), key=lambda channel: abs(self.cast[channel]))
+            sign = "more" if self.cast[worst] > 0 else "less"
+            what = names[worst] if len(self.cast) == 3 else "light"
+            found.append(
+                f"Colours drift: {abs(self.cast[worst]):.1%} {sign} {what} than in the good pictures. "
+                "Give loss.colour a weight, or lower game.weight."
+            )
+        return found
+
+
+def condition(made: Sequence[Levels], good: Sequence[Levels], accuracy: float) -> Condition:
+    """Of repaired pictures beside the good ones, uint8 (H, W, C) each; and how often the critic is right."""
+    ours, theirs = (np.stack([_squares(picture) for picture in pictures]) for pictures in (made, good))
+    light = [squares.mean(-1).ravel() for squares in (ours, theirs)]
+    alike = float(np.corrcoef(light[0], light[1])[0, 1]) if min(one.std() for one in light) > 1e-6 else 0.0
+    cast = (ours - theirs).mean((0, 1, 2))
+    return Condition(
+        spread=float(ours.std(0).mean() / max(float(theirs.std(0).mean()), 1e-6)) if len(made) > 1 else 1.0,
+        alike=alike,
+        cast=tuple(float(channel) for channel in cast),  # type: ignore[arg-type]  # three, or one of grey
+        accuracy=accuracy,
+    )
+
+
+def _squares(picture: Levels) -> NDArray[np.float64]:
+    """Means of GRID x GRID squares.  (H, W, C) -> (GRID, GRID, C)"""
+    unit = to_unit(picture).astype(np.float64)
+    rows = np.array_split(unit, GRID)
+    return np.array([[square.mean((0, 1)) for square in np.array_split(row, GRID, axis=1)] for row in rows])
+
+
+@dataclass
+class Choice:
+    """The snapshot a game should be stopped at: the nearest to the good pictures by held-out features, of those without a fault."""
+
+    patience: int  # validations without a better one after which it is enough
+    best: float = float("inf")
+    step: int = 0
+    waited: int = 0
+    faults: list[str] = field(default_factory=list)
+
+    def tell(self, step: int, distance: float, faults: Sequence[str]) -> bool:
+        """Note one validation; whether it is the best so far."""
+        self.faults = list(faults)
+        better = not faults and distance < self.best
+        self.best, self.step = (distance, step) if better else (self.best, self.step)
+        self.waited = 0 if better or math.isinf(self.best) else self.waited + 1
+        return better
+
+    @property
+    def enough(self) -> bool:
+        """Whether the best point has been passed."""
+        return self.waited >= self.patience
+
+
+Seen = Callable[[], tuple[Sequence[Levels], Sequence[Levels]]]  # made and good pictures
+Distance = Callable[[Sequence[Levels], Sequence[Levels]], float]  # made and good pictures -> how far apart they look
+
+
+def features_apart(network: FeatureNetwork, made: Sequence[Levels], good: Sequence[Levels]) -> float:
+    """As a classifier sees them: `metrics.features.feature_distance`, mean over pictures."""
+    see = features.see_through(network)
+    return float(np.mean([features.feature_distance(see, one[None], other[None]) for one, other in zip(made, good, strict=True)]))
+
+
+def sharpness_apart(made: Sequence[Levels], good: Sequence[Levels]) -> float:
+    """Where there is no classifier: how far the strength of edges is off, as a share, mean over pictures and three scales."""
+    return float(np.mean([abs(1 - _edges(one) / np.maximum(_edges(other), 1e-6)) for one, other in zip(made, good, strict=True)]))
+
+
+def _edges(picture: Levels) -> NDArray[np.float64]:
+    """Mean step from px to px, at full size and halved once and twice.  (3,)"""
+    unit = to_unit(picture).astype(np.float64)
+    found = []
+    for _ in range(3):
+        found.append(np.abs(np.diff(unit, axis=0)).mean() + np.abs(np.diff(unit, axis=1)).mean())
+        height, width = (length // 2 * 2 for length in unit.shape[:2])
+        unit = unit[:height, :width].reshape(height // 2, 2, width // 2, 2, -1).mean((1, 3))
+    return np.array(found)
+
+
+class Guards(Callback):
+    """After every validation: what is wrong is said, and whether the best point has been passed."""
+
+    follows: ClassVar[tuple[type[Callback], ...]] = (Judged,)
+
+    def __init__(self, scores: Judged, seen: Seen, game: Game, distance: Distance, *, patience: int):
+        self.scores, self.seen, self.game, self.distance = scores, seen, game, distance
+        self.choice = Choice(patience)
+
+    def after_phase(self, learner: Learner) -> None:
+        """Scores get the distance and the drift; `snapshot` is what the best model is chosen by."""
+        if learner.phase != "valid":
+            return
+        made, good = self.seen()
+        if not made:  # nothing is held out
+            return
+        now = condition(made, good, self.game.table.accuracy)
+        distance = self.distance(made, good)
+        faults = now.faults()
+        self.choice.tell(learner.step, distance, faults)
+        if not faults:
+            self.scores.now["snapshot"] = -distance
+        self.scores.stats.add(
+            learner, "game", distance=distance, drift=now.drift, spread=now.spread, alike=now.alike, accuracy=now.accuracy, faults=faults
+        )
+        for sentence in (*faults, *now.warnings()):
+            say(sentence)
+        if self.choice.enough and learner.step:
+            learner.finish(f"the best point was passed at step {self.choice.step}: its snapshot is best.safetensors")
+
+    def state(self) -> dict[str, Any]:
+        """The best so far."""
+        return dict(self.choice.__dict__)
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        """Take up what `state` gave."""
+        self.choice = Choice(**state)

@@ -1,0 +1,31 @@
+"""Which part of a loss pulls how strongly: each one's share of the gradient at the output, every so many steps."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import ClassVar
+
+from torch import Tensor
+
+from sfumato.train.callback import Callback
+from sfumato.train.callbacks.stats import Stats
+from sfumato.train.learner import Learner
+
+Shares = Callable[[dict[str, Tensor], Tensor], dict[str, float]]
+
+
+class GradientShares(Callback):
+    """Written down as rows of the kind `shares`.  A part is worth what it changes, not how large it is."""
+
+    follows: ClassVar[tuple[type[Callback], ...]] = (Stats,)
+
+    def __init__(self, stats: Stats, shares: Shares, *, every: int):
+        self.stats, self.shares, self.every = stats, shares, every
+
+    def after_forward(self, learner: Learner) -> None:
+        """Where there is more than one part, and somebody learns."""
+        outcome = learner.outcome
+        if learner.phase != "train" or learner.step % self.every or len(outcome.terms) < 2 or outcome.outputs is None:
+            return
+        if outcome.outputs.requires_grad:
+            self.stats.add(learner, "shares", shares=self.shares(outcome.terms, outcome.outputs))

@@ -1,0 +1,24 @@
+"""The verb segment, as it is typed."""
+
+import json
+
+import numpy as np
+from PIL import Image
+
+from tests.tasks.test_segment import folder, model, run, scene  # noqa: F401  # fixtures
+
+
+def test_masks_are_drawn_for_files_and_folders(run, folder, tmp_path, sfumato, rng):  # noqa: F811
+    picture, _ = scene(rng)
+    Image.fromarray(picture).save(tmp_path / "one.jpg", quality=95)
+    done = sfumato("segment", run / "last.safetensors", tmp_path / "one.jpg")
+    assert done.returncode == 0 and Image.open(tmp_path / "one-segmented.png").size == (48, 40)
+    done = sfumato("segment", run / "last.safetensors", folder / "pictures", "--draw", "mask", "--out", tmp_path / "masks", "--json")
+    assert done.returncode == 0 and json.loads(done.stdout)["done"] == 30
+    seen, truth = (np.asarray(Image.open(place / "03.png")) for place in (tmp_path / "masks", folder / "masks"))
+    assert np.mean((seen == truth)[truth != 7]) > 0.9
+
+
+def test_what_is_not_a_png_is_refused(run, folder, tmp_path, sfumato):  # noqa: F811
+    done = sfumato("segment", run / "last.safetensors", folder / "pictures" / "03.png", "--out", tmp_path / "mask.jpg")
+    assert done.returncode == 2 and "call it mask.png" in done.stderr

@@ -1,0 +1,86 @@
+"""Games against closed forms: what a critic and a generator make small, and how steep a critic may be."""
+
+import math
+
+import pytest
+import torch
+from torch import nn
+
+from sfumato.core.errors import Refusal
+from sfumato.losses import adversarial
+
+
+class Linear(nn.Module):
+    """A critic whose slope is its weight everywhere."""
+
+    def __init__(self, count: int):
+        super().__init__()
+        self.weight = nn.Parameter(torch.linspace(-1, 1, count))
+
+    def forward(self, pictures):
+        return pictures.flatten(1) @ self.weight[:, None]
+
+
+def test_r1_of_a_linear_critic_is_half_its_squared_weight():
+    critic = Linear(12)
+    value = adversarial.r1(critic, torch.rand(5, 3, 2, 2))
+    assert value.item() == pytest.approx(critic.weight.square().sum().item() / 2)
+    value.backward()
+    torch.testing.assert_close(critic.weight.grad, critic.weight.detach())
+
+
+def test_the_gradient_penalty_of_a_linear_critic_is_known():
+    critic = Linear(12)
+    draw = torch.Generator().manual_seed(1)
+    value = adversarial.gradient_penalty(critic, torch.rand(5, 3, 2, 2), torch.rand(5, 3, 2, 2), draw)
+    assert value.item() == pytest.approx((critic.weight.norm().item() - 1) ** 2, rel=1e-5)
+
+
+@pytest.mark.parametrize("kind", adversarial.GAMES)
+def test_gradients_of_both_sides_are_those_of_finite_differences(kind):
+    game = adversarial.game(kind)
+    torch.manual_seed(2)
+    opinions = [torch.randn(4, 1, 2, 2, dtype=torch.float64, requires_grad=True) for _ in range(2)]
+
+    def in_double(side):
+        """The losses turn to float32: the step of the differences is as wide as that allows."""
+        return lambda real, made: 32 * side(real, made).double()
+
+    for side in (game.critic, game.generator):
+        assert torch.autograd.gradcheck(in_double(side), opinions, eps=1e-2, atol=5e-2, rtol=3e-2)
+
+
+@pytest.mark.parametrize("kind", adversarial.GAMES)
+def test_a_critic_gains_by_being_right_and_a_generator_by_its_being_wrong(kind):
+    game = adversarial.game(kind)
+    high, low = torch.full((4, 1), 0.5), torch.full((4, 1), -0.5)
+    assert game.critic(high, low) < game.critic(low, high)
+    assert game.generator(low, high) < game.generator(high, low)
+
+
+def test_known_values():
+    zero = torch.zeros(3, 1)
+    assert adversarial.game("hinge").critic(zero, zero).item() == 1
+    assert adversarial.game("logistic").critic(zero, zero).item() == pytest.approx(math.log(2))
+    assert adversarial.game("relativistic").critic(zero, zero).item() == pytest.approx(math.log(2))
+    assert adversarial.game("squares").critic(zero + 1, zero - 1).item() == 0
+    assert adversarial.accuracy(zero + 1, zero + 1).item() == 0.5
+
+
+@pytest.mark.parametrize("kind", adversarial.GAMES)
+def test_losses_are_float32_whatever_the_opinions_are(kind):
+    game = adversarial.game(kind)
+    real, made = torch.randn(2, 8, 1, generator=torch.Generator().manual_seed(1))
+    whole, half = game.critic(real, made), game.critic(real.bfloat16(), made.bfloat16())
+    assert half.dtype == torch.float32 and half.item() == pytest.approx(whole.item(), abs=0.01)
+
+
+def test_clipped_weights_stay_within_their_limit():
+    critic = Linear(12)
+    adversarial.clip_weights(critic, 0.1)
+    assert critic.weight.abs().max() <= 0.1
+
+
+def test_an_unknown_game_is_refused_with_the_nearest():
+    with pytest.raises(Refusal, match="Did you mean 'hinge'"):
+        adversarial.game("hinges")

@@ -1,0 +1,87 @@
+"""Losses of masks against loops over pixels; what nobody knows counts nowhere."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from sfumato.core.levels import VOID
+from sfumato.losses import masks as losses
+
+
+@pytest.fixture
+def case():
+    """Logits (2, 3, 4, 5) in float64 and labels with holes."""
+    draw = torch.Generator().manual_seed(1)
+    logits = torch.randn(2, 3, 4, 5, generator=draw, dtype=torch.float64)
+    labels = torch.randint(0, 3, (2, 4, 5), generator=draw)
+    labels[torch.rand(2, 4, 5, generator=draw) < 0.3] = VOID
+    return logits, labels
+
+
+def pixels(logits, labels):
+    for picture, row, column in np.ndindex(labels.shape):
+        if labels[picture, row, column] != VOID:
+            yield logits[picture, :, row, column].double().softmax(0).tolist(), int(labels[picture, row, column])
+
+
+@pytest.mark.parametrize("gamma", [0.0, 2.0])
+@pytest.mark.parametrize("weights", [None, (1.0, 3.0, 0.5)])
+def test_cross_entropy_and_focal_are_their_loop(case, gamma, weights):
+    total, weight = 0.0, 0.0
+    for likely, label in pixels(*case):
+        own = 1.0 if weights is None else weights[label]
+        total += own * (1 - likely[label]) ** gamma * -math.log(likely[label])
+        weight += own
+    given = None if weights is None else torch.tensor(weights)
+    assert losses.cross_entropy(*case, weights=given, gamma=gamma).item() == pytest.approx(total / weight, rel=1e-5)
+
+
+def test_dice_is_its_loop(case):
+    logits, labels = case
+    both, sizes, there = [0.0] * 3, [0.0] * 3, set()
+    for likely, label in pixels(*case):
+        there.add(label)
+        for one in range(3):
+            both[one] += likely[one] * (one == label)
+            sizes[one] += likely[one] + (one == label)
+    wanted = np.mean([1 - 2 * both[one] / sizes[one] for one in sorted(there)])
+    assert losses.dice(logits, labels).item() == pytest.approx(wanted, rel=1e-5)
+
+
+def test_a_class_that_is_not_there_costs_nothing(case):
+    logits, labels = case
+    labels[labels == 2] = VOID
+    assert 0 < losses.dice(logits, labels).item() < 1
+
+
+def test_what_nobody_knows_gets_no_gradient(case):
+    logits, labels = case
+    logits.requires_grad_(True)
+    (losses.cross_entropy(logits, labels, gamma=1.5) + losses.dice(logits, labels)).backward()
+    touched = logits.grad.abs().sum(1) > 0
+    assert not touched[labels == VOID].any() and touched[labels != VOID].all()
+
+
+def test_nothing_known_costs_nothing(case):
+    logits, labels = case
+    labels[:] = VOID
+    assert losses.cross_entropy(logits, labels).item() == 0 == losses.dice(logits, labels).item()
+
+
+def test_gradients_are_finite_differences():
+    draw = torch.Generator().manual_seed(2)
+    logits = (3 * torch.randn(1, 2, 2, 2, generator=draw)).requires_grad_(True)
+    labels = torch.tensor([[[0, 1], [VOID, 1]]])
+    for loss in (lambda x: losses.cross_entropy(x, labels, gamma=2.0), lambda x: losses.dice(x, labels)):
+        [slope] = torch.autograd.grad(loss(logits), logits)
+        for place in np.ndindex(1, 2, 2, 2):
+            step = torch.zeros_like(logits)
+            step[place] = 1e-2
+            assert slope[place].item() == pytest.approx(((loss(logits + step) - loss(logits - step)) / 2e-2).item(), abs=2e-4)
+
+
+def test_rare_classes_weigh_more_up_to_a_limit():
+    weights = losses.balanced_weights(np.array([1000, 100, 10, 0, 1]))
+    assert weights.tolist() == pytest.approx([0.055, 0.55, 5.5, 1.0, 10.0])

@@ -1,0 +1,110 @@
+"""U-Nets over a classifier's body: its weights are really there, gradients reach it, and options do what they say."""
+
+import dataclasses
+
+import pytest
+import torch
+from torch import nn
+
+from sfumato.core.errors import Refusal
+from sfumato.nets import catalogue, encoder_unet
+from sfumato.nets.blocks import Attention, ShuffleUp
+from sfumato.nets.classify_arguments import ResNet, SqueezeNet
+from sfumato.nets.encoder_arguments import EncoderUNet
+from sfumato.nets.surgery import groups, pyramid
+from tests.nets.classifiers import make, pictures, wake
+
+BODY = ResNet(widths=(8, 12, 16), blocks=(1, 1, 1), strides=(1, 2, 2), stem_stride=2, mean=(0.4,) * 3, spread=(0.3,) * 3)
+SPEC = EncoderUNet(encoder=BODY, width=8)
+
+
+@pytest.mark.parametrize("skips", ["add", "concat"])
+@pytest.mark.parametrize("cross", [False, True])
+def test_gradients_reach_the_encoder_through_every_skip(skips, cross):
+    """The old library cut them off.  Each skip alone: the way through the bottom and the other skips is held."""
+    network = wake(make(dataclasses.replace(SPEC, skips=skips, cross=cross))).train()
+    picture = pictures(2, side=32)
+    features = [feature.detach().requires_grad_(True) for feature in network.encoder(picture)]
+    network.decoder(picture, [features[place] for place in network.places]).square().sum().backward()
+    assert all(features[place].grad is not None and features[place].grad.any() for place in network.places)
+    network(picture).square().sum().backward()
+    assert [name for name, parameter in network.encoder.named_parameters() if not parameter.grad.any()] == []
+
+
+def test_a_lent_body_sees_what_the_classifier_sees():
+    classifier = wake(make(dataclasses.replace(BODY, classes=5))).eval()
+    network = make(SPEC).eval()
+    encoder_unet.lend(classifier, network)
+    theirs = pyramid.cut(classifier, "stage3")(pictures(2, side=32))
+    assert all(torch.equal(one, other) for one, other in zip(network.encoder(pictures(2, side=32)), theirs, strict=True))
+
+
+def test_a_body_of_other_widths_is_not_lent():
+    classifier = make(dataclasses.replace(BODY, widths=(8, 12, 20), classes=5))
+    with pytest.raises(RuntimeError, match="size mismatch"):
+        encoder_unet.lend(classifier, make(SPEC))
+
+
+def test_fewer_levels_make_a_shallower_network():
+    assert (make(SPEC).stride, make(dataclasses.replace(SPEC, levels=2)).stride) == (8, 2)
+    with pytest.raises(Refusal, match="the encoder has 4"):
+        make(dataclasses.replace(SPEC, levels=9))
+
+
+def test_started_small_it_gives_nearly_its_input_and_no_parameter_waits():
+    network = make(dataclasses.replace(SPEC, start="small"))
+    picture = pictures(2, side=32)
+    given = network(picture)
+    assert 0 < (given - picture).abs().max() < 0.05
+    given.square().sum().backward()
+    assert all(parameter.grad is not None and parameter.grad.any() for parameter in network.encoder.parameters())
+
+
+def test_a_bounded_output_never_leaves_the_range_of_pictures():
+    network = wake(make(dataclasses.replace(SPEC, output="bounded")))
+    with torch.no_grad():
+        network.decoder.head.weight.mul_(100)
+    given = network(pictures(2, side=32))
+    assert given.min() >= 0 and given.max() <= 1
+
+
+def test_an_encoder_without_padding_is_met_by_enlarging_to_its_grid():
+    network = wake(make(EncoderUNet(encoder=SqueezeNet(), width=8))).eval()
+    assert network(torch.rand(1, 3, 75, 90)).shape == (1, 3, 75, 90) and not network.tiles
+
+
+def test_a_network_with_attention_is_not_cut_into_tiles():
+    assert make(SPEC).tiles and not make(dataclasses.replace(SPEC, attention=True)).tiles
+
+
+def test_stem_stages_and_decoder_are_frozen_one_by_one():
+    network = make(SPEC)
+    parts = groups.units(network)
+    assert len(parts) == 5 and parts[-1] is network.decoder
+    groups.freeze(parts[:-1])
+    network.train()(pictures(2, side=32)).square().sum().backward()
+    moved = {name.split(".")[0] for name, parameter in network.named_parameters() if parameter.grad is not None}
+    assert moved == {"decoder"}
+
+
+def test_shuffled_enlargement_begins_as_nearest():
+    up = ShuffleUp(6, 4)
+    x = torch.rand(2, 6, 5, 7)
+    grown = up(x)
+    assert torch.allclose(grown, grown[..., ::2, ::2].repeat_interleave(2, -1).repeat_interleave(2, -2))
+
+
+def test_attention_is_a_weighed_mean_over_all_places():
+    attention = Attention(16)
+    with torch.no_grad():
+        attention.share.fill_(1)
+    x = torch.rand(2, 16, 3, 4)
+    rows = x.flatten(2)
+    asks, answers, says = (nn.functional.conv2d(x, part.weight).flatten(2) for part in (attention.asks, attention.answers, attention.says))
+    weights = (asks.mT @ answers / asks.shape[1] ** 0.5).softmax(-1)
+    torch.testing.assert_close(attention(x), (rows + says @ weights.mT).view_as(x))
+
+
+def test_a_network_is_described_without_the_file_its_body_came_from():
+    spec = dataclasses.replace(SPEC, encoder_from="somewhere")
+    assert catalogue.bare(spec) == dataclasses.replace(SPEC)

@@ -1,0 +1,54 @@
+"""The network of Johnson et al. 2016: its size, any picture, no border made up inside."""
+
+import pytest
+import torch
+
+from sfumato.core.errors import Refusal
+from sfumato.nets import catalogue
+from sfumato.nets.arguments import Johnson
+from tests.nets.classifiers import wake
+
+WAYS = ("transposed-3", "transposed-4", "nearest", "bilinear", "shuffle")
+
+
+def test_it_has_the_published_number_of_numbers():
+    network = catalogue.build(Johnson(enlarges=4))
+    assert sum(parameter.numel() for parameter in network.parameters()) == 401_859
+
+
+@pytest.mark.parametrize("up", WAYS)
+@pytest.mark.parametrize(("enlarges", "side"), [(1, (20, 33)), (2, (17, 24)), (4, (19, 18)), (4, (3, 2))])
+def test_any_picture_comes_out_in_its_size(up, enlarges, side, rng):
+    network = catalogue.build(Johnson(width=4, blocks=1, enlarges=enlarges, up=up)).eval()
+    made = network(torch.from_numpy(rng.random((1, 3, *side), dtype="float32")))
+    assert made.shape[2:] == (side[0] * enlarges, side[1] * enlarges) and made.min() >= 0 and made.max() <= 1
+
+
+@pytest.mark.parametrize("up", WAYS)
+def test_each_pixel_stands_where_it_stood(up):
+    """A picture that is mirrored comes out mirrored, with weights that are: the grid is not shifted.  Of transposed 3 this is not so."""
+    network = catalogue.build(Johnson(width=4, blocks=1, enlarges=2, up=up)).eval()
+    with torch.no_grad():
+        for parameter in network.parameters():
+            if parameter.ndim == 4:
+                parameter.copy_((parameter + parameter.flip(3)) / 2)
+        if up == "shuffle":  # the four px of each are mirrored too
+            for part in network.grow:
+                weight = part.conv.conv.weight.view(-1, 2, 2, *part.conv.conv.weight.shape[1:])
+                weight.copy_((weight + weight.flip(2)) / 2)
+    x = torch.rand(1, 3, 16, 20, generator=torch.Generator().manual_seed(1))
+    same = torch.allclose(network(x.flip(3)), network(x).flip(3), atol=1e-5)
+    assert same is (up != "transposed-3")
+
+
+def test_nothing_far_away_changes_a_pixel():
+    network = wake(catalogue.build(Johnson(width=4, blocks=2, enlarges=2))).eval()
+    x = torch.rand(1, 3, 48, 80, generator=torch.Generator().manual_seed(1))
+    other = x.clone()
+    other[..., 60:] = 0
+    assert torch.equal(network(x)[..., :40], network(other)[..., :40])
+
+
+def test_it_only_doubles():
+    with pytest.raises(Refusal, match="cannot enlarge 3 times"):
+        Johnson(enlarges=3)

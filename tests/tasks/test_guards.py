@@ -1,0 +1,114 @@
+"""What goes wrong in a game is named within one look; a clean run is never accused; and the best point is found by rule."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from skimage import data as photographs
+
+from sfumato.core.levels import to_levels, to_unit
+from sfumato.tasks.parts.guards import Choice, Guards, condition, sharpness_apart
+from sfumato.tasks.parts.judged import Judged
+from sfumato.train.callbacks.game import Both, Game
+
+
+@pytest.fixture(scope="module")
+def good():
+    """Crops of photographs, uint8 (48, 64, 3)."""
+    whole = [photographs.astronaut(), photographs.coffee(), photographs.rocket(), photographs.chelsea()]
+    return [np.ascontiguousarray(one[top : top + 192 : 4, left : left + 256 : 4]) for one in whole for top, left in ((0, 0), (100, 150))]
+
+
+def faults(made, good, accuracy=0.7):
+    now = condition(made, good, accuracy)
+    return " ".join([*now.faults(), *now.warnings()])
+
+
+def test_a_clean_run_is_never_accused(good, rng):
+    soft = [to_levels(np.clip(to_unit(one) + rng.normal(0, 0.03, one.shape), 0, 1)) for one in good]
+    for made in (good, soft, [to_levels(0.9 * to_unit(one) + 0.05) for one in good]):
+        assert faults(made, good) == ""
+
+
+def test_one_picture_for_all_is_a_collapse(good):
+    assert "collapsed" in faults([good[0]] * len(good), good)
+    assert "collapsed" in faults([np.full_like(one, 128) for one in good], good)
+
+
+def test_light_turned_over_is_named(good):
+    assert "turned over" in faults([255 - one for one in good], good)
+
+
+def test_an_orange_cast_is_named_with_its_colour(good):
+    orange = [to_levels(np.clip(to_unit(one) + np.array([0.15, 0.05, -0.05]), 0, 1)) for one in good]
+    assert "more red" in faults(orange, good)
+
+
+def test_a_perfect_critic_is_named_and_is_no_fault_of_the_pictures(good):
+    assert "it has won" in faults(good, good, accuracy=0.995)
+    assert condition(good, good, 0.995).faults() == []
+
+
+def test_one_picture_alone_is_no_collapse(good):
+    assert faults(good[:1], good[:1]) == ""
+
+
+def test_the_rule_picks_the_planted_step_and_ends_after_its_patience():
+    choice = Choice(patience=3)
+    curve = [0.5, 0.4, 0.3, 0.25, 0.27, 0.26, 0.3, 0.2]
+    for step, distance in enumerate(curve):
+        choice.tell(step, distance, [])
+        if choice.enough:
+            break
+    assert (choice.step, step) == (3, 6)
+
+
+def test_a_snapshot_with_a_fault_is_never_the_best():
+    choice = Choice(patience=3)
+    choice.tell(0, 0.5, [])
+    assert not choice.tell(1, 0.1, ["it has collapsed"]) and choice.step == 0
+
+
+class Scripted(Judged):
+    """Held-out scores that a script tells."""
+
+    def __init__(self):
+        super().__init__(SimpleNamespace(add=lambda learner, kind, **row: self.rows.append(row)))
+        self.rows = []
+
+
+@pytest.mark.parametrize(
+    ("spoil", "said"),
+    [
+        (lambda good: [np.full_like(one, 128) for one in good], "collapsed"),
+        (lambda good: [255 - one for one in good], "turned over"),
+        (lambda good: [to_levels(np.clip(to_unit(one) + np.array([0.15, 0.05, -0.05]), 0, 1)) for one in good], "more red"),
+    ],
+)
+def test_a_planted_fault_is_said_at_the_next_look_and_its_snapshot_is_not_taken(spoil, said, good, capsys):
+    scores, game = Scripted(), Game(Both())
+    looks = iter([good, spoil(good)])
+    guards = Guards(scores, lambda: (next(looks), good), game, lambda made, other: 0.1, patience=9)
+    for step in (1, 2):
+        scores.now = {}
+        guards.after_phase(SimpleNamespace(phase="valid", step=step, finish=pytest.fail))
+        assert ("snapshot" in scores.now) is (step == 1)
+    assert said in capsys.readouterr().err and scores.rows[0]["faults"] == []
+
+
+def test_a_game_is_ended_once_its_best_point_has_been_passed(good):
+    scores, ended, distances = Scripted(), [], iter([0.5, 0.3, 0.4, 0.4, 0.4])
+    guards = Guards(scores, lambda: (good, good), Game(Both()), lambda made, other: next(distances), patience=3)
+    for step in range(1, 6):
+        guards.after_phase(SimpleNamespace(phase="valid", step=step, finish=ended.append))
+    assert len(ended) == 1 and "step 2" in ended[0]
+
+
+def test_without_held_out_pictures_there_is_nothing_to_look_at():
+    guards = Guards(Scripted(), lambda: ([], ()), Game(Both()), lambda made, other: 0.0, patience=1)
+    guards.after_phase(SimpleNamespace(phase="valid", step=1))
+
+
+def test_blurred_pictures_are_told_from_sharp_ones_without_a_classifier(good):
+    soft = [to_levels((to_unit(one) + np.roll(to_unit(one), 1, 0) + np.roll(to_unit(one), 1, 1)) / 3) for one in good]
+    assert sharpness_apart(good, good) == 0 < sharpness_apart(soft, good)

@@ -1,0 +1,273 @@
+"""Repair judged by a classifier, over a classifier's body, and against a critic: from a recipe to a model, as a person has it."""
+
+import json
+from itertools import islice
+
+import pytest
+import torch
+
+from sfumato.core import recipe as recipes
+from sfumato.core.errors import Refusal
+from sfumato.core.seed import Seed
+from sfumato.data import items
+from sfumato.nets import load
+from sfumato.nets.classify_arguments import ResNet
+from sfumato.nets.encoder_unet import EncoderUNet
+from sfumato.nets.surgery.borrow import open_classifier
+from sfumato.spoil import grammar
+from sfumato.tasks import catalogue, restore
+from sfumato.tasks.parts import guards, restorer, scoring
+from sfumato.tasks.restore_recipe import Restore
+from sfumato.train import tune
+from tests.nets.classifiers import make
+from tests.nets.test_classifiers import header
+
+BODY = ResNet(widths=(8, 12), blocks=(1, 1), strides=(1, 2), stem_stride=2, classes=4, mean=(0.4,) * 3, spread=(0.3,) * 3)
+SMALL = [
+    "data.crop=32",
+    "data.crops_per_picture=16",
+    "train.tune=false",
+    "train.batch=4",
+    "previews.side=64",
+    "previews.count=1",
+    "spoil.chain=noise 25",
+    "network.kind=encoder-unet",
+    "network.width=8",
+    "optimiser.kind=adamw",
+    "optimiser.rate=0.001",
+]
+
+
+@pytest.fixture(scope="module")
+def classifier(tmp_path_factory):
+    """A model file of a small classifier."""
+    path = tmp_path_factory.mktemp("classifier") / "small.safetensors"
+    network = make(BODY).eval()
+    load.write(path, network.state_dict(), header(BODY))
+    return path
+
+
+def recipe(classifier, *changes):
+    return recipes.read(Restore, {}, [*SMALL, f"network.encoder_from={json.dumps(str(classifier))}", *changes])
+
+
+def seen(classifier, *more):
+    return [f"feature.network={json.dumps(str(classifier))}", "feature.taps=['stage1','stage2']", "feature.shares_every=5", *more]
+
+
+def rows(run, kind):
+    return [row for row in map(json.loads, (run / "stats.jsonl").read_text().splitlines()) if row["kind"] == kind]
+
+
+@pytest.fixture(scope="module")
+def judged(classifier, tmp_path_factory):
+    """A short training over the classifier's body, which judges too."""
+    run = tmp_path_factory.mktemp("runs") / "judged"
+    restore.train(recipe(classifier, *seen(classifier, "feature.gram=[0.5]", "loss.colour=0.5"), "train.steps=120"), run)
+    return run
+
+
+def test_every_part_is_written_down_by_name_and_their_sum_is_the_loss(judged):
+    row = rows(judged, "step")[-1]
+    assert set(row["parts"]) == {"charbonnier", "colour", "feature stage1", "feature stage2", "gram stage1", "gram stage2"}
+    assert sum(row["parts"].values()) == pytest.approx(row["loss"], rel=1e-4)
+
+
+def test_it_learns_over_a_borrowed_body(judged):
+    losses = [row["loss"] for row in rows(judged, "valid")]
+    assert losses[-1] < 0.8 * losses[0]
+
+
+def test_shares_of_the_gradient_sum_to_one(judged):
+    found = rows(judged, "shares")
+    assert found and all(sum(row["shares"].values()) == pytest.approx(1, abs=1e-6) for row in found)
+
+
+def test_a_weight_twice_as_large_doubles_its_part_and_raises_its_share(classifier):
+    tasks = [restore.build(recipe(classifier, *seen(classifier, f"feature.weights=[{weight}]"))) for weight in (0.5, 1.0)]
+    batch = next(tasks[0].batches.stream(0, 0))
+    outputs = (0.5 * batch.input + 0.5 * batch.target.mean()).requires_grad_(True)
+    one, two = (task.plain.terms(outputs, batch.target) for task in tasks)
+    assert two["feature stage2"].item() == pytest.approx(2 * one["feature stage2"].item())
+    shares = [restore.foresight.gradient_shares(terms, outputs) for terms in (one, two)]
+    assert shares[1]["feature stage2"] > shares[0]["feature stage2"]
+
+
+def test_the_plan_says_whether_the_classifier_sees_the_damage(judged):
+    plan = (judged / "plan.txt").read_text()
+    assert "feature tap    stage1" in plan and "% of signs equal" in plan and "of its norm at the output" in plan
+
+
+def test_the_body_begins_with_the_classifiers_weights(classifier):
+    network = restore.build(recipe(classifier)).network
+    theirs = open_classifier(str(classifier))[1].state_dict()
+    ours = network.encoder.state_dict()
+    assert ours and all(torch.equal(tensor, theirs[name]) for name, tensor in ours.items())
+
+
+def test_a_frozen_body_does_not_move_by_a_bit_and_then_it_does(classifier, tmp_path):
+    """Nor by the look that a plan takes at a loss of several parts."""
+    begun = restore.build(recipe(classifier)).network.encoder.state_dict()
+    for frozen, moves in ((1.0, False), (0.3, True)):
+        run = tmp_path / f"frozen-{frozen}"
+        changes = ["train.steps=10", "train.average=off", f"fine_tune.frozen={frozen}"]
+        restore.train(recipe(classifier, *seen(classifier), *changes), run)
+        state = load.read(run / "last.safetensors").network.encoder.state_dict()
+        assert any(not torch.equal(tensor, begun[name]) for name, tensor in state.items()) is moves
+
+
+def test_a_model_needs_its_body_no_more(judged, classifier, tmp_path):
+    moved = tmp_path / "gone.safetensors"
+    classifier.rename(moved)
+    try:
+        model = restorer.load(judged / "last.safetensors", device="cpu")
+        assert "encoder_from" not in json.dumps(model.header.network) or not model.header.network["encoder_from"]
+        assert model.contract.reach > 0
+    finally:
+        moved.rename(classifier)
+
+
+@pytest.fixture(scope="module")
+def played(classifier, judged, tmp_path_factory):
+    """A short game, begun from the trained model."""
+    run = tmp_path_factory.mktemp("runs") / "played"
+    restore.train(game(classifier, judged, "train.steps=40", "game.patience=99"), run)
+    return run
+
+
+CRITIC = ["critic.kind=patch", "critic.layers=1", "critic.width=16", "game.warm_pairs=400", "game.warm_steps=150", "game.rate=0.003"]
+CRITIC += ["optimiser.beta1=0.0"]
+
+
+def game(classifier, judged, *more, critic=CRITIC):
+    begun = f"start_from={json.dumps(str(judged / 'last.safetensors'))}"
+    return recipe(classifier, *seen(classifier), begun, *critic, *more)
+
+
+def test_before_the_game_the_critic_tells_real_from_repaired(played):
+    """Noise taken out by a network of a few seconds leaves what a critic of a few seconds sees."""
+    [taught] = rows(played, "taught")
+    assert taught["accuracy"] > 0.8  # of a few seconds; bench/game.py asks for more after a minute
+
+
+def test_a_game_writes_down_both_sides_and_how_things_stand(played):
+    parts = rows(played, "step")[-1]["parts"]
+    assert {"critic", "critic loss", "critic accuracy"} <= set(parts)
+    stands = rows(played, "game")
+    assert stands and all({"distance", "drift", "spread", "alike", "accuracy", "faults"} <= set(row) for row in stands)
+    assert (played / "best.safetensors").is_file()
+
+
+def orange(made):
+    return made + torch.tensor([0.25, 0.1, -0.1]).view(1, 3, 1, 1)
+
+
+@pytest.mark.parametrize(
+    ("plant", "said"),
+    [
+        (lambda made: torch.full_like(made, 0.5), "collapsed"),
+        (lambda made: 1 - made, "turned over"),
+        (orange, "more red"),
+    ],
+)
+def test_a_collapse_that_sets_in_within_a_run_is_named_at_the_next_look(plant, said, classifier, judged, tmp_path, monkeypatch, capsys):
+    """From the second look on, what the network shows is spoilt; what it had shown before is what is kept."""
+    plain, looks = EncoderUNet.forward, []
+    see = guards.Guards.after_phase
+
+    def shows(network, picture):
+        made = plain(network, picture)
+        return made if network.training or not looks else plant(made)
+
+    def look(self, learner):
+        see(self, learner)
+        looks.append(learner.step)
+
+    monkeypatch.setattr(EncoderUNet, "forward", shows)
+    monkeypatch.setattr(guards.Guards, "after_phase", look)
+    restore.train(game(classifier, judged, "train.steps=8", "game.patience=99", "game.warm_steps=1"), tmp_path / "run")
+    first, *later = rows(tmp_path / "run", "game")
+    assert first["faults"] == [] and later and all(said in " ".join(row["faults"]) for row in later)
+    assert said in capsys.readouterr().err
+    kept = load.read(tmp_path / "run" / "best.safetensors").network.state_dict()
+    begun = load.read(judged / "last.safetensors").network.state_dict()
+    assert all(torch.equal(tensor, kept[name]) for name, tensor in begun.items())
+
+
+def test_a_critic_that_cannot_be_fooled_is_named(classifier, judged, tmp_path, monkeypatch, capsys):
+    """What is repaired is black to it."""
+    plain = EncoderUNet.forward
+    monkeypatch.setattr(EncoderUNet, "forward", lambda network, picture: plain(network, picture) * 0.0)
+    restore.train(game(classifier, judged, "train.steps=60", "game.limit=1.0"), tmp_path / "run")
+    assert "it has won" in capsys.readouterr().err
+
+
+def test_a_game_that_goes_well_is_never_accused(played):
+    assert all(row["faults"] == [] and row["accuracy"] < guards.AHEAD for row in rows(played, "game"))
+
+
+@pytest.mark.parametrize("name", ["restore-sharp", "tiny-superres-critic"])
+def test_in_the_games_that_come_along_nobody_remembers_past_directions(name, judged):
+    recipe = catalogue.read(name, [f"start_from={json.dumps(str(judged / 'last.safetensors'))}", "feature.network=''"])
+    task = restore.build(recipe)
+    [critic] = task.opponents(task.tuned() if not recipe.train.tune else tune.chosen("float32", ""))
+    assert critic.optimiser.param_groups[0]["betas"][0] == 0.0
+    assert task.optimiser(task.network, True).param_groups[0]["betas"][0] == 0.0
+
+
+def test_a_game_with_an_optimiser_that_remembers_is_refused():
+    with pytest.raises(Refusal, match="optimiser.beta1"):
+        recipes.read(Restore, {}, ["critic.kind=patch"])
+
+
+def test_the_plan_tells_how_large_the_critics_patches_are(played):
+    assert "patches of 16 px" in (played / "plan.txt").read_text()
+
+
+def test_a_critic_that_sees_by_a_classifier_needs_one():
+    with pytest.raises(Refusal, match="feature.network"):
+        recipes.read(Restore, {}, ["critic.kind=features"])
+
+
+def test_a_critic_by_the_classifiers_eyes_plays_too(classifier, judged, tmp_path):
+    kept = [change for change in CRITIC if not change.startswith("critic.")]
+    restore.train(game(classifier, judged, "critic.kind=features", "critic.width=16", "train.steps=10", critic=kept), tmp_path / "run")
+    assert "critic accuracy" in rows(tmp_path / "run", "step")[-1]["parts"]
+
+
+def test_without_a_word_of_the_critic_a_training_goes_as_plainly(classifier, judged, tmp_path):
+    """The same batches, draws and losses, though a critic plays beside."""
+    weights = {}
+    for name, critic in {"plain": CRITIC[-1:], "game": [*CRITIC, "game.weight=0.0"]}.items():
+        restore.train(game(classifier, judged, "train.steps=6", critic=critic), tmp_path / name)
+        weights[name] = load.read(tmp_path / name / "last.safetensors").network.state_dict()
+    assert all(torch.equal(tensor, weights["game"][key]) for key, tensor in weights["plain"].items())
+
+
+def test_crops_grow_at_their_epochs(classifier):
+    task = restore.build(recipe(classifier, "data.grows=[48,64]", "data.grow_after=[1,3]"))
+    sizes = [task.pairs.pair(epoch, 0)[0].shape[0] for epoch in range(5)]
+    assert sizes == [32, 48, 48, 64, 64]
+    with pytest.raises(Refusal, match="rising epochs"):
+        recipe(classifier, "data.grows=[48,64]", "data.grow_after=[3,1]")
+
+
+def test_growing_crops_are_the_same_with_and_without_workers(classifier):
+    changes = ["data.grows=[48]", "data.grow_after=[1]", "data.crops_per_picture=1"]
+    ways = [restore.build(recipe(classifier, *changes), workers=workers).batches for workers in (0, 2)]
+    for epoch, side in ((0, 32), (1, 48)):
+        streams = [way.stream(epoch, 0) for way in ways]
+        for one, other in islice(zip(*streams, strict=True), 1):
+            assert one.input.shape[-1] == side and torch.equal(one.input, other.input) and torch.equal(one.target, other.target)
+        for stream in streams:
+            stream.close()
+
+
+def test_a_model_is_scored_by_a_classifiers_eyes(judged, classifier, photograph_folder):
+    """Less is nearer: noise taken out is nearer to the good picture than noise left in."""
+    seen = scoring.through(str(classifier))
+    model = restorer.load(judged / "last.safetensors", device="cpu")
+    found = restore.evaluate(
+        model, items.from_folder(photograph_folder), grammar.parse("noise 25"), seed=Seed(1), names=("feature", "lpips"), seen=seen
+    )
+    assert all(found["gains"][name]["mean"] < 0 for name in ("feature", "lpips")) and "small.safetensors" in found["protocols"]["lpips"]

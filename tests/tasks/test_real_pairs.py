@@ -1,0 +1,56 @@
+"""Pairs that are there already: matched by name, moved alike, learnt from and scored."""
+
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from sfumato.core import recipe as recipes
+from sfumato.core.errors import Refusal
+from sfumato.core.levels import batch_to_levels
+from sfumato.tasks import restore
+from sfumato.tasks.restore_recipe import Restore
+
+
+@pytest.fixture
+def folders(photograph_folder, tmp_path):
+    """Darker copies as inputs."""
+    for path in photograph_folder.rglob("*.*"):
+        dark = tmp_path / "dark" / path.relative_to(photograph_folder).with_suffix(".png")
+        dark.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(np.asarray(Image.open(path)) // 2).save(dark)
+    return tmp_path / "dark", photograph_folder
+
+
+def recipe(folders, *changes):
+    small = ["data.crop=48", "train.tune=false", "train.batch=4", "train.steps=30", "previews.count=1", "network.widths=[8,12]"]
+    small += ["network.blocks=[1,1]", "network.blocks_up=[1]", f"data.folders={json.dumps([str(folders[1])])}"]
+    return recipes.read(Restore, {}, [*small, f"data.inputs={json.dumps(str(folders[0]))}", *changes])
+
+
+def test_both_are_moved_alike_and_nothing_is_spoilt(folders):
+    task = restore.build(recipe(folders, "augment.quarter_turns=true"))
+    batch = next(task.batches.stream(0, 0))
+    dark, good = (batch_to_levels(part).numpy().astype(int) for part in (batch.input, batch.target))
+    assert np.abs(dark - good // 2).max() <= 1  # JPEG files are decoded once more
+    assert "nothing: inputs from" in task.plan()
+
+
+def test_it_learns_the_way_back(folders, tmp_path):
+    restore.train(recipe(folders), tmp_path / "run")
+    gains = json.loads((tmp_path / "run" / "scores.json").read_text())["gains"]
+    assert gains["psnr_rgb"]["mean"] > 1
+
+
+def test_a_target_without_an_input_is_named(folders):
+    (folders[0] / "left" / "coffee0.png").unlink()
+    with pytest.raises(Refusal, match=r"no input of the same name in .*dark.*coffee0.jpg"):
+        restore.build(recipe(folders)).pairs.pair(0, 0)
+
+
+def test_a_pair_of_unlike_sizes_is_named(folders):
+    for path in folders[0].rglob("*.png"):
+        Image.new("RGB", (20, 30)).save(path)
+    with pytest.raises(Refusal, match="20 x 30 px, but the target is 160 x 120"):
+        restore.build(recipe(folders)).held  # noqa: B018  # made when it is asked for

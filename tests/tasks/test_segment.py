@@ -1,0 +1,183 @@
+"""Segmentation from a folder of pictures and masks to a model, as a person has it."""
+
+import json
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from sfumato.core import recipe as recipes
+from sfumato.core.errors import Interrupted, Refusal
+from sfumato.core.levels import VOID, batch_to_levels
+from sfumato.nets import load as model_files
+from sfumato.report.page import write_report
+from sfumato.tasks import segment
+from sfumato.tasks.parts import fitting
+from sfumato.tasks.segment_recipe import Segment
+from sfumato.train.callback import Callback
+
+LEGEND = "0\tground\t40,40,40\n1\tdisc\t200,40,40\n2\tsquare\t40,40,200\n7\tvoid\t0,0,0\n"
+SMALL = [
+    "data.crop=32",
+    "train.tune=false",
+    "train.batch=4",
+    "previews.count=2",
+    "network.width=8",
+    "network.encoder.widths=[8,16]",
+    "network.encoder.blocks=[1,1]",
+    "optimiser.kind=adamw",
+    "optimiser.rate=0.01",
+]
+
+
+def scene(rng, height=40, width=48):
+    """A disc and a square on noise, and which pixels are which; the lowest row is not known."""
+    y, x = np.indices((height, width))
+    mask = np.zeros((height, width), np.uint8)
+    left, top = rng.integers(2, width - 14), rng.integers(2, height - 14)
+    mask[top : top + 12, left : left + 12] = 2
+    middle = rng.integers(8, height - 8), rng.integers(8, width - 8)
+    mask[(y - middle[0]) ** 2 + (x - middle[1]) ** 2 < 49] = 1
+    colours = np.array([[90, 110, 90], [170, 80, 80], [80, 80, 170]])
+    picture = (colours[mask] + rng.normal(0, 20, (height, width, 3))).clip(0, 255).astype(np.uint8)
+    mask[-1] = 7
+    return picture, mask
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Thirty scenes as files, with a legend."""
+    root, rng = tmp_path_factory.mktemp("scenes"), np.random.default_rng(1)
+    (root / "legend.txt").write_text(LEGEND)
+    for number in range(30):
+        for kind, pixels in zip(("pictures", "masks"), scene(rng), strict=True):
+            path = root / kind / f"{number:02d}.png"
+            path.parent.mkdir(exist_ok=True)
+            Image.fromarray(pixels).save(path)
+    return root
+
+
+def recipe(folder, *changes):
+    places = [f"data.folders={json.dumps([str(folder / 'pictures')])}", f"data.masks={json.dumps(str(folder / 'masks'))}"]
+    return recipes.read(Segment, {}, [*SMALL, *places, f"data.legend={json.dumps(str(folder / 'legend.txt'))}", *changes])
+
+
+class Stop(Callback):
+    """Asks for an end after seven steps."""
+
+    def after_batch(self, learner):
+        if learner.step == 7:
+            learner.stopping = "asked to stop"
+
+
+@dataclass(frozen=True)
+class Stopped(segment.SegmentTask):
+    def watching(self, run, stats):
+        return [*super().watching(run, stats), Stop()]
+
+
+@pytest.fixture(scope="module")
+def run(folder, tmp_path_factory):
+    """A short training."""
+    path = tmp_path_factory.mktemp("runs") / "segment"
+    segment.train(recipe(folder, "train.steps=150", "loss.dice=0.5"), path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def model(run):
+    return segment.load(run / "last.safetensors", device="cpu")
+
+
+def test_it_learns_what_each_pixel_shows(run):
+    [row] = json.loads((run / "scores.json").read_text())["rows"]
+    assert row["pixel_accuracy"]["mean"] > 0.95 and row["mean_iou"]["mean"] > 0.8 and row["pixel_accuracy"]["n"] >= 1
+
+
+def test_a_person_can_look_at_it(run):
+    for name in ("batch", "classes-key", "confusion", "classes", "worst"):
+        assert (run / "instruments" / f"{name}.png").stat().st_size > 500
+    assert {path.name for path in (run / "previews").glob("input-*.png")} == {"input-00.png", "input-01.png"}
+    assert (run / "previews" / "sheet.png").is_file()
+
+
+def test_a_report_names_classes_and_pixels(run):
+    page = write_report(run).read_text()
+    assert "pixel accuracy" in page and "disc" in page and "held-out picture" in page
+
+
+def test_pictures_of_any_size_come_out_in_theirs(model, rng):
+    for size in ((33, 47), (8, 100), (1, 1)):
+        picture, _ = scene(rng, 60, 120)
+        mask = model.segment(picture[: size[0], : size[1]])
+        assert mask.shape == size and mask.dtype == np.uint8 and mask.max() < 3
+
+
+def test_probabilities_sum_to_one_in_tiles_as_in_one_piece(model, rng, monkeypatch):
+    picture, _ = scene(rng, 200, 300)
+    whole = model.probabilities(picture)
+    assert np.abs(whole.sum(2) - 1).max() < 1e-5
+    monkeypatch.setattr("sfumato.tasks.parts.segmenter.CPU_BYTES", 3e6)
+    assert model._tiles(200, 300).side < 200
+    assert np.abs(model.probabilities(picture) - whole).max() < 1e-5
+
+
+def test_a_grey_picture_is_seen_too(model, rng):
+    picture, _ = scene(rng)
+    assert model.segment(picture[..., :1]).shape == picture.shape[:2]
+
+
+def test_pictures_and_masks_are_moved_alike(folder):
+    """Where the mask says disc, the picture is red, whatever was drawn; light apart."""
+    task = segment.build(recipe(folder, "augment.rotate=30.0", "augment.zoom=[0.6,1.5]", "augment.quarter_turns=true"))
+    batch = next(task.batches.stream(0, 0))
+    pictures, masks = batch_to_levels(batch.input).numpy().astype(int), batch.target.numpy()
+    assert batch.target.dtype == torch.int64 and masks.shape == (4, 32, 32)
+    red = pictures[..., 0] - pictures[..., 2]
+    assert red[masks == 1].mean() > 60 and red[masks == 2].mean() < -60 and abs(red[masks == 0].mean()) < 10
+    assert set(np.unique(masks)) <= {0, 1, 2, VOID}
+
+
+def test_light_is_each_pictures_own_and_leaves_masks(folder):
+    task = segment.build(recipe(folder))
+    batch = next(task.batches.stream(0, 0))
+    lit = task.change(batch)
+    moved = (lit.input - batch.input).mean((1, 2, 3))
+    assert torch.equal(lit.target, batch.target) and len(set(moved.tolist())) == 4
+
+
+def test_weights_go_on_bit_for_bit_after_a_stop(folder, tmp_path):
+    changes = ["train.steps=12", "train.state_steps=6"]
+    segment.train(recipe(folder, *changes), tmp_path / "whole")
+    with pytest.raises(Interrupted):
+        fitting.train(Stopped(recipe(folder, *changes)), tmp_path / "half")
+    segment.resume(tmp_path / "half")
+    one, two = (model_files.read(tmp_path / name / "last.safetensors").network.state_dict() for name in ("whole", "half"))
+    assert all(torch.equal(tensor, two[name]) for name, tensor in one.items())
+
+
+def test_a_dense_network_learns_too(folder, tmp_path):
+    changes = [one for one in SMALL if not one.startswith("network.")]
+    places = [f"data.folders={json.dumps([str(folder / 'pictures')])}", f"data.masks={json.dumps(str(folder / 'masks'))}"]
+    asked = [*changes, *places, f"data.legend={json.dumps(str(folder / 'legend.txt'))}", "train.steps=60"]
+    asked += ["network.kind=dense-unet", "network.growth=8", "network.layers=[2,2]", "network.middle=2", "network.stem=16"]
+    segment.train(recipes.read(Segment, {}, [*asked, "network.dropout=0.1"]), tmp_path / "run")
+    [row] = json.loads((tmp_path / "run" / "scores.json").read_text())["rows"]
+    assert row["pixel_accuracy"]["mean"] > 0.8
+
+
+def test_rare_classes_weigh_more_where_it_is_asked_for(folder):
+    weights = segment.build(recipe(folder, "loss.classes=balanced")).objective.weights
+    assert len(weights) == 3 and weights[0] < weights[1] and weights[0] < weights[2]
+
+
+def test_own_pictures_need_all_three_places(folder):
+    with pytest.raises(Refusal, match="data.legend, but only masks is given"):
+        recipes.read(Segment, {}, [f"data.masks={json.dumps(str(folder / 'masks'))}"])
+
+
+def test_the_plan_names_pictures_classes_and_network(folder):
+    plan = segment.build(recipe(folder)).plan()
+    assert "classes        3: ground, disc, square" in plan and "encoder-unet" in plan and "by hash" in plan

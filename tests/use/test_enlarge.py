@@ -1,0 +1,59 @@
+"""Plain enlargement as the step `scale` does it, for networks that learnt to repair what was enlarged so."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from sfumato.core.errors import Refusal
+from sfumato.core.levels import to_unit
+from sfumato.spoil.resample import resize
+from sfumato.tasks.parts import restorer
+from sfumato.use.enlarge import enlarge
+from sfumato.use.photograph import Photograph
+
+
+@pytest.mark.parametrize("kernel", ["nearest", "bilinear", "bicubic"])
+def test_it_is_that_of_the_step_that_spoilt(kernel, portrait):
+    height, width = portrait.shape[:2]
+    apart = enlarge(portrait, 3, kernel).astype(int) - resize(portrait, 3 * height, 3 * width, kernel)
+    if kernel == "nearest":
+        assert not apart.any()
+    assert np.quantile(np.abs(apart), 0.995) <= 1  # Pillow rounds and clips between its two passes, which shows where kernels overshoot
+
+
+def test_depth_is_kept(portrait):
+    deep = portrait.astype(np.uint16) * 257
+    assert enlarge(deep, 2).dtype == np.uint16 and enlarge(to_unit(portrait), 2).dtype == np.float32
+    assert np.abs(enlarge(deep, 2) / 257 - enlarge(portrait, 2)).max() < 1
+
+
+def test_grey_is_as_welcome(portrait):
+    grey = portrait[..., :1]
+    theirs = np.asarray(Image.fromarray(grey[..., 0]).resize((256, 256), Image.Resampling.BICUBIC))
+    assert np.quantile(np.abs(enlarge(grey, 2)[..., 0].astype(int) - theirs), 0.995) <= 1
+
+
+def test_nobody_enlarges_without_end(portrait):
+    with pytest.raises(Refusal, match="1 to 16"):
+        enlarge(portrait, 17)
+
+
+def test_a_picture_of_256_px_becomes_one_of_1024_in_tiles_as_in_one_piece(portrait, monkeypatch):
+    small = np.ascontiguousarray(np.tile(portrait, (2, 2, 1)))
+    model = restorer.load(device="cpu", exact=True, enlarge=4)
+    whole = model.restore(small)
+    monkeypatch.setattr(restorer, "CPU_BYTES", 2e8)
+    cut = restorer.load(device="cpu", exact=True, enlarge=4)
+    assert cut._tiles(1024, 1024).side < 1024
+    assert whole.shape == (1024, 1024, 3) and np.abs(cut.restore(small).astype(int) - whole).max() <= 1
+    assert np.array_equal(whole, restorer.load(device="cpu", exact=True).restore(enlarge(small, 4)))
+
+
+def test_twice_is_once_and_once_again(portrait):
+    once = restorer.load(device="cpu")
+    assert np.array_equal(restorer.load(device="cpu", times=2).restore(portrait), once.restore(once.restore(portrait)))
+
+
+def test_a_constant_transparency_grows_with_its_picture(portrait):
+    photo = Photograph(pixels=portrait, alpha=np.full(portrait.shape[:2], 7, np.uint8))
+    assert restorer.load(device="cpu", enlarge=2).restore(photo).alpha.shape == (256, 256)
