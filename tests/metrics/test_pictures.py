@@ -8,7 +8,9 @@ from skimage.color import rgb2ycbcr
 
 from sfumato.core.errors import Refusal
 from sfumato.core.levels import TOP, Levels, to_levels, to_unit
+from sfumato.data.known import catalogue
 from sfumato.metrics import pictures
+from sfumato.spoil.resample import resize
 
 
 @pytest.fixture
@@ -189,3 +191,18 @@ def test_a_grey_file_is_its_own_luma(portrait, noisy):
     assert pictures.psnr_y(to_unit(one), to_unit(other)) == pytest.approx(expected, abs=1e-9)
     threefold = [np.repeat(to_unit(picture), 3, 2) for picture in (one, other)]
     assert pictures.psnr_y(*threefold) == pytest.approx(expected + 20 * np.log10(255 / 219), abs=1e-4)
+
+
+@pytest.mark.parametrize(("name", "times", "published"), [("set5", 2, 33.66), ("set5", 4, 28.42), ("set14", 4, 26.00)])
+def test_bicubic_has_its_published_scores(name, times, published):
+    """The whole protocol at once: MATLAB's bicubic both ways, grey files as they are, luma of 8-bit pictures, the border cut."""
+    if catalogue.find(name) is None:
+        pytest.skip(f"the data set {name} is not here")
+    values = []
+    for item in catalogue.open_set(name, part="test").pictures:
+        whole = item.levels(None)
+        height, width = (side // times for side in whole.shape[:2])
+        good = whole[: height * times, : width * times]
+        large = resize(resize(good, height, width, "matlab-bicubic"), *good.shape[:2], "matlab-bicubic")
+        values.append(pictures.metric(f"psnr_y_crop{times}")(to_unit(large), to_unit(good)))
+    assert np.mean(values) == pytest.approx(published, abs=0.03)
