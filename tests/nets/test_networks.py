@@ -95,6 +95,28 @@ def test_beyond_its_reach_nothing_changes_an_output(spec):
 
 
 @pytest.mark.parametrize("spec", NEAR, ids=str)
+def test_the_reach_is_that_of_every_output_of_a_period(spec):
+    """Looked at one by one, where `reach` looks between those only whose views differ."""
+    network = make(spec).double().eval()
+    with torch.no_grad():
+        for part in network.modules():
+            if isinstance(part, nn.Conv2d):
+                part.weight.fill_(1 / part.weight[0].numel())
+            if isinstance(part, nn.BatchNorm2d):
+                part.weight.fill_(1)  # which begins at zero where a branch is to add nothing
+    if hasattr(network, "bounded"):
+        network.bounded = False
+    length, middle = 512, 256
+    distances = []
+    for here in range(middle, middle + network.stride):
+        strip = torch.ones(1, 3, network.stride, length, dtype=torch.float64, requires_grad=True)
+        (gradient,) = torch.autograd.grad(network(strip)[..., here].sum(), strip)
+        seen = gradient.abs().sum((0, 1, 2)).nonzero().flatten()
+        distances.append(max(here - int(seen.min()), int(seen.max()) - here))
+    assert reach(network) == max(distances)
+
+
+@pytest.mark.parametrize("spec", NEAR, ids=str)
 def test_no_network_looks_farther_than_its_kernels_let_it(spec):
     network = make(spec)
     assert reach(network) <= farthest(network)

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
+from functools import cache
 
 import torch
 from torch import Tensor, nn
 
 from sfumato.core.levels import TOP
 
-AT_ONCE = 8  # places whose view is followed at once
 LIMIT = 4096  # px; a network that looks farther is treated as one that looks at everything
 
 
@@ -94,15 +94,26 @@ def effective(network: nn.Module, probes: Sequence[Tensor], reach: int, toleranc
 
 
 def _extent(probe: nn.Module, channels: int, stride: int, enlarges: int, length: int) -> int:
-    """The farthest dependence of one whole period of outputs in the middle of a strip."""
+    """The farthest dependence of one whole period of outputs in the middle of a strip.
+
+    What an output sees begins and ends no farther left than what the next one to its right sees: between two that begin and end at the
+    same places nobody needs to be looked at, and of those the left one looks farthest right, and the right one farthest left.
+    """
     middle = length // 2 // stride * stride
-    farthest_seen = 0
-    for phases in torch.split(torch.arange(stride), AT_ONCE):
-        strip = torch.ones(len(phases), channels, stride, length, dtype=torch.float64, requires_grad=True)
-        output = probe(strip)
-        picked = output[torch.arange(len(phases)), :, :, (middle + phases) * enlarges]
+
+    @cache
+    def view(phase: int) -> tuple[int, int]:
+        """The first and the last column that an output depends on."""
+        strip = torch.ones(1, channels, stride, length, dtype=torch.float64, requires_grad=True)
+        picked = probe(strip)[0, :, :, (middle + phase) * enlarges]
         (gradient,) = torch.autograd.grad(picked.sum(), strip)
-        seen = gradient.abs().sum((1, 2)) > 0
-        distances = (torch.arange(length)[None] - (middle + phases)[:, None]).abs()
-        farthest_seen = max(farthest_seen, int((distances * seen).max()))
-    return farthest_seen
+        seen = gradient.abs().sum((0, 1, 2)).nonzero()
+        return (int(seen[0]), int(seen[-1])) if len(seen) else (middle + phase, middle + phase)
+
+    def farthest_of(low: int, high: int) -> int:
+        if view(low) != view(high) and high - low > 1:
+            between = (low + high) // 2
+            return max(farthest_of(low, between), farthest_of(between, high))
+        return max(abs(column - middle - phase) for phase in (low, high) for column in view(phase))
+
+    return farthest_of(0, stride - 1)

@@ -139,12 +139,13 @@ class SegmentTask(Job):
 
     def watching(self, run: Run, stats: Stats) -> list[Callback]:
         """Held-out scores, previews, models and the bar."""
-        count = self.recipe.previews.count
-        scores = MaskScores(len(self.classes), stats, count)
+        count = len(self.held)
+        spread = np.linspace(0, count - 1, min(self.recipe.previews.count, count)).round()  # frames of a film beside each other are alike
+        scores = MaskScores(len(self.classes), stats, [int(number) for number in spread])
         return [
             ShowScenes(run, self.classes, self.palette),
             scores,
-            MaskPreviews(run, self.held, scores, self.palette, count=count),
+            MaskPreviews(run, self.held, scores, self.palette),
             SaveModels(run, scores, self.save, by="mean_iou"),
             ShowProgress(scores=scores.words),
         ]

@@ -28,9 +28,9 @@ WORST = 12  # pictures
 class MaskScores(Judged):
     """Pixel accuracy, mean intersection over union and cross-entropy of the held-out pictures, after every phase `valid`."""
 
-    def __init__(self, count: int, stats: Stats, kept: int):
+    def __init__(self, count: int, stats: Stats, kept: Sequence[int]):
         super().__init__(stats)
-        self.count, self.kept = count, kept  # classes; pictures whose masks are kept to be shown
+        self.count, self.kept = count, kept  # classes; numbers of the pictures whose masks are kept to be shown
         self.seen: list[Mask] = []
         self.lost: list[float] = []
         self.matrix: NDArray[np.int64] = np.zeros((count, count), np.int64)
@@ -47,9 +47,9 @@ class MaskScores(Judged):
             return
         mask = outcome.outputs[0].argmax(0).byte().cpu().numpy()
         self.matrix += metrics.confusion(mask, learner.batch.target[0].byte().cpu().numpy(), self.count)
-        self.lost.append(outcome.loss.item())
-        if len(self.seen) < self.kept:
+        if len(self.lost) in self.kept:
             self.seen.append(mask)
+        self.lost.append(outcome.loss.item())
 
     def after_phase(self, learner: Learner) -> None:
         """Score and write down."""
@@ -63,12 +63,15 @@ class MaskScores(Judged):
 
 
 class MaskPreviews(Callback):
-    """Held-out pictures, always the same, with what is seen in them at every validation over them; and a sheet of them all."""
+    """Held-out pictures, always the same, with what is seen in them at every validation over them; and a sheet of them all.
+
+    They are those whose masks the scores keep.
+    """
 
     follows = (MaskScores,)
 
-    def __init__(self, run: Run, held: HeldScenes, scores: MaskScores, palette: Levels, *, count: int):
-        self.run, self.held, self.scores, self.palette, self.count = run, held, scores, palette, min(count, len(held))
+    def __init__(self, run: Run, held: HeldScenes, scores: MaskScores, palette: Levels):
+        self.run, self.held, self.scores, self.palette, self.chosen = run, held, scores, palette, scores.kept
 
     def before_fit(self, learner: Learner) -> None:
         """The pictures, and what is to be seen in them.  Those of steps that a kill undid go."""
@@ -76,26 +79,24 @@ class MaskPreviews(Callback):
             step = path.stem.partition("-")[0]
             if step.isdigit() and int(step) > learner.begins_at:
                 path.unlink(missing_ok=True)
-        for index in range(self.count):
-            save_png(self.run.previews / f"input-{index:02d}.png", self.held.pictures[index])
-            save_png(self.run.previews / f"target-{index:02d}.png", self._over(index, self.held.masks[index]))
+        for place, number in enumerate(self.chosen):
+            save_png(self.run.previews / f"input-{place:02d}.png", self.held.pictures[number])
+            save_png(self.run.previews / f"target-{place:02d}.png", self._over(number, self.held.masks[number]))
 
     def after_phase(self, learner: Learner) -> None:
         """What the network sees now."""
         if learner.phase != "valid" or not self.scores.seen:
             return
-        shown = [self._over(index, self.scores.seen[index]) for index in range(self.count)]
-        for index, picture in enumerate(shown):
-            save_png(self.run.previews / f"{learner.step:07d}-{index:02d}.png", picture)
-        rows: list[list[Levels | None]] = [
-            [self.held.pictures[index], picture, self._over(index, self.held.masks[index])] for index, picture in enumerate(shown)
-        ]
-        if rows:
-            columns = ("picture", f"seen, step {learner.step}", "true")
-            save_png(self.run.previews / "sheet.png", np.asarray(sheet(rows, columns=columns, labels=self.held.names[: self.count])))
+        rows: list[list[Levels | None]] = []
+        for place, (number, mask) in enumerate(zip(self.chosen, self.scores.seen, strict=True)):
+            shown = self._over(number, mask)
+            save_png(self.run.previews / f"{learner.step:07d}-{place:02d}.png", shown)
+            rows.append([self.held.pictures[number], shown, self._over(number, self.held.masks[number])])
+        columns, names = ("picture", f"seen, step {learner.step}", "true"), [self.held.names[number] for number in self.chosen]
+        save_png(self.run.previews / "sheet.png", np.asarray(sheet(rows, columns=columns, labels=names)))
 
-    def _over(self, index: int, mask: Mask) -> Levels:
-        return drawn.overlay(self.held.pictures[index], mask, self.palette)
+    def _over(self, number: int, mask: Mask) -> Levels:
+        return drawn.overlay(self.held.pictures[number], mask, self.palette)
 
 
 class ShowScenes(Callback):
