@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -33,8 +32,7 @@ from sfumato.nets.reach import reach
 from sfumato.nets.surgery.borrow import open_classifier
 from sfumato.spoil import catalogue as steps
 from sfumato.spoil import grammar
-from sfumato.spoil.chain import Chain, Step
-from sfumato.spoil.resample import Scale
+from sfumato.spoil.chain import Chain
 from sfumato.tasks.parts import against, fitting, foresight, guards, pairs, real_pairs, scoring, sources, training
 from sfumato.tasks.parts.against import Fooling, Telling, Warming
 from sfumato.tasks.parts.difference import Difference, objective
@@ -280,8 +278,8 @@ class RestoreTask(Job):
             reach=reach(self.network),
             tiles=bool(self.network.tiles),
             enlarges=self.chain.enlarges,
-            up=_enlarged_by(self.chain),
-            colours=re.search(r"\bgrey\b", str(self.chain)) is not None,
+            up=pairs.enlarged_by(self.chain),
+            colours=pairs.greys(self.chain) and not pairs.greys(self.target_chain),
         )
 
     def save(self, path: Path, network: nn.Module, scores: dict[str, float], step: int, *, half: bool = False) -> None:
@@ -384,12 +382,6 @@ def score_pairs(
         enlarges=model.contract.enlarges,
         seen=seen,
     )
-
-
-def _enlarged_by(chain: Chain) -> Any:
-    """The kernel by which a `scale` of the chain enlarges again; where it draws one of several, the last; "" without such a step."""
-    kernels = [step.act.up for step in chain.steps if isinstance(step, Step) and isinstance(step.act, Scale)]
-    return kernels[-1][-1] if kernels else ""
 
 
 def _warn(gain: float) -> None:

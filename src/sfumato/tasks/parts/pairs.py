@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -16,7 +18,8 @@ from sfumato.data.batches import Batch, Pairs, collate
 from sfumato.data.geometry import Erase, Geometry, read_window
 from sfumato.data.items import Channels, Items
 from sfumato.data.store import Store
-from sfumato.spoil.chain import Chain
+from sfumato.spoil.chain import Chain, Step
+from sfumato.spoil.resample import Scale
 
 JITTER = 16  # px by which the cut wanders: the period of JPEG with halved colour
 
@@ -157,3 +160,14 @@ def centre(picture: Levels, side: int, multiple: int = 1) -> Levels:
     height, width = (min(side, length) // multiple * multiple for length in picture.shape[:2])
     top, left = (picture.shape[0] - height) // 2, (picture.shape[1] - width) // 2
     return np.ascontiguousarray(picture[top : top + height, left : left + width])
+
+
+def enlarged_by(chain: Chain) -> Any:
+    """The kernel by which a `scale` of the chain enlarges again; where it draws one of several, the last; "" without such a step."""
+    kernels = [step.act.up for step in chain.steps if isinstance(step, Step) and isinstance(step.act, Scale)]
+    return kernels[-1][-1] if kernels else ""
+
+
+def greys(chain: Chain | None) -> bool:
+    """Whether a chain takes colour away."""
+    return re.search(r"\bgrey\b", str(chain or "")) is not None
