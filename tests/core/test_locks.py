@@ -51,3 +51,28 @@ def test_the_lock_of_a_killed_process_falls(tmp_path: Path) -> None:
         holder.send_signal(signal.SIGKILL)
     with locks.owned(tmp_path):
         pass
+
+
+FORKED = """
+import os, sys, time
+from pathlib import Path
+from sfumato.core.system import locks
+with locks.owned(Path(sys.argv[1])):
+    if os.fork() == 0:
+        time.sleep(1.5)
+        os._exit(0)
+    print("held", flush=True)
+    time.sleep(60)
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="nobody inherits a lock here")
+def test_who_comes_right_after_a_kill_waits_for_the_workers_of_the_dead(tmp_path: Path) -> None:
+    """They hold the lock that they were forked with, until they see that they are orphans."""
+    with subprocess.Popen([sys.executable, "-c", FORKED, str(tmp_path / "run")], stdout=subprocess.PIPE, text=True) as owner:
+        assert owner.stdout is not None and owner.stdout.readline() == "held\n"
+        owner.send_signal(signal.SIGKILL)
+        owner.wait()
+        assert locks.is_owned(tmp_path / "run")
+        with locks.owned(tmp_path / "run"):
+            assert locks.is_owned(tmp_path / "run")

@@ -8,10 +8,14 @@ from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 
+import psutil
 from filelock import FileLock, Timeout
 
 from sfumato.core import files
 from sfumato.core.errors import Refusal
+
+
+LINGER = 20.0  # s that workers of an owner who was killed may take to end, and the lock with them
 
 
 @contextmanager
@@ -24,7 +28,7 @@ def owned(folder: Path) -> Iterator[None]:
         raise Refusal(f"The run folder {folder} cannot be made: {error.strerror or error}.") from error
     lock = FileLock(folder / ".lock", timeout=0)
     try:
-        lock.acquire()
+        lock.acquire(timeout=LINGER if _is_gone(folder) else 0)
     except Timeout:
         raise _taken(folder) from None
     except OSError as error:
@@ -58,6 +62,15 @@ def is_owned(folder: Path) -> bool:
         return (Path(folder) / ".owner").exists()
     lock.release()
     return False
+
+
+def _is_gone(folder: Path) -> bool:
+    """Whether the last owner was a process of this machine that is no more."""
+    try:
+        owner = json.loads((folder / ".owner").read_text())
+        return bool(owner["host"] == socket.gethostname() and not psutil.pid_exists(int(owner["pid"])))
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
 
 
 def _taken(folder: Path) -> Refusal:
