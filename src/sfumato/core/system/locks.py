@@ -14,8 +14,7 @@ from filelock import FileLock, Timeout
 from sfumato.core import files
 from sfumato.core.errors import Refusal
 
-
-LINGER = 20.0  # s that workers of an owner who was killed may take to end, and the lock with them
+LINGER = 20.0  # s that an owner who was killed, and whom it forked, may take to be gone, and the lock with them
 
 
 @contextmanager
