@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Literal, overload
 
 from sfumato.core.errors import Refusal
@@ -78,6 +78,25 @@ class Items:
         pictures: list[Levels | None] = [item.levels() for item in self.items[:count]]
         rows = [pictures[start : start + columns] for start in range(0, len(pictures), columns)]
         return sheet(rows)
+
+
+def twins(pictures: Items, others: Items, *, one: str, other: str, where: str = "") -> list[Item]:
+    """Of each picture the other file of its name, endings aside.  `one`, `other` and `where` are what a sentence calls them.
+
+    Refused where one has no twin, or two could be it.
+    """
+    found: dict[str, Item] = {}
+    for item in others:
+        if (first := found.setdefault(_stem(item), item)) is not item:
+            raise Refusal(f"Two {other}s could belong to the {one} {_stem(item)!r}: {first.name} and {item.name}.")
+    missing = [picture.name for picture in pictures if _stem(picture) not in found]
+    if missing:
+        raise Refusal(f"{len(missing)} of {len(pictures)} {one}s have no {other} of the same name{where}, such as {missing[0]!r}.")
+    return [found[_stem(picture)] for picture in pictures]
+
+
+def _stem(item: Item) -> str:
+    return PurePosixPath(item.name).with_suffix("").as_posix()
 
 
 def from_folder(folder: Path) -> Items:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import numpy as np
 
 from sfumato.core.errors import Refusal, shortened
 from sfumato.core.levels import TOP, TOP16, VOID, Levels, Mask
-from sfumato.data.items import Item, Items
+from sfumato.data.items import Item, Items, twins
 from sfumato.data.reading import read
 from sfumato.data.split import place
 from sfumato.data.store import state_of
@@ -170,14 +170,9 @@ def check_size(name: str, picture: Sequence[int], mask: Sequence[int]) -> None:
 
 def from_folders(pictures: Items, masks: Items, legend: Legend) -> Scenes:
     """Every picture with the mask that has its name (without the ending); refused where one is missing or there are two."""
-    found: dict[str, Item] = {}
-    for mask in masks:
-        if (twin := found.setdefault(_stem(mask), mask)) is not mask:
-            raise Refusal(f"Two masks could belong to the picture {_stem(mask)!r}: {twin.name} and {mask.name}.")
-    missing = [picture.name for picture in pictures if _stem(picture) not in found]
-    if missing or not len(pictures):
-        raise Refusal(f"{len(missing)} of {len(pictures)} pictures have no mask of the same name, such as {(*missing, 'any')[0]!r}.")
-    return Scenes(pictures, with_legend([found[_stem(picture)] for picture in pictures], legend), legend)
+    if not len(pictures):
+        raise Refusal("There is no picture to go with the masks.")
+    return Scenes(pictures, with_legend(twins(pictures, masks, one="picture", other="mask"), legend), legend)
 
 
 def with_legend(masks: Sequence[Item], legend: Legend) -> Items:
@@ -187,7 +182,3 @@ def with_legend(masks: Sequence[Item], legend: Legend) -> Items:
         assert mask.path is not None
         made.append(replace(mask, path=None, make=MaskFile(mask.path, legend, state_of(mask))))
     return Items(tuple(made))
-
-
-def _stem(item: Item) -> str:
-    return PurePosixPath(item.name).with_suffix("").as_posix()

@@ -18,7 +18,7 @@ from sfumato.core import recipe as recipes
 from sfumato.core.errors import Refusal
 from sfumato.core.progress import say
 from sfumato.core.seed import Seed
-from sfumato.data.geometry import Erase, Geometry
+from sfumato.data.geometry import Erase
 from sfumato.data.items import Channels, Items
 from sfumato.data.store import open_store
 from sfumato.losses import adversarial
@@ -105,14 +105,7 @@ class RestoreTask(Job):
             store=store(self.items[0]),
             chain=self.chain,
             target=self.target_chain,
-            geometry=Geometry(
-                flip=augment.flip,
-                quarter_turns=augment.quarter_turns,
-                rotate=augment.rotate,
-                zoom=augment.zoom,
-                perspective=augment.perspective,
-                pad=augment.pad,
-            ),
+            geometry=training.geometry(augment),
             erase=Erase(chance=augment.erase) if augment.erase else None,
             crop=data.crop // factor * factor,
             later=tuple((epoch, crop // factor * factor) for epoch, crop in zip(data.grow_after, data.grows, strict=True)),

@@ -17,7 +17,7 @@ from sfumato.core.levels import Levels
 from sfumato.core.progress import say
 from sfumato.core.seed import Seed
 from sfumato.data.augment.light import Lighting
-from sfumato.data.geometry import Erase, Geometry
+from sfumato.data.geometry import Erase
 from sfumato.data.masks import Scenes
 from sfumato.data.store import open_store
 from sfumato.losses.masks import balanced_weights
@@ -30,7 +30,7 @@ from sfumato.nets.reach import reach
 from sfumato.nets.surgery import copying
 from sfumato.nets.surgery.borrow import open_classifier
 from sfumato.show import masks as drawn
-from sfumato.tasks.parts import fitting, mask_scores, scenes
+from sfumato.tasks.parts import fitting, mask_scores, scenes, training
 from sfumato.tasks.parts.job import Job, parameters_of
 from sfumato.tasks.parts.judged import SaveModels
 from sfumato.tasks.parts.mask_scores import MaskPreviews, MaskScores, ShowScenes
@@ -75,14 +75,7 @@ class SegmentTask(Job):
         return SceneCrops(
             pictures=pictures,
             masks=masks,
-            geometry=Geometry(
-                flip=augment.flip,
-                quarter_turns=augment.quarter_turns,
-                rotate=augment.rotate,
-                zoom=augment.zoom,
-                perspective=augment.perspective,
-                pad=augment.pad,
-            ),
+            geometry=training.geometry(augment),
             erase=Erase(chance=augment.erase) if augment.erase else None,
             crop=data.crop,
             crops_per_picture=data.crops_per_picture,
@@ -135,7 +128,7 @@ class SegmentTask(Job):
     def objective(self) -> Masking:
         """The loss."""
         loss = self.recipe.loss
-        weights = balanced_weights(scenes.counts(self.split.train)).tolist() if loss.classes == "balanced" else ()
+        weights = balanced_weights(self.source.counts(len(self.classes))).tolist() if loss.classes == "balanced" else ()
         return Masking(loss.gamma, loss.dice, tuple(weights))
 
     def watching(self, run: Run, stats: Stats) -> list[Callback]:

@@ -16,7 +16,7 @@ from sfumato.show import masks as drawn
 from sfumato.show.sheets import gallery, sheet
 from sfumato.tasks.parts.judged import Judged
 from sfumato.tasks.parts.scenes import HeldScenes
-from sfumato.tasks.parts.watch import save_png
+from sfumato.tasks.parts.watch import forget_undone, save_png
 from sfumato.train.callback import Callback
 from sfumato.train.callbacks.stats import Stats
 from sfumato.train.learner import Learner
@@ -75,10 +75,7 @@ class MaskPreviews(Callback):
 
     def before_fit(self, learner: Learner) -> None:
         """The pictures, and what is to be seen in them.  Those of steps that a kill undid go."""
-        for path in self.run.previews.glob("*.png"):
-            step = path.stem.partition("-")[0]
-            if step.isdigit() and int(step) > learner.begins_at:
-                path.unlink(missing_ok=True)
+        forget_undone(self.run, learner)
         for place, number in enumerate(self.chosen):
             save_png(self.run.previews / f"input-{place:02d}.png", self.held.pictures[number])
             save_png(self.run.previews / f"target-{place:02d}.png", self._over(number, self.held.masks[number]))

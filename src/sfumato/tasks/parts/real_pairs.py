@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import numpy as np
 
 from sfumato.core.errors import Refusal
 from sfumato.core.levels import Levels
 from sfumato.data.geometry import read_window
-from sfumato.data.items import Item, Items, from_folder
+from sfumato.data.items import Items, from_folder, twins
 from sfumato.data.store import Store
 from sfumato.spoil.chain import Chain
 from sfumato.tasks.parts.pairs import HeldOut, SpoiltPairs, centre
@@ -38,14 +38,7 @@ class RealPairs(SpoiltPairs):
 
 def inputs_of(targets: Items, folder: Path) -> Items:
     """The input of each target: the file of its name (without the ending) in a folder.  Refused where one has none, or two."""
-    found: dict[str, Item] = {}
-    for item in from_folder(folder):
-        if (twin := found.setdefault(_stem(item), item)) is not item:
-            raise Refusal(f"Two inputs could belong to the target {_stem(item)!r}: {twin.name} and {item.name}.")
-    missing = [target.name for target in targets if _stem(target) not in found]
-    if missing:
-        raise Refusal(f"{len(missing)} of {len(targets)} targets have no input of the same name in {folder}, such as {missing[0]!r}.")
-    return Items(tuple(found[_stem(target)] for target in targets))
+    return Items(tuple(twins(targets, from_folder(folder), one="target", other="input", where=f" in {folder}")))
 
 
 def held_out(targets: Items, folder: Path, *, side: int, count: int) -> HeldOut:
@@ -72,7 +65,3 @@ def _check_sizes(name: str, given: Levels, good: Levels) -> None:
     if given.shape != good.shape:
         sizes = [f"{pixels.shape[1]} x {pixels.shape[0]}" for pixels in (given, good)]
         raise Refusal(f"The input of {name} is {sizes[0]} px, but the target is {sizes[1]} px: pairs belong pixel to pixel.")
-
-
-def _stem(item: Item) -> str:
-    return PurePosixPath(item.name).with_suffix("").as_posix()

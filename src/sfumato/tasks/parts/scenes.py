@@ -74,6 +74,11 @@ class SceneCrops:
         pictures, found = (np.stack(part) for part in zip(*crops, strict=True))
         return torch.from_numpy(pictures), torch.from_numpy(found.astype(np.int64))
 
+    def counts(self, classes: int) -> NDArray[np.int64]:
+        """Pixels of each class, in all pictures; what is decoded for it is kept as for any crop."""
+        found = [np.bincount(self.masks[number][..., 0].ravel(), minlength=VOID + 1) for number in range(len(self.masks))]
+        return np.asarray(np.sum(found, axis=0)[:classes], np.int64)
+
     def _crop(self, epoch: int, index: int) -> tuple[Levels, Mask]:
         number, rng = index // self.crops_per_picture, self.seed.at("scene", epoch, index)
         picture, mask = self.pictures[number], self.masks[number]
@@ -109,14 +114,6 @@ def held_out(scenes: Scenes) -> HeldScenes:
         tuple(scenes.pictures[index].levels(3) for index in numbers),
         tuple(scenes.mask(index) for index in numbers),
     )
-
-
-def counts(scenes: Scenes) -> NDArray[np.int64]:
-    """Pixels of each class."""
-    total = np.zeros(VOID + 1, np.int64)
-    for index in range(len(scenes)):
-        total += np.bincount(scenes.mask(index).ravel(), minlength=VOID + 1)
-    return total[: len(scenes.legend.classes)]
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,7 +8,8 @@ import torch
 from torch import nn
 
 from sfumato.core.errors import Refusal
-from sfumato.tasks.parts.sections import AdamW, Muon, Train
+from sfumato.data.geometry import Geometry
+from sfumato.tasks.parts.sections import AdamW, Augment, Muon, Train
 from sfumato.train.budget import Budget
 from sfumato.train.learner import Learner
 from sfumato.train.steps import muon
@@ -65,3 +66,15 @@ def due(every: int | str) -> Callable[[Learner], bool]:
     if every == "auto":
         return lambda learner: int(10 * learner.progress) > int(10 * learner.judged)
     return lambda learner: (learner.epoch + 1) % int(every) == 0
+
+
+def geometry(augment: Augment) -> Geometry:
+    """What a recipe's section says of how pictures are moved."""
+    return Geometry(
+        flip=augment.flip,
+        quarter_turns=augment.quarter_turns,
+        rotate=augment.rotate,
+        zoom=augment.zoom,
+        perspective=augment.perspective,
+        pad=augment.pad,
+    )

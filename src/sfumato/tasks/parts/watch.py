@@ -76,10 +76,7 @@ class Previews(Callback):
 
     def before_fit(self, learner: Learner) -> None:
         """What they look like spoilt and good.  Those of steps that a kill undid go."""
-        for path in self.run.previews.glob("*.png"):
-            step = path.stem.partition("-")[0]
-            if step.isdigit() and int(step) > learner.begins_at:
-                path.unlink(missing_ok=True)
+        forget_undone(self.run, learner)
         for index in range(self.count):
             save_png(self.run.previews / f"input-{index:02d}.png", self.held.inputs[index])
             save_png(self.run.previews / f"target-{index:02d}.png", self.held.targets[index])
@@ -98,6 +95,14 @@ class Previews(Callback):
                 self.run.previews / "sheet.png",
                 np.asarray(sheet(rows, columns=("spoilt", f"repaired, step {learner.step}", "good"), labels=self.held.names[: self.count])),
             )
+
+
+def forget_undone(run: Run, learner: Learner) -> None:
+    """Remove previews of steps that a kill undid."""
+    for path in run.previews.glob("*.png"):
+        step = path.stem.partition("-")[0]
+        if step.isdigit() and int(step) > learner.begins_at:
+            path.unlink(missing_ok=True)
 
 
 def save_png(path: Path, picture: Levels) -> None:
