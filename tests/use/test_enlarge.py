@@ -7,7 +7,7 @@ from PIL import Image
 from sfumato.core.errors import Refusal
 from sfumato.core.levels import to_unit
 from sfumato.spoil.resample import resize
-from sfumato.tasks.parts import restorer
+from sfumato.tasks.parts import cutting, restorer
 from sfumato.use.enlarge import enlarge
 from sfumato.use.photograph import Photograph
 
@@ -42,7 +42,7 @@ def test_a_picture_of_256_px_becomes_one_of_1024_in_tiles_as_in_one_piece(portra
     small = np.ascontiguousarray(np.tile(portrait, (2, 2, 1)))
     model = restorer.load(device="cpu", exact=True, enlarge=4)
     whole = model.restore(small)
-    monkeypatch.setattr(restorer, "CPU_BYTES", 2e8)
+    monkeypatch.setattr(cutting, "CPU_BYTES", 2e8)
     cut = restorer.load(device="cpu", exact=True, enlarge=4)
     assert cut._tiles(1024, 1024).side < 1024
     assert whole.shape == (1024, 1024, 3) and np.abs(cut.restore(small).astype(int) - whole).max() <= 1

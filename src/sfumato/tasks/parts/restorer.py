@@ -16,17 +16,14 @@ from sfumato.core.levels import Levels, Unit
 from sfumato.core.system import devices
 from sfumato.data.reading.read import Pixels
 from sfumato.nets import load as model_files
-from sfumato.nets.footprint import bytes_per_pixel
 from sfumato.nets.load import Contract, Header
+from sfumato.tasks.parts.cutting import Cutter
 from sfumato.use import blending, enlarge, folders, photograph, tiles
 from sfumato.use.folders import Summary
 from sfumato.use.photograph import Photograph
 from sfumato.use.workers import Stages
 
 TASK = "restore"
-MOST_BYTES = 2000  # that networks for restoring hold for a pixel: a picture that fits at this rate needs no counting
-KERNELS = 1.4  # times what the network's tensors take: convolutions keep copies in other layouts while they work
-CPU_BYTES = 1.8e9  # that tiles reckon with on a CPU, of which they fill half: larger ones are no faster there
 
 
 def shipped() -> Path:
@@ -143,24 +140,11 @@ class Restorer:
         return blending.between(given, pixels, self.strength) if self.strength < 1 else pixels
 
     def _tiles(self, height: int, width: int) -> tiles.Tiles:
-        if not self.contract.tiles:
-            return tiles.Tiles(side=max(height, width), margin=0, stride=self.contract.stride, splits=False)
-        free = devices.free_bytes(self.device)
-        fitting = partial(
-            tiles.Tiles.fitting,
-            height,
-            width,
-            reach=self.contract.margin(exact=self.exact),
-            stride=self.contract.stride,
-            free_bytes=min(free, CPU_BYTES) if self.device.type == "cpu" else free,
-        )
-        careful = fitting(bytes_per_pixel=MOST_BYTES)
-        return careful if careful.side >= max(height, width) else fitting(bytes_per_pixel=KERNELS * self._held)
+        return self._cutter.tiles(height, width)
 
     @cached_property
-    def _held(self) -> float:
-        """Bytes that the network's tensors take for each pixel that it sees."""
-        return bytes_per_pixel(self.network, self.contract.channels)
+    def _cutter(self) -> Cutter:
+        return Cutter(self.network, self.contract, self.device, self.exact)
 
     def _as_grey(self, patch: Unit) -> Unit:
         return np.asarray(self._patchwise(patch).mean(axis=2, keepdims=True), np.float32)

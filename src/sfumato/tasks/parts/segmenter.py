@@ -18,16 +18,14 @@ from sfumato.core.levels import Levels, Mask, Unit, to_unit
 from sfumato.core.system import devices
 from sfumato.data.reading.read import read_levels, to_channels
 from sfumato.nets import load as model_files
-from sfumato.nets.footprint import bytes_per_pixel
 from sfumato.nets.load import Contract, Header
 from sfumato.show import masks as drawn
+from sfumato.tasks.parts.cutting import Cutter
 from sfumato.use import folders, tiles
 from sfumato.use.folders import Summary
 from sfumato.use.workers import Stages
 
 TASK = "segment"
-KERNELS = 1.4  # times what the network's tensors take, as for restorers
-CPU_BYTES = 1.8e9  # that tiles reckon with on a CPU
 Draws = Literal["mask", "overlay", "colours"]
 
 
@@ -91,21 +89,11 @@ class Segmenter:
         return read_levels(path, 1 if self.contract.channels == 1 else 3)
 
     def _tiles(self, height: int, width: int) -> tiles.Tiles:
-        if not self.contract.tiles:
-            return tiles.Tiles(side=max(height, width), margin=0, stride=self.contract.stride, splits=False)
-        free = devices.free_bytes(self.device)
-        return tiles.Tiles.fitting(
-            height,
-            width,
-            reach=self.contract.reach,
-            stride=self.contract.stride,
-            bytes_per_pixel=KERNELS * self._held,
-            free_bytes=min(free, CPU_BYTES) if self.device.type == "cpu" else free,
-        )
+        return self._cutter.tiles(height, width)
 
     @cached_property
-    def _held(self) -> float:
-        return bytes_per_pixel(self.network, self.contract.channels)
+    def _cutter(self) -> Cutter:
+        return Cutter(self.network, self.contract, self.device)
 
     def _patchwise(self, patch: Unit) -> Unit:
         x = torch.from_numpy(np.ascontiguousarray(patch)).permute(2, 0, 1)[None].to(self.device)
