@@ -26,10 +26,9 @@ from sfumato.nets import catalogue as networks
 from sfumato.nets import encoder_unet
 from sfumato.nets import load as model_files
 from sfumato.nets.critics import PatchCritic
-from sfumato.nets.encoder_arguments import EncoderUNet
 from sfumato.nets.load import Contract
 from sfumato.nets.reach import reach
-from sfumato.nets.surgery.borrow import open_classifier
+from sfumato.nets.surgery.borrow import lender
 from sfumato.spoil import catalogue as steps
 from sfumato.spoil import grammar
 from sfumato.spoil.chain import Chain
@@ -173,13 +172,7 @@ class RestoreTask(Job):
     @cached_property
     def _lent(self) -> tuple[Any, nn.Module] | None:
         """The classifier whose body and weights the network takes, and what it is made from."""
-        spec = self.recipe.network
-        if not (isinstance(spec, EncoderUNet) and spec.encoder_from):
-            return None
-        found = open_classifier(spec.encoder_from)
-        if getattr(found[1], "channels", 3) != 3:
-            raise Refusal(f"network.encoder_from = {spec.encoder_from!r} sees pictures of one channel, but what is repaired has three.")
-        return found
+        return lender(self.recipe.network)
 
     @cached_property
     def plain(self) -> Difference:

@@ -28,7 +28,7 @@ from sfumato.nets import load as model_files
 from sfumato.nets.load import Contract
 from sfumato.nets.reach import reach
 from sfumato.nets.surgery import copying
-from sfumato.nets.surgery.borrow import open_classifier
+from sfumato.nets.surgery.borrow import lender
 from sfumato.show import masks as drawn
 from sfumato.tasks.parts import fitting, mask_scores, scenes, training
 from sfumato.tasks.parts.job import Job, parameters_of
@@ -98,8 +98,7 @@ class SegmentTask(Job):
     @cached_property
     def _lent(self) -> tuple[Any, nn.Module] | None:
         """The classifier whose body and weights the network takes, and what it is made from."""
-        name = getattr(self.recipe.network, "encoder_from", "")
-        return open_classifier(name) if name else None
+        return lender(self.recipe.network)
 
     @cached_property
     def network_spec(self) -> Any:

@@ -40,6 +40,17 @@ def open_classifier(source: str) -> tuple[Any, nn.Module]:
     return _published(_told_by_names(path, set(file_.places)))
 
 
+def lender(spec: Any) -> tuple[Any, nn.Module] | None:
+    """What `encoder_from` of a network's spec names, as `open_classifier` gives it; None where it names nothing.  Refuses a grey one."""
+    source = getattr(spec, "encoder_from", "")
+    if not source:
+        return None
+    found = open_classifier(source)
+    if getattr(found[1], "channels", 3) != 3:
+        raise Refusal(f"network.encoder_from = {source!r} sees pictures of one channel, but what is repaired has three.")
+    return found
+
+
 def _found(source: str) -> Path:
     bare = Path(source).name == source and not source.endswith(".safetensors")
     for path in [shelf / f"{source}.safetensors" for shelf in SHELVES] if bare else [Path(source)]:
