@@ -3,6 +3,7 @@
 import json
 from itertools import islice
 
+import numpy as np
 import pytest
 import torch
 
@@ -227,6 +228,19 @@ def test_the_plan_tells_how_large_the_critics_patches_are(played):
 def test_a_critic_that_sees_by_a_classifier_needs_one():
     with pytest.raises(Refusal, match="feature.network"):
         recipes.read(Restore, {}, ["critic.kind=features"])
+
+
+def test_a_game_is_tuned_and_looked_into_like_any_training(classifier, judged, tmp_path):
+    changes = ["train.tune=true", "look.every=5", "train.steps=12", "game.weight=0.05"]
+    restore.train(game(classifier, judged, *changes), tmp_path / "run")
+    parts = rows(tmp_path / "run", "step")[-1]["parts"]
+    assert {"critic", "critic accuracy"} <= set(parts)
+    with np.load(tmp_path / "run" / "instruments" / "activations.npz") as kept:
+        assert kept["steps"].tolist() == [0, 5, 10] and (kept["gradients"] > 0).any(1).all()
+    assert rows(tmp_path / "run", "game")[0]["faults"] == []
+    begun = load.read(judged / "last.safetensors").network.state_dict()
+    ended = load.read(tmp_path / "run" / "last.safetensors").network.state_dict()
+    assert any(not torch.equal(tensor, ended[name]) for name, tensor in begun.items())
 
 
 def test_a_critic_by_the_classifiers_eyes_plays_too(classifier, judged, tmp_path):

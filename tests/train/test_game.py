@@ -9,9 +9,11 @@ from torch import nn
 from sfumato.core.errors import Refusal
 from sfumato.losses import adversarial
 from sfumato.train.callback import Callback
+from sfumato.train.callbacks.activations import Activations
 from sfumato.train.callbacks.game import ACCURACY, CRITIC, FOOLED, GENERATOR, Adaptive, Both, Game, Ratio, Table
 from sfumato.train.objective import Outcome
 from sfumato.train.player import Player
+from sfumato.train.run import Run
 from sfumato.train.steps.precision import Precision
 from tests.train.conftest import objective, small_network, toy_learner
 
@@ -99,6 +101,13 @@ def test_a_fixed_ratio_gives_the_critic_so_many_batches():
 def test_who_does_not_play_does_not_move_by_a_bit_buffers_included():
     _, _, watch = play(Ratio(1), steps=6)
     assert watch.moved == [{CRITIC}, {GENERATOR}] * 3
+
+
+def test_what_is_recorded_inside_comes_late_where_the_critic_plays_at_its_step(tmp_path):
+    """Every other batch is the critic's: a record that is due at one of them is made in the generator's next turn."""
+    inside = Activations(Run(tmp_path), every=4)
+    play(Ratio(1), steps=12, callbacks=[inside])
+    assert inside.steps == [1, 5, 9] and all(norms.min() > 0 for norms in inside.norms)
 
 
 def test_each_side_has_its_own_rate():

@@ -51,6 +51,20 @@ def test_the_average_follows_buffers():
     assert torch.equal(learner.shown[1].running_mean, network[1].running_mean)
 
 
+def test_the_average_of_weights_that_stand_still_gives_their_output_though_they_are_made_less_steep():
+    """Unit vectors of spectral norm move on at every step, and must not be averaged: a mean of two unit vectors is none."""
+    network = nn.Sequential(nn.utils.parametrizations.spectral_norm(nn.Conv2d(3, 8, 3)), nn.Conv2d(8, 3, 3, padding=2))
+    average = WeightAverage(half_life=3.0)
+    still = torch.optim.SGD(network.parameters(), lr=0)
+    toy_learner([average], network=network, optimiser=still, steps=12).fit()
+    seen = torch.rand(2, 3, 12, 12, generator=torch.Generator().manual_seed(3))
+    network.eval()
+    average.average.eval()
+    torch.testing.assert_close(average.average(seen), network(seen), rtol=1e-5, atol=1e-6)
+    vectors = [value for name, value in average.average.named_buffers() if name.endswith(("_u", "_v"))]
+    assert len(vectors) == 2 and all(vector.norm().item() == pytest.approx(1, abs=1e-5) for vector in vectors)
+
+
 def test_a_budget_is_steps_or_seconds():
     with pytest.raises(Refusal, match="exactly one"):
         Budget()

@@ -66,7 +66,7 @@ class Activations(Callback):
         """Hook in, where this step is recorded."""
         if learner.phase != "train" or learner.position % learner.accumulate:
             return
-        self._due = learner.step % self.every == 0
+        self._due = not self.steps or learner.step // self.every > self.steps[-1] // self.every  # late, where an opponent played then
         if self._due:
             self._seen = {}
             if self._compiled:
