@@ -28,6 +28,7 @@ from sfumato.metrics import masks as metrics
 from sfumato.metrics import score
 from sfumato.tasks import segment
 from sfumato.tasks.parts import scenes
+from sfumato.tasks.parts.mapped import HeldMaps
 
 RUNS = results.ROOT / "build" / "segmentation"
 NEEDED = 0.84
@@ -56,14 +57,14 @@ def fastai(seed: int, minutes: float) -> Path:
     return folder
 
 
-def seen(way: str, folder: Path, held: scenes.HeldScenes, part: str, count: int) -> Matrices:
+def seen(way: str, folder: Path, held: HeldMaps, part: str, count: int) -> Matrices:
     """What was taken for what, a matrix a picture."""
     if way == "fastai":
         masks = np.load(folder / f"{part}.npz")["masks"]
     else:
         model = segment.load(folder / "last.safetensors", device="cpu")
         masks = np.stack([model.segment(picture) for picture in held.pictures])
-    return [metrics.confusion(mask, truth, count) for mask, truth in zip(masks, held.masks, strict=True)]
+    return [metrics.confusion(mask, truth, count) for mask, truth in zip(masks, held.maps, strict=True)]
 
 
 def shares(matrices: Matrices) -> list[float]:

@@ -22,6 +22,8 @@ TINY = {
     "restore-sharp": "data.crop=32 train.batch=2 train.tune=false previews.side=64 previews.count=1 game.warm_steps=3 game.warm_pairs=8",
     "segment": "network.width=8 network.encoder.widths=[8,8] network.encoder.blocks=[1,1] network.encoder.stem_stride=1 data.crop=32"
     " train.batch=2 train.tune=false previews.count=1",
+    "depth": "network.width=8 network.encoder.widths=[8,8] network.encoder.blocks=[1,1] network.encoder.stem_stride=1 data.crop=32"
+    " train.batch=2 train.tune=false previews.count=1",
     "generate": "network.width=4 train.batch=2 train.tune=false",
 }
 
@@ -53,15 +55,17 @@ def has_data(words: list[str]) -> bool:
 
 @pytest.fixture
 def folder(photograph_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Where the README is followed: `photos/` (one folder a kind) with `masks/`, `photos-new/` and `photo.jpg` are there."""
+    """Where the README is followed: `photos/` (one folder a kind) with `masks/` and `depths/`, `photos-new/` and `photo.jpg` are there."""
     place = tmp_path / "place"
     shutil.copytree(photograph_folder, place / "photos")
     shutil.copy(next((place / "photos").rglob("*.jpg")), place / "photo.jpg")
     shutil.copytree(place / "photos" / "left", place / "photos-new")
     for path in (place / "photos").rglob("*.*"):
-        mask = place / "masks" / path.relative_to(place / "photos").with_suffix(".png")
-        mask.parent.mkdir(parents=True, exist_ok=True)
-        Image.open(path).convert("L").point(lambda level: level // 128).save(mask)
+        light = Image.open(path).convert("L")
+        for kind, scale in (("masks", lambda level: level // 128), ("depths", lambda level: 255 - level // 2)):
+            made = place / kind / path.relative_to(place / "photos").with_suffix(".png")
+            made.parent.mkdir(parents=True, exist_ok=True)
+            light.point(scale).save(made)
     (place / "legend.txt").write_text("0\tdark\n1\tlight\n")
     monkeypatch.chdir(place)
     return place

@@ -87,7 +87,7 @@ def scenes(folder, names=("a", "b", "c"), size=(6, 4)):
 
 def test_pictures_find_their_masks_by_name(tmp_path, legend):
     found = masks.from_folders(*scenes(tmp_path), legend)
-    assert [item.name for item in found.masks] == ["a.png", "b.png", "c.png"] and (found.mask(0) == 0).all()
+    assert [item.name for item in found.maps] == ["a.png", "b.png", "c.png"] and (found.mask(0) == 0).all()
 
 
 def test_a_picture_without_a_mask_is_named(tmp_path, legend):

@@ -120,7 +120,7 @@ def test_probabilities_sum_to_one_in_tiles_as_in_one_piece(model, rng, monkeypat
     whole = model.probabilities(picture)
     assert np.abs(whole.sum(2) - 1).max() < 1e-5
     monkeypatch.setattr("sfumato.tasks.parts.cutting.CPU_BYTES", 3e6)
-    assert model._tiles(200, 300).side < 200
+    assert model.cutter.tiles(200, 300).side < 200
     assert np.abs(model.probabilities(picture) - whole).max() < 1e-5
 
 

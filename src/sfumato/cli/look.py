@@ -120,10 +120,12 @@ def _status(facts: dict[str, Any]) -> str:
 
 
 def _outcome(run: Run) -> str:
-    """What the run's own scores say: what was gained by a repair, or how many names were right."""
+    """What the run's own scores say: what was gained by a repair, how many names were right, how many depths."""
     if not run.scores.is_file():
         return ""
     scores = json.loads(run.scores.read_text(encoding="utf-8"))
+    if scores.get("task") == "depth":
+        return f"{100 * scores['rows'][-1]['delta1']['mean']:.2f} % within 1.25"
     if "gains" in scores:
         return f"{scores['gains']['psnr_rgb']['mean']:+.2f} dB"
     return f"{100 * scores['rows'][0]['accuracy']['mean']:.2f} % right"

@@ -9,6 +9,7 @@ import typer
 from sfumato import __version__
 from sfumato.cli import datasets, learn, look, repair
 from sfumato.cli.classify import classify
+from sfumato.cli.depth import depth
 from sfumato.cli.sample import sample
 from sfumato.cli.segment import segment
 from sfumato.cli.steps import WithSteps
@@ -35,6 +36,7 @@ for name, action, panel in (
     ("restore", repair.restore, USE),
     ("classify", classify, USE),
     ("segment", segment, USE),
+    ("depth", depth, USE),
     ("sample", sample, USE),
     ("eval", repair.evaluate, USE),
     ("crappify", repair.crappify, USE),

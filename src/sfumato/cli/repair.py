@@ -76,6 +76,7 @@ def evaluate(
     metrics: Annotated[str, option("--metrics", says="Scores, separated by commas.")] = "psnr_rgb,ssim_rgb",
     eyes: Annotated[str, option("--features", shape="CLASSIFIER", says="Whose eyes feature and lpips need.", default=False)] = "",
     heads: Annotated[Path | None, option("--heads", says="Published weights of lpips, a safetensors file.", default=False)] = None,
+    depths: Annotated[Path | None, option("--depths", says="Depth maps of the pictures, for a model of depth.", default=False)] = None,
     steps_file: StepsFile = None,
     seed: Seed = 42,
     device: Device = "auto",
@@ -90,6 +91,7 @@ def evaluate(
       sfumato eval model.safetensors photos/valid --metrics psnr_rgb,lpips --features tiny-features
       sfumato eval runs/superres-x4-1/last.safetensors known:set5 --metrics psnr_y_crop4
       sfumato eval runs/digits/last.safetensors mnist
+      sfumato eval runs/depth-1/last.safetensors rooms/pictures --depths rooms/maps
     """
     from sfumato.nets import load
 
@@ -102,6 +104,11 @@ def evaluate(
         from sfumato.cli import segment
 
         segment.score(model, str(folder), seed=seed, device=device, as_json=as_json)
+        return
+    if learnt == "depth":
+        from sfumato.cli import depth
+
+        depth.score(model, folder, depths, seed=seed, device=device, as_json=as_json)
         return
     from sfumato.core import seed as seeds
     from sfumato.spoil import catalogue, grammar

@@ -10,7 +10,6 @@ import typer
 
 from sfumato.cli import trees
 from sfumato.cli.verb import Device, Json, Overwrite, existing, option, show, show_json, told
-from sfumato.core.errors import Refusal
 
 
 def segment(
@@ -32,12 +31,7 @@ def segment(
       sfumato segment runs/camvid-1/last.safetensors street.jpg
       sfumato segment model.safetensors photos/ --draw mask --out masks/
     """
-    planned = trees.targets([existing(path, "file or folder") for path in pictures], out, made="segmented", suffix=".png")
-    for source, target in planned:
-        if source.is_file() and target.suffix.lower() not in ("", ".png"):
-            raise Refusal(f"Masks are written as PNG, not as {target.suffix}: call it {target.with_suffix('.png').name}.")
-        if source.is_file() and target.is_file() and not overwrite:
-            raise Refusal(f"{target} exists already. Give --overwrite to replace it, or another --out.")
+    planned = trees.pngs([existing(path, "file or folder") for path in pictures], out, made="segmented", overwrite=overwrite)
     from sfumato.tasks.parts import segmenter
     from sfumato.use import folders
 

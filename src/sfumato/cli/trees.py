@@ -31,6 +31,17 @@ def targets(pictures: list[Path], out: Path | None, *, made: str, suffix: str | 
     return [(path, out / name) for path, name in zip(pictures, names)]
 
 
+def pngs(pictures: list[Path], out: Path | None, *, made: str, overwrite: bool) -> list[tuple[Path, Path]]:
+    """The same where a PNG is made of each.  Refuses a file of another kind, and one that stands there already."""
+    planned = targets(pictures, out, made=made, suffix=".png")
+    for source, target in planned:
+        if source.is_file() and target.suffix.lower() not in ("", ".png"):
+            raise Refusal(f"What is made is written as PNG, not as {target.suffix}: call it {target.with_suffix('.png').name}.")
+        if source.is_file() and target.is_file() and not overwrite:
+            raise Refusal(f"{target} exists already. Give --overwrite to replace it, or another --out.")
+    return planned
+
+
 def _named(path: Path, suffix: str | None) -> str:
     return path.with_suffix(suffix).name if suffix and path.is_file() else path.name
 

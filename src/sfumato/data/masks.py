@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 
 from sfumato.core.errors import Refusal, shortened
 from sfumato.core.levels import TOP, TOP16, VOID, Levels, Mask
 from sfumato.data.items import Item, Items, twins
+from sfumato.data.matched import Matched, check_size
 from sfumato.data.reading import read
-from sfumato.data.split import place
 from sfumato.data.store import state_of
 
 MOST = VOID  # classes
@@ -125,47 +126,17 @@ def _packed(colour: Colour | None) -> int:
 
 
 @dataclass(frozen=True, eq=False)
-class Scenes:
+class Scenes(Matched):
     """Pictures, a mask of the same size for each, and what masks mean."""
 
-    pictures: Items
-    masks: Items
     legend: Legend
-
-    def __post_init__(self) -> None:
-        if len(self.pictures) != len(self.masks):
-            raise Refusal(f"Each picture has one mask, but there are {len(self.pictures)} and {len(self.masks)}.")
-
-    def __len__(self) -> int:
-        return len(self.pictures)
+    called: ClassVar[str] = "mask"
 
     def mask(self, index: int) -> Mask:
         """uint8 (H, W), refused where it is not as large as its picture."""
-        found = self.masks[index].levels(1)[..., 0]
-        check_size(self.pictures[index].name, self.pictures[index].size(), found.shape[:2])
+        found = self.maps[index].levels(1)[..., 0]
+        check_size(self.pictures[index].name, self.pictures[index].size(), found.shape[:2], self.called)
         return found
-
-    def filter(self, keep: Callable[[int], bool]) -> Scenes:
-        """Those to whose number `keep` says yes."""
-        chosen = [index for index in range(len(self)) if keep(index)]
-        pictures, masks = (Items(tuple(part[index] for index in chosen)) for part in (self.pictures, self.masks))
-        return Scenes(pictures, masks, self.legend)
-
-    def split(self, held_out: float) -> tuple[Scenes, Scenes]:
-        """To train on, and a share held out by the hash of names; of two or more, at least one on each side."""
-        ranked = sorted(range(len(self)), key=lambda index: place(self.pictures[index].name))
-        count = sum(place(self.pictures[index].name) < held_out for index in ranked)
-        if held_out > 0 and len(self) > 1:
-            count = min(max(count, 1), len(self) - 1)
-        held = set(ranked[:count])
-        return self.filter(lambda index: index not in held), self.filter(held.__contains__)
-
-
-def check_size(name: str, picture: Sequence[int], mask: Sequence[int]) -> None:
-    """Refuse a mask of another size than its picture's.  Heights and widths."""
-    if tuple(picture) != tuple(mask):
-        sizes = [f"{width} x {height}" for height, width in (picture, mask)]
-        raise Refusal(f"The picture {name} is {sizes[0]} px, but its mask is {sizes[1]} px: they belong pixel to pixel.")
 
 
 def from_folders(pictures: Items, masks: Items, legend: Legend) -> Scenes:

@@ -57,7 +57,7 @@ DREAMERS = {
     "dreamer": Entry(dreaming_arguments.Dreamer, "dreaming:build", "pictures from noise"),
 }
 
-TABLES = {"classify": CLASSIFIERS, "generate": DREAMERS, "segment": SEGMENTERS}  # by task; all other tasks repair
+TABLES = {"classify": CLASSIFIERS, "depth": SEGMENTERS, "generate": DREAMERS, "segment": SEGMENTERS}  # by task; all other tasks repair
 
 
 def table(task: str) -> dict[str, Entry]:

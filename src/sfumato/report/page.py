@@ -125,17 +125,17 @@ class Sides:
     good: str
 
 
-REPAIRED, SEGMENTED = Sides("spoilt", "repaired", "good"), Sides("picture", "seen", "true")
+REPAIRED, SEEN = Sides("spoilt", "repaired", "good"), Sides("picture", "seen", "true")
 
 
 def _sides(run: RunFiles) -> Sides:
-    return SEGMENTED if run.facts.get("task") == "segment" else REPAIRED
+    return SEEN if run.facts.get("task") in ("segment", "depth") else REPAIRED
 
 
 def _comparison(preview: Preview, run: RunFiles) -> Comparison:
     step, last = preview.repaired[-1]
     width, height = embed.size(last)
-    spoilt, segmented = preview.spoilt or last, _sides(run) is SEGMENTED
+    spoilt, seen = preview.spoilt or last, _sides(run) is SEEN
     return Comparison(
         name=_picture_name(preview, run),
         spoilt=embed.whole(spoilt),
@@ -144,8 +144,8 @@ def _comparison(preview: Preview, run: RunFiles) -> Comparison:
         width=width,
         height=height,
         step=step,
-        before="" if segmented else _decibels(spoilt, preview.good),
-        after="" if segmented else _decibels(last, preview.good),
+        before="" if seen else _decibels(spoilt, preview.good),
+        after="" if seen else _decibels(last, preview.good),
     )
 
 
@@ -161,7 +161,7 @@ def _decibels(path: Path, truth: Path | None) -> str:
 
 
 def _picture_name(preview: Preview, run: RunFiles) -> str:
-    named = [] if _sides(run) is SEGMENTED else run.scores.get("pictures", [])  # of which the worst are told, not the first
+    named = [] if _sides(run) is SEEN else run.scores.get("pictures", [])  # of which the worst are told, not the first
     return str(named[preview.index]["name"]) if preview.index < len(named) else f"held-out picture {preview.index + 1}"
 
 

@@ -20,13 +20,13 @@ class Verdict:
 def verdict(scores: Row, *, finished: bool) -> Verdict:
     """Better, worse or not told apart, on how many held-out pictures, and against the best plain filter."""
     rows, gained = _rows(scores), gains(scores)
-    metric = next((name for name in ("psnr_rgb", *gained) if name in gained), None)
+    metric = next((name for name in ("psnr_rgb", "delta1", *gained) if name in gained), None)
     if metric is None:
         why = "no picture was held out" if finished else "they are made from held-out pictures when the run is finished"
         return Verdict("open", f"There are no scores: {why}.")
     start, gain = next(iter(rows)), gained[metric]
     what = "what came in" if start == "input" else words.way(start)
-    told = _told(metric, gain, rows[start][metric], rows["restored"][metric])
+    told = _told(metric, gain, rows[start][metric], rows[_ours(rows)][metric])
     if gain["mean"] <= 0:
         return Verdict("bad", f"Worse than {what}: {told}. Train longer, or lower optimiser.rate.")
     if gain.get("low") is not None and gain["low"] <= 0:
@@ -45,11 +45,12 @@ def _told(metric: str, gain: Row, before: Row, after: Row) -> str:
 
 def _against_filters(metric: str, rows: Mapping[str, Row], start: str) -> tuple[float, str]:
     """How far ahead of the best plain filter, and in words; nothing is in words where there is no filter."""
-    others = {name: row[metric]["mean"] for name, row in rows.items() if name not in ("restored", start)}
+    ours = _ours(rows)
+    others = {name: row[metric]["mean"] for name, row in rows.items() if name not in (ours, start)}
     if not others:
         return float("inf"), ""
     best = max(others, key=lambda name: others[name])
-    lead = rows["restored"][metric]["mean"] - others[best]
+    lead = rows[ours][metric]["mean"] - others[best]
     if lead > 0:
         return lead, f", and {words.signed(lead, metric)} against the best plain one, {words.way(best)}"
     return lead, f", but a plain {words.way(best)} does as well or better ({words.signed(-lead, metric)})"
@@ -71,6 +72,7 @@ class Table:
     """Scores of all pictures together and one by one."""
 
     metrics: list[str]
+    lower: str  # those of which less is better
     rows: list[tuple[str, bool, list[Cell]]]  # what was done, whether it is ours, a cell a metric
     n: int
     protocols: list[tuple[str, str]]
@@ -86,10 +88,11 @@ def table(scores: Row) -> Table | None:
     first = next(iter(rows.values()))
     return Table(
         metrics=[" ".join(filter(None, (words.unit(name).name, words.unit(name).unit))) for name in metrics],
-        rows=[(words.way(name), name == "restored", [_cell(name, metric, rows, scores) for metric in metrics]) for name in rows],
+        lower=" and ".join(words.unit(name).name for name in metrics if words.unit(name).lower),
+        rows=[(words.way(name), name == _ours(rows), [_cell(name, metric, rows, scores) for metric in metrics]) for name in rows],
         n=int(first[metrics[0]]["n"]) if metrics else 0,
         protocols=[(words.unit(name).name, str(scores.get("protocols", {}).get(name, ""))) for name in metrics],
-        pictures=[(str(row["name"]), [_one(row, metric) for metric in metrics]) for row in scores.get("pictures", [])],
+        pictures=[(str(row["name"]), [_one(row, metric, _ours(rows)) for metric in metrics]) for row in scores.get("pictures", [])],
     )
 
 
@@ -98,35 +101,42 @@ def figures(scores: Row) -> list[tuple[str, str]]:
     return [
         (f"{words.signed(one['mean'], name)} {words.unit(name).unit}", f"{words.unit(name).name} gained")
         for name, one in gains(scores).items()
+        if not words.unit(name).lower
     ]
 
 
 def gains(scores: Row) -> dict[str, Row]:
     """What was gained by each metric: picture by picture with an interval where the run says it, else between the means."""
     rows = _rows(scores)
-    if scores.get("gains") or "restored" not in rows:
+    if scores.get("gains") or len(rows) < 2:
         return dict(scores.get("gains", {}))
-    start = next(iter(rows.values()))
-    shared = [name for name, value in rows["restored"].items() if isinstance(value, Mapping) and name in start]
-    return {name: {"mean": rows["restored"][name]["mean"] - start[name]["mean"], "n": start[name]["n"]} for name in shared}
+    start, ours = next(iter(rows.values())), rows[_ours(rows)]
+    shared = [name for name, value in ours.items() if isinstance(value, Mapping) and name in start]
+    return {name: {"mean": ours[name]["mean"] - start[name]["mean"], "n": start[name]["n"]} for name in shared}
 
 
 def _rows(scores: Row) -> dict[str, Row]:
     return {str(row["name"]): row for row in scores.get("rows", [])}
 
 
+def _ours(rows: Mapping[str, Row]) -> str:
+    """The row of what was trained, which comes last."""
+    return list(rows)[-1]
+
+
 def _cell(name: str, metric: str, rows: Mapping[str, Row], scores: Row) -> Cell:
     score, start = rows[name][metric], next(iter(rows))
-    gained = gains(scores).get(metric, {}) if name == "restored" else {}
+    gained = gains(scores).get(metric, {}) if name == _ours(rows) else {}
+    means = [row[metric]["mean"] for row in rows.values()]
     return Cell(
         mean=words.number(score["mean"], metric),
         interval=words.interval(score, metric),
         gain="" if name == start else words.signed(score["mean"] - rows[start][metric]["mean"], metric),
         gain_interval=words.interval(gained, metric, gain=True),
-        best=score["mean"] == max(row[metric]["mean"] for row in rows.values()),
+        best=score["mean"] == (min(means) if words.unit(metric).lower else max(means)),
     )
 
 
-def _one(row: Row, metric: str) -> tuple[str, str, str]:
-    before, after = next(value for key, value in row.items() if key not in ("name", "restored"))[metric], row["restored"][metric]
+def _one(row: Row, metric: str, ours: str) -> tuple[str, str, str]:
+    before, after = next(value for key, value in row.items() if key not in ("name", ours))[metric], row[ours][metric]
     return words.number(before, metric), words.number(after, metric), words.signed(after - before, metric)

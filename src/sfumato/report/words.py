@@ -13,6 +13,7 @@ class Unit:
     unit: str
     digits: int
     times: float = 1
+    lower: bool = False  # less is better
 
 
 UNITS = {
@@ -22,6 +23,12 @@ UNITS = {
     "ssim_y": Unit("SSIM of luma", "", 4),
     "psnr_inside": Unit("PSNR inside the marks", "dB", 2),
     "psnr_outside": Unit("PSNR outside the marks", "dB", 2),
+    "feature": Unit("distance by features", "", 4, lower=True),
+    "lpips": Unit("LPIPS", "", 4, lower=True),
+    "delta1": Unit("depth within a factor of 1.25", "%", 2, 100),
+    "abs_rel": Unit("relative distance of depth", "%", 2, 100, lower=True),
+    "delta1_scaled": Unit("depth within a factor of 1.25, medians made equal", "%", 2, 100),
+    "abs_rel_scaled": Unit("relative distance of depth, medians made equal", "%", 2, 100, lower=True),
     "accuracy": Unit("accuracy", "%", 2, 100),
     "top_5": Unit("accuracy of the first five", "%", 2, 100),
     "balanced_accuracy": Unit("accuracy, classes alike", "%", 2, 100),
@@ -36,7 +43,13 @@ UNITS = {
     "f1": Unit("F1", "%", 1, 100),
 }
 
-WAYS = {"input": "as it came (spoilt)", "restored": "repaired", "bicubic": "plain enlargement (bicubic)"}
+WAYS = {
+    "input": "as it came (spoilt)",
+    "restored": "repaired",
+    "bicubic": "plain enlargement (bicubic)",
+    "constant": "one depth for everything",
+    "network": "the network",
+}
 
 
 def unit(metric: str) -> Unit:

@@ -22,6 +22,7 @@ class Entry:
 
 TASKS = {
     "classify": Entry("classify_recipe:Classify", "classify", "classifier", "learn to tell what pictures show"),
+    "depth": Entry("depth_recipe:Depth", "depth", "depth_model", "learn to tell how far away each pixel is"),
     "generate": Entry("generate_recipe:Generate", "generate", "dreams", "learn to make pictures from noise"),
     "restore": Entry("restore_recipe:Restore", "restore", "restorer", "learn to repair pictures"),
     "segment": Entry("segment_recipe:Segment", "segment", "segmenter", "learn to tell what each pixel shows"),

@@ -1,7 +1,7 @@
 """The recipe of the task `segment`: pictures and masks, what is done to them, a network.  It needs neither torch nor OpenCV."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Literal
 
 from pydantic import Field
 from pydantic.dataclasses import dataclass
@@ -14,6 +14,7 @@ from sfumato.tasks.parts.sections import (
     AdamW,
     Augment,
     FineTune,
+    Light,
     Look,
     Masked,
     Muon,
@@ -23,16 +24,6 @@ from sfumato.tasks.parts.sections import (
     check_fine_tune,
     check_name,
 )
-
-Share = Annotated[float, Field(ge=0, lt=1)]
-
-
-@dataclass(frozen=True, kw_only=True, config=STRICT)
-class Light:
-    """How light varies in training pictures."""
-
-    brightness: Share = 0.1  # what is added, at most, in either direction, of 0..1
-    contrast: Share = 0.2  # 0.2 draws factors from 0.8 to 1/0.8
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)

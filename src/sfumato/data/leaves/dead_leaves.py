@@ -9,6 +9,7 @@ lie in or out of focus.  Nothing is taken from any picture, so nobody's licence 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import cv2
 import numpy as np
@@ -262,7 +263,16 @@ class MadeScene:
 
     def __call__(self) -> Levels:
         """uint8 (side, side, 3), the same on every call."""
-        return generate(Seed(self.seed).at("dead-leaves", 0, self.index), self.side).picture
+        return scene(self).picture
+
+
+@lru_cache(maxsize=2)
+def scene(made: MadeScene) -> Scene:
+    """All of a series' scene; who asks for its picture and then for its depth has it made once.  Never written to."""
+    found = generate(Seed(made.seed).at("dead-leaves", 0, made.index), made.side)
+    for part in (found.picture, found.labels, found.depth):
+        part.flags.writeable = False
+    return found
 
 
 def items(count: int, side: int, seed: int) -> Items:

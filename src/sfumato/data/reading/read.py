@@ -79,7 +79,7 @@ def read_values(path: Path) -> Pixels:
         try:
             if picture.mode == "1":
                 return np.asarray(picture).astype(np.uint8)
-            return np.asarray(picture if picture.mode in ("L", "P", "I;16") else picture.convert("RGB"))
+            return np.asarray(picture if picture.mode[:4] in ("L", "P", "I;16") else picture.convert("RGB"))
         except Exception as error:  # what Pillow raises for damaged files has no common type
             raise _undecodable(path, error) from error
 

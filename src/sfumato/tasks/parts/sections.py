@@ -71,6 +71,35 @@ class Masked:
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
+class Deep:
+    """Which pictures and depth maps, how they are split, and what a training picture is."""
+
+    folders: tuple[str, ...] = ()  # folders of pictures; empty: made scenes of leaves, whose depth is known
+    depths: str = ""  # a folder of depth maps with the same names: grey with 16-bit numbers (PNG, TIFF), 0 where nobody knows
+    unit: float = Field(default=0.001, gt=0)  # metres that one step of a depth map stands for
+    leaves: int = Field(default=400, ge=10, le=100_000)  # made scenes, where no folder is given
+    valid: float = Field(default=0.1, gt=0, lt=1)  # share held out by hash
+    crop: int = Field(default=160, ge=16, le=4096)  # px, side of a training picture
+    crops_per_picture: int = Field(default=1, ge=1, le=10_000)  # an epoch draws so many crops from every picture
+    cache: Literal["auto", "ram", "disk", "none"] = "auto"  # where decoded pictures are kept
+
+    def __post_init__(self) -> None:
+        if bool(self.folders) != bool(self.depths):
+            raise Refusal("Own pictures need data.folders and data.depths, but only one of them is given.")
+
+
+Share = Annotated[float, Field(ge=0, lt=1)]
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class Light:
+    """How light varies in training pictures."""
+
+    brightness: Share = 0.1  # what is added, at most, in either direction, of 0..1
+    contrast: Share = 0.2  # 0.2 draws factors from 0.8 to 1/0.8
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
 class Augment:
     """Geometry that strikes input and target alike, and erasing that strikes the input of training pictures only."""
 

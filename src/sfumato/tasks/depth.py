@@ -1,0 +1,128 @@
+"""The task `depth`: a recipe becomes pictures with depth maps, network, objective and learner; a model tells how far each pixel is."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import cached_property, partial
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from sfumato.core import recipe as recipes
+from sfumato.core.seed import Seed
+from sfumato.data import depths
+from sfumato.data.depths import Depths
+from sfumato.nets import load as model_files
+from sfumato.tasks.depth_recipe import Depth
+from sfumato.tasks.parts import depth_scores, fitting
+from sfumato.tasks.parts.depth_model import DepthModel
+from sfumato.tasks.parts.depth_model import load as load
+from sfumato.tasks.parts.depth_scores import DepthScores, Ranging, Split
+from sfumato.tasks.parts.job import parameters_of
+from sfumato.tasks.parts.judged import SaveModels
+from sfumato.tasks.parts.map_scores import MapPreviews, ShowMaps, spread
+from sfumato.tasks.parts.mapped import HeldMaps, MapCrops
+from sfumato.tasks.parts.pixelwise import Pixelwise
+from sfumato.train import run as runs
+from sfumato.train.callback import Callback
+from sfumato.train.callbacks.stats import ShowProgress, Stats
+from sfumato.train.run import Run
+
+
+@dataclass(frozen=True)
+class DepthTask(Pixelwise):
+    """What a recipe asks for, made when it is first needed, in the order of the one path."""
+
+    recipe: Depth
+    outputs = 1  # the logarithm of the depth over the middle one
+
+    @cached_property
+    def split(self) -> Split:
+        """Training and held-out pictures."""
+        return depth_scores.gather(self.recipe.data, self.seed)
+
+    @cached_property
+    def middle(self) -> float:
+        """Logarithm of the middle depth of the training pictures, in metres."""
+        return depth_scores.middle(self.split.train)
+
+    @cached_property
+    def source(self) -> MapCrops:
+        """See `Job`."""
+        train = self.split.train
+        return self.crops(train, partial(depths.to_metres, unit=train.unit))
+
+    @cached_property
+    def held(self) -> HeldMaps:
+        """See `Job`."""
+        return _held_out(self.split.held)
+
+    @cached_property
+    def objective(self) -> Ranging:
+        """The loss."""
+        return Ranging(self.middle, self.recipe.loss.forgiven)
+
+    def watching(self, run: Run, stats: Stats) -> list[Callback]:
+        """Held-out scores, previews, models and the bar."""
+        scores = DepthScores(self.middle, stats, spread(len(self.held), self.recipe.previews.count))
+        return [
+            ShowMaps(run, depth_scores.over, lambda target: target.numpy()),
+            scores,
+            MapPreviews(run, self.held, scores, depth_scores.over),
+            SaveModels(run, scores, self.save, by="delta1"),
+            ShowProgress(scores=scores.words),
+        ]
+
+    def save(self, path: Path, network: nn.Module, scores: dict[str, float], step: int, *, half: bool = False) -> None:
+        """Write a model file of the network as it stands."""
+        train = self.split.train
+        header = self.header(
+            {name: {"mean": value, "n": len(self.held), "what": self.split.what} for name, value in scores.items()},
+            data={"folders": list(self.recipe.data.folders) or ["made scenes of leaves"], "pictures": len(train)},
+            card={"steps": step, "middle": self.middle, "unit": train.unit},
+        )
+        model_files.write(path, network.state_dict(), header, half=half)
+
+    def about(self) -> list[str]:
+        """Pictures and network, in words."""
+        return [
+            f"pictures       {len(self.split.train):,} to train on, {len(self.split.held):,} held out ({self.split.what})",
+            f"depth          {math.exp(self.middle):.2f} m in the middle; one step of a map is {self.split.train.unit:g} m",
+            f"crops          {len(self.source):,} an epoch, {self.recipe.data.crop} px",
+            f"network        {self.network_spec.kind}, {parameters_of(self.network):,} parameters, "
+            f"reach {self.contract.reach} px, stride {self.contract.stride}",
+        ]
+
+    def judge(self, run: Run) -> None:
+        """Score the last averaged weights, which no held-out picture chose, on whole held-out pictures; kept in scores.json."""
+        model = load(run.last, device=self.device.type)
+        seen = [model.depth(picture) for picture in self.held.pictures]
+        depth_scores.judge(run, self.held, seen, math.exp(self.middle), seed=self.seed)
+
+
+def _held_out(scenes: Depths) -> HeldMaps:
+    return HeldMaps.of(scenes, scenes.metres)
+
+
+def build(recipe: Depth, *, workers: int | None = None) -> DepthTask:
+    """The task a recipe describes; what is wrong with it is said when the part is made.  workers: instead of the recipe's number."""
+    return DepthTask(recipe, workers)
+
+
+def train(recipe: Depth, folder: Path) -> Path:
+    """Train from the start in a new run folder; returns the path of its best model."""
+    return fitting.train(build(recipe), folder)
+
+
+def resume(folder: Path, *, workers: int | None = None) -> Path:
+    """Go on with a run that was stopped, to the end of its budget; returns the path of its best model."""
+    return fitting.resume(build(recipes.read(Depth, runs.existing(folder).recipe), workers=workers), folder)
+
+
+def evaluate(model: DepthModel, pictures: Depths, *, seed: Seed) -> dict[str, Any]:
+    """Scores on pictures with depth maps, beside one depth for everything: the middle one of the model's training."""
+    held = _held_out(pictures)
+    seen = [model.depth(picture) for picture in held.pictures]
+    return depth_scores.compared(held, seen, math.exp(float(model.header.card["middle"])), seed=seed.value)[0]

@@ -1,0 +1,111 @@
+"""Pictures with a map, of classes or of depths: crops in which both are moved alike, held-out ones, and light that varies."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Self
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from sfumato.core.levels import Levels
+from sfumato.core.seed import Seed
+from sfumato.data.augment.light import Lighting
+from sfumato.data.augment.transform import table
+from sfumato.data.batches import Batch, Place, Stacked, finished
+from sfumato.data.geometry import Erase, Geometry, read_window
+from sfumato.data.matched import Matched, check_size
+from sfumato.data.store import Store
+
+Map = NDArray[Any]  # (H, W): uint8 labels, or float32
+Told = Callable[[Levels], Map]
+
+
+@dataclass(frozen=True, kw_only=True)
+class MapCrops:
+    """Crops of pictures and of their maps, each drawn by (epoch, index) alone, and moved alike.
+
+    told : what a map says, from what is kept of it: uint8 (..., 3) -> uint8 labels or float32 (...).
+    called : what a sentence calls a map.
+    """
+
+    pictures: Store
+    maps: Store
+    called: str
+    told: Told
+    geometry: Geometry
+    erase: Erase | None
+    crop: int
+    crops_per_picture: int
+    seed: Seed
+
+    def __len__(self) -> int:
+        return len(self.pictures) * self.crops_per_picture
+
+    def prepare(self, indices: Sequence[int]) -> None:
+        """Decode on all processors what the store will keep."""
+        self.pictures.fill({index // self.crops_per_picture for index in indices})
+
+    def gather(self, places: Sequence[Place]) -> Stacked:
+        """See `Source`.  uint8 (B, crop, crop, 3) and int64 or float32 (B, crop, crop)"""
+        crops = [self._crop(*place) for place in places]
+        pictures, maps = (np.stack(part) for part in zip(*crops, strict=True))
+        return torch.from_numpy(pictures), target(self.told(maps))
+
+    def _crop(self, epoch: int, index: int) -> tuple[Levels, Levels]:
+        number, rng = index // self.crops_per_picture, self.seed.at("scene", epoch, index)
+        picture, found = self.pictures[number], self.maps[number]
+        check_size(self.pictures.items[number].name, picture.shape[:2], found.shape[:2], self.called)
+        plan = self.geometry.draw(rng, picture.shape[0], picture.shape[1], self.crop)
+        shown = plan.apply(read_window(picture, plan.window))
+        moved = plan.apply(read_window(found, plan.window), nearest=True)
+        return self.erase(shown, rng) if self.erase else shown, moved
+
+
+def target(maps: Map) -> Tensor:
+    """What a loss is given: int64 of labels, floats as they are."""
+    found = torch.from_numpy(np.ascontiguousarray(maps))
+    return found.long() if found.dtype == torch.uint8 else found
+
+
+@dataclass(frozen=True, eq=False)
+class HeldMaps:
+    """Held-out pictures and maps, decoded once, whole; one a batch, for their sizes differ."""
+
+    names: tuple[str, ...]
+    pictures: tuple[Levels, ...]
+    maps: tuple[Map, ...]
+
+    @classmethod
+    def of(cls, matched: Matched, told: Callable[[int], Map]) -> Self:
+        """All of them, decoded.  told : the map of a number, (H, W)."""
+        numbers = range(len(matched))
+        items = matched.pictures
+        return cls(
+            tuple(items[index].name for index in numbers),
+            tuple(items[index].levels(3) for index in numbers),
+            tuple(told(index) for index in numbers),
+        )
+
+    def __iter__(self) -> Iterator[Batch]:
+        for index, (picture, found) in enumerate(zip(self.pictures, self.maps, strict=True)):
+            yield finished(torch.from_numpy(picture[None].copy()), target(found[None]), [(0, index)])
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+
+@dataclass(frozen=True, eq=False)
+class Lit:
+    """Light that varies from picture to picture; maps stay."""
+
+    light: Lighting
+    seed: Seed
+
+    def __call__(self, batch: Batch) -> Batch:
+        """The same batch in another light."""
+        drawn = table(self.seed, "light", batch.epoch, batch.items, self.light.draws)
+        return replace(batch, input=self.light(batch.input, drawn))

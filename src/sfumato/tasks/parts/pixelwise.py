@@ -1,0 +1,95 @@
+"""What tasks that tell something of every pixel do alike: a network of so many outputs, light that varies, borrowed weights."""
+
+from __future__ import annotations
+
+import dataclasses
+from abc import abstractmethod
+from functools import cached_property, partial
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from sfumato.core.progress import say
+from sfumato.data.augment.light import Lighting
+from sfumato.data.geometry import Erase
+from sfumato.data.matched import Matched
+from sfumato.data.store import open_store
+from sfumato.nets import catalogue as networks
+from sfumato.nets import encoder_unet
+from sfumato.nets import load as model_files
+from sfumato.nets.load import Contract
+from sfumato.nets.reach import reach
+from sfumato.nets.surgery import copying
+from sfumato.nets.surgery.borrow import lender
+from sfumato.tasks.parts import training
+from sfumato.tasks.parts.job import Job
+from sfumato.tasks.parts.mapped import Lit, MapCrops, Told
+from sfumato.train.callbacks.change import Change, nothing
+
+
+class Pixelwise(Job):
+    """See the module."""
+
+    @property
+    @abstractmethod
+    def outputs(self) -> int:
+        """Numbers that the network gives for a pixel."""
+
+    def crops(self, train: Matched, told: Told) -> MapCrops:
+        """Training crops.  told : what a map says, see `MapCrops`."""
+        data, augment = self.recipe.data, self.recipe.augment
+        store = partial(open_store, cache=data.cache, shared=self.workers != 0)
+        return MapCrops(
+            pictures=store(train.pictures),
+            maps=store(train.maps),
+            called=train.called,
+            told=told,
+            geometry=training.geometry(augment),
+            erase=Erase(chance=augment.erase) if augment.erase else None,
+            crop=data.crop,
+            crops_per_picture=data.crops_per_picture,
+            seed=self.seed,
+        )
+
+    @cached_property
+    def change(self) -> Change:
+        """Light, on the device."""
+        light = self.recipe.light
+        if self.recipe.train.overfit or not (light.brightness or light.contrast):
+            return nothing
+        return Lit(Lighting(light.brightness, light.contrast), self.seed)
+
+    @cached_property
+    def _lent(self) -> tuple[Any, nn.Module] | None:
+        """The classifier whose body and weights the network takes, and what it is made from."""
+        return lender(self.recipe.network)
+
+    @cached_property
+    def network_spec(self) -> Any:
+        """Kind and arguments; how many outputs there are follows from the data."""
+        spec = self.recipe.network
+        if self._lent is not None:
+            spec = dataclasses.replace(spec, encoder=self._lent[0], encoder_from="")
+        return dataclasses.replace(spec, outputs=self.outputs)
+
+    @cached_property
+    def network(self) -> nn.Module:
+        """A fresh network from the run's seed, over a classifier's weights where one is named; `start_from` gives all that fit."""
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(self.seed.number("network"))
+            network = networks.build(self.network_spec)
+        if self._lent is not None:
+            encoder_unet.lend(self._lent[1], network)  # type: ignore[arg-type]  # its spec says that it is one
+        if self.recipe.start_from:
+            report = copying.copy_weights(model_files.read(Path(self.recipe.start_from)).network, network, by="name", strict=False)
+            afresh = len(report.missing) + len(report.unlike)
+            say(f"{len(report.copied)} tensors were taken from {self.recipe.start_from}, {afresh} begin afresh")
+        network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's own stubs do not know it
+        return network.to(self.device)
+
+    @cached_property
+    def contract(self) -> Contract:
+        """What the network promises; its reach is measured."""
+        return Contract(channels=3, stride=self.network.stride, reach=reach(self.network), tiles=bool(self.network.tiles))  # type: ignore[arg-type]

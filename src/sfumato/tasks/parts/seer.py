@@ -1,0 +1,100 @@
+"""A trained network in use that tells something of every pixel: of one picture, or of every picture of a tree."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor, nn
+
+from sfumato.core import files
+from sfumato.core.errors import Refusal
+from sfumato.core.levels import Levels, Unit, to_unit
+from sfumato.core.system import devices
+from sfumato.data.reading.read import read_levels, to_channels
+from sfumato.nets import load as model_files
+from sfumato.nets.load import Contract, Header
+from sfumato.tasks.parts.cutting import Cutter
+from sfumato.use import folders, tiles
+from sfumato.use.folders import Summary
+from sfumato.use.workers import Stages
+
+
+@dataclass(frozen=True)
+class Seer:
+    """A network with the header it was saved with, on a device."""
+
+    header: Header
+    network: nn.Module
+    device: torch.device
+
+    @classmethod
+    def load(cls, path: str | Path, task: str, device: str) -> Self:
+        """A model file of a task on a device."""
+        place = devices.resolve(device).device
+        model = model_files.read(Path(path), task=task)
+        model.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's own stubs do not know it
+        return cls(model.header, model.network.to(place), place)
+
+    @property
+    def contract(self) -> Contract:
+        """Channels, stride, reach."""
+        return self.header.contract
+
+    def told(self, picture: str | Path | Levels, finish: Callable[[Tensor], Tensor]) -> NDArray[np.float32]:
+        """What the network gives, pixel by pixel.  A path, or uint8 (H, W, 3 or 1), any size -> float32 (H, W, outputs)
+
+        finish : what a tile's outputs go through, float32 (1, outputs, h, w), before tiles are blended.
+        """
+        levels = self.read(Path(picture)) if isinstance(picture, str | Path) else picture
+        if levels.ndim != 3 or levels.shape[2] not in (1, 3) or levels.dtype != np.uint8:
+            raise Refusal(f"A picture is uint8 (H, W, 3) or (H, W, 1), not {levels.dtype} {levels.shape}.")
+        seen = to_unit(to_channels(levels, self.contract.channels))
+
+        def patchwise(patch: Unit) -> Unit:
+            x = torch.from_numpy(np.ascontiguousarray(patch)).permute(2, 0, 1)[None].to(self.device)
+            with torch.inference_mode():
+                y = finish(self.network(x).float())
+            if not torch.isfinite(y).all():
+                raise Refusal("The network gave values that are no numbers. The model is broken, or was trained to diverge.")
+            return np.ascontiguousarray(y[0].permute(1, 2, 0).cpu().numpy())
+
+        return np.asarray(tiles.restore(seen, patchwise, self.cutter.tiles(*seen.shape[:2])), np.float32)
+
+    def read(self, path: Path) -> Levels:
+        """A picture's file, upright, as the network takes it."""
+        return read_levels(path, 1 if self.contract.channels == 1 else 3)
+
+    @cached_property
+    def cutter(self) -> Cutter:
+        """Tiles for a picture."""
+        return Cutter(self.network, self.contract, self.device)
+
+    def over(
+        self, source: Path, out: Path, draw: Callable[[Levels], Any], *, options: str, what: str, overwrite: bool, quiet: bool
+    ) -> Summary:
+        """A PNG for a file or for every picture of a folder, in a mirrored tree; a bad file stops nothing."""
+        return folders.over(
+            source,
+            out,
+            Stages(self.read, draw, _write),
+            options=f"{options} {self.header.sha256}",
+            existing="replace" if overwrite else "keep",
+            threads=0 if self.device.type == "cpu" else min(4, devices.cores()),
+            what=what,
+            suffix=".png",
+            quiet=quiet,
+        )
+
+
+def _write(pixels: NDArray[Any], path: Path) -> None:
+    """A PNG, at once or not at all: uint8 (H, W) or (H, W, 3), or uint16 (H, W)."""
+    with files.replacing(path) as aside:
+        Image.fromarray(pixels).save(aside, format="PNG")
