@@ -18,6 +18,7 @@ from sfumato.core.errors import Refusal
 from sfumato.core.levels import to_unit
 from sfumato.metrics.pictures import psnr_rgb
 from sfumato.tasks import restore
+from sfumato.tasks.parts import restorer
 from sfumato.tasks.restore_recipe import Restore
 
 SMALL = [
@@ -182,3 +183,13 @@ def test_a_terminated_run_resumes_bit_for_bit(tmp_path):
     subprocess.run([*typed, "resume", str(run)], check=True)
     whole, parts = (sfumato.load(folder / "last.safetensors").network.state_dict() for folder in (tmp_path / "whole", run))
     assert all(torch.equal(whole[name], parts[name]) for name in whole)
+
+
+def test_all_eight_positions_are_averaged_so_that_a_picture_that_is_turned_comes_out_turned(trained, portrait):
+    plain, eight = (restorer.load(trained / "last.safetensors", device="cpu", ensemble=wanted) for wanted in (False, True))
+    square = np.ascontiguousarray(portrait[:64, :64])
+    once = eight.restore(square).astype(int)
+    for lie, back in ((np.rot90, lambda made: np.rot90(made, -1)), (np.fliplr, np.fliplr)):
+        again = eight.restore(np.ascontiguousarray(lie(square))).astype(int)
+        assert np.abs(back(again) - once).max() <= 1  # rounding
+    assert (once != plain.restore(square)).any()

@@ -27,18 +27,23 @@ from sfumato.cli.verb import (
 from sfumato.core import progress
 from sfumato.core.errors import Refusal
 
+Form = Literal["own", "jpg", "png", "tif", "webp"]
+
 
 def restore(
-    pictures: Annotated[list[Path], typer.Argument(help="Pictures, or folders of them.")],
+    pictures: Annotated[list[Path], typer.Argument(help="Pictures, folders of them, animations, films.")],
     model: Annotated[Path | None, option("--model", "-m", says="Model file.", default="the one that comes along")] = None,
     out: Annotated[Path | None, option("--out", "-o", says="File or folder.", default="NAME-restored beside the input")] = None,
-    quality: Annotated[int, typer.Option("--quality", min=1, max=100, help="Of JPEG and WebP files.")] = 95,
+    quality: Annotated[int, typer.Option("--quality", min=1, max=100, help="Of JPEG and WebP files, and of films.")] = 95,
+    form: Annotated[Form, typer.Option("--format", help="Of what is written: each picture's own, or another.")] = "own",
+    strip: Annotated[bool, switch("--strip", says="Leave out EXIF, XMP and text: who took it, where, with what.")] = False,
     device: Device = "auto",
     exact: Annotated[bool, switch("--exact", says="Tiles see all that the network can see: slower, equal to the whole.")] = False,
     enlarge: Annotated[int, typer.Option("--enlarge", min=1, max=16, help="Enlarge each picture so many times first.")] = 1,
     times: Annotated[int, typer.Option("--times", min=1, max=16, help="Repair what came out again, so often in all.")] = 1,
     strength: Annotated[float, typer.Option("--strength", min=0, max=1, help="How far to go from the picture to its repair.")] = 1.0,
     keep_colour: Annotated[bool, switch("--keep-colour", says="Colours in the large stay as they came.")] = False,
+    ensemble: Annotated[bool, switch("--ensemble", says="The mean over eight positions: a little better, eight times slower.")] = False,
     pan: Annotated[int, option("--pan", shape="N", says="Grow N strips to the right (below 0: left), by a model that fills borders.")] = 0,
     overwrite: Overwrite = False,
     as_json: Json = False,
@@ -50,19 +55,28 @@ def restore(
       sfumato restore photo.jpg
       sfumato restore photos/ --out repaired/
       sfumato restore scan.tif --model runs/text/best.safetensors --out clean.tif
+      sfumato restore clip.mp4 --quality 90
       sfumato restore small.png --enlarge 4
       sfumato restore hills.jpg --model runs/border-1/best.safetensors --pan 8
     """
-    planned = trees.targets([existing(path, "file or folder") for path in pictures], out, made="restored")
+    suffix = None if form == "own" else f".{form}"
+    planned = trees.targets([existing(path, "file or folder") for path in pictures], out, made="restored", suffix=suffix)
     if not overwrite and (taken := [target for source, target in planned if source.is_file() and target.is_file()]):
         raise Refusal(f"{taken[0]} exists already. Give --overwrite to replace it, or another --out.")
     from sfumato.tasks.parts import panorama, restorer
     from sfumato.use import folders
 
     loaded = restorer.load(
-        model, device=device, exact=exact, enlarge=enlarge, times=times, strength=strength, keep_colour=keep_colour
+        model,
+        device=device,
+        exact=exact,
+        enlarge=enlarge,
+        times=times,
+        strength=strength,
+        keep_colour=keep_colour,
+        ensemble=ensemble,
     )
-    repair = partial(loaded.restore_tree, quality=quality, overwrite=overwrite)
+    repair = partial(loaded.restore_tree, quality=quality, strip=strip, suffix=suffix, overwrite=overwrite)
     if pan:
         panorama.learnt(loaded.header.recipe)  # refused here, once, and not for every picture
         repair = partial(repair, work=panorama.Panorama(loaded, pan), does=f" pan={pan}")

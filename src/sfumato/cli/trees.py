@@ -11,6 +11,7 @@ import typer
 from sfumato.cli.verb import complain, show_json
 from sfumato.core import progress
 from sfumato.core.errors import DONE, INTERRUPTED, PARTLY, REFUSED, Refusal
+from sfumato.data.reading.find import FILM_SUFFIXES
 
 if TYPE_CHECKING:
     from sfumato.use.folders import Summary
@@ -43,11 +44,18 @@ def pngs(pictures: list[Path], out: Path | None, *, made: str, overwrite: bool) 
 
 
 def _named(path: Path, suffix: str | None) -> str:
-    return path.with_suffix(suffix).name if suffix and path.is_file() else path.name
+    return path.with_suffix(suffix).name if suffix and _is_picture(path) else path.name
 
 
 def _beside(path: Path, made: str, suffix: str | None) -> Path:
-    return path.with_name(f"{path.stem}-{made}{suffix or path.suffix}" if path.is_file() else f"{path.name}-{made}")
+    if not path.is_file():
+        return path.with_name(f"{path.name}-{made}")
+    return path.with_name(f"{path.stem}-{made}{suffix if suffix and _is_picture(path) else path.suffix}")
+
+
+def _is_picture(path: Path) -> bool:
+    """A film keeps its container."""
+    return path.is_file() and path.suffix.lower() not in FILM_SUFFIXES
 
 
 def tell(summaries: list[Summary], as_json: bool) -> None:

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from sfumato.core.errors import DONE, INTERRUPTED, PARTLY, REFUSED, Refusal, Unwritable
 from sfumato.core.progress import Progress
-from sfumato.data.reading.find import PICTURE_SUFFIXES, find_pictures
+from sfumato.data.reading.find import FILM_SUFFIXES, PICTURE_SUFFIXES, find_pictures
 from sfumato.use.manifest import Manifest
 from sfumato.use.workers import Action, Answer, Job, Stages, attempt, in_processes, overlapped
 
@@ -81,7 +81,7 @@ def over(
     source, out = Path(source), Path(out)
     if not source.exists():
         raise Refusal(f"There is no file or folder {source}.")
-    if source.is_file() and out.suffix.lower() in PICTURE_SUFFIXES and not out.is_dir():
+    if source.is_file() and out.suffix.lower() in PICTURE_SUFFIXES | FILM_SUFFIXES and not out.is_dir():
         return _single(source, out, action)
     planned = _plan(source, out, suffix)
     with Manifest(out, options) as manifest:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import struct
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -67,8 +67,13 @@ def read(path: Path, *, raw: bytes | None = None, most_megapixels: float = decod
     Refuses, by name and reason, what cannot be decoded, and what moves or has several pages.
     """
     path = Path(path)
-    found = decoding.decode(decoding.bytes_of(path) if raw is None else raw, path, most_megapixels=most_megapixels)
-    _refuse_several(found.opened, path)
+    return of(decoding.decode(decoding.bytes_of(path) if raw is None else raw, path, most_megapixels=most_megapixels), path)
+
+
+def of(found: decoding.Decoded, path: Path, *, frame: bool = False) -> Photograph:
+    """What was decoded, with everything that the file says.  Refuses a file of several pictures, unless this is one `frame` of it."""
+    if not frame and (moves(found.opened) or _several_pages(found.opened)):
+        raise Refusal(f"{path} holds more than one picture, of which only one could be kept. Take it apart first.")
     pixels, alpha, profile = found.pixels, found.alpha, found.profile
     notes, kind = notes_of(found.opened), found.opened.format or ""
     del found  # and with it Pillow's own copy of the pixels
@@ -87,10 +92,11 @@ def read(path: Path, *, raw: bytes | None = None, most_megapixels: float = decod
     )
 
 
-def write(photograph: Photograph, path: Path, *, quality: int = QUALITY) -> None:
+def write(photograph: Photograph, path: Path, *, quality: int = QUALITY, strip: bool = False) -> None:
     """Write in the format of `path`'s suffix, at once or not at all, with profile and metadata.
 
     quality : of JPEG (colours at full resolution) and WebP.  16 bits stay in PNG and TIFF, and become 8 elsewhere.
+    strip : leave out EXIF, XMP and text: who took it, where and with what.  Profile and resolution stay.
     Refuses a suffix it cannot write, transparency where the format holds none, and sizes the format has no room for.
     """
     path = Path(path)
@@ -99,6 +105,8 @@ def write(photograph: Photograph, path: Path, *, quality: int = QUALITY) -> None
         raise Refusal(f"{path.name} cannot be written: pictures are written as {', '.join(FORMATS)}. Take another suffix, such as .png.")
     if photograph.alpha is not None and kind not in KEEPS_ALPHA and not _is_opaque(photograph.alpha):
         raise Refusal(f"{path.name} cannot be written: {kind} holds no transparency, which the picture has. Take .png, .tif or .webp.")
+    if strip:
+        photograph = replace(photograph, notes=Notes(dpi=photograph.notes.dpi))
     try:
         data = _encoded(photograph, kind, quality)
     except (OSError, ValueError, OverflowError, MemoryError, struct.error) as error:
@@ -110,14 +118,19 @@ def _is_opaque(alpha: Pixels) -> bool:
     return bool((alpha == np.iinfo(alpha.dtype).max).all())
 
 
-def _refuse_several(picture: Any, path: Path) -> None:
-    """Of a film or a document one picture would be left, and nobody told.  (Phones' JPEGs carry more beside the picture: depth, gain.)"""
+def moves(picture: Any) -> bool:
+    """Whether a file that Pillow opened is an animation.  (Phones' JPEGs carry more beside the picture too: depth, gain.)"""
     try:
-        several = _has_pages(picture) if picture.format == "TIFF" else picture.format in ("GIF", "WEBP", "PNG") and picture.is_animated
-    except Exception:  # further pages that are damaged; Pillow raises whatever it falls over
-        return
-    if several:
-        raise Refusal(f"{path} holds more than one picture, of which only one could be kept. Take it apart first.")
+        return picture.format in ("GIF", "WEBP", "PNG") and bool(picture.is_animated)
+    except Exception:  # further frames that are damaged; Pillow raises whatever it falls over
+        return False
+
+
+def _several_pages(picture: Any) -> bool:
+    try:
+        return picture.format == "TIFF" and _has_pages(picture)
+    except Exception:  # further pages that are damaged
+        return False
 
 
 def _has_pages(picture: Any) -> bool:
@@ -151,7 +164,7 @@ def _encoded(photograph: Photograph, kind: str, quality: int) -> bytes:
     notes = photograph.notes
     if notes.exif:
         notes = Notes(exif=with_size(notes.exif, width, height), xmp=notes.xmp, text=notes.text, dpi=notes.dpi)
-    pixels = _levels(photograph, deep=kind in KEEPS_16, with_alpha=kind in KEEPS_ALPHA)
+    pixels = levels(photograph, deep=kind in KEEPS_16, with_alpha=kind in KEEPS_ALPHA)
     if kind == "TIFF":
         return encode.tiff(pixels, photograph.profile, notes)
     if kind == "PNG":
@@ -162,7 +175,7 @@ def _encoded(photograph: Photograph, kind: str, quality: int) -> bytes:
     return file.getvalue()
 
 
-def _levels(photograph: Photograph, *, deep: bool, with_alpha: bool) -> Pixels:
+def levels(photograph: Photograph, *, deep: bool, with_alpha: bool) -> Pixels:
     """uint8, or uint16 where the picture has it and `deep` allows it, (H, W, 1..4) in the file's own numbers."""
     pixels, alpha = (each if each is None or deep else _eight(each) for each in (photograph.pixels, photograph.alpha))
     assert pixels is not None

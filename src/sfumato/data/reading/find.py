@@ -16,6 +16,7 @@ from sfumato.core.errors import Refusal
 
 SETTLED = 2.0  # s; a folder that was changed so shortly ago may change again without its time stamp telling
 PICTURE_SUFFIXES = frozenset((".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp", ".gif", ".ppm", ".pgm"))
+FILM_SUFFIXES = frozenset((".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi"))  # which are taken one by one, never found in a folder
 
 
 def find_pictures(folder: Path, *, cache: bool = True) -> list[Path]:

@@ -9,19 +9,21 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from sfumato.core.errors import Refusal
 from sfumato.core.levels import Levels, Unit
 from sfumato.core.system import devices
+from sfumato.data.reading.find import FILM_SUFFIXES
 from sfumato.data.reading.read import Pixels
 from sfumato.nets import load as model_files
 from sfumato.nets.load import Contract, Header
 from sfumato.tasks.parts.cutting import Cutter
-from sfumato.use import blending, enlarge, folders, photograph, tiles
+from sfumato.use import animation, blending, enlarge, film, folders, tiles
+from sfumato.use.animation import Animation
 from sfumato.use.folders import Summary
 from sfumato.use.photograph import Photograph
-from sfumato.use.workers import Stages
+from sfumato.use.workers import Action, Stages
 
 TASK = "restore"
 
@@ -43,6 +45,7 @@ class Restorer:
     times: int = 1  # how often what came out is repaired again
     strength: float = 1.0  # how far to go from the picture that came to the repaired one
     keep_colour: bool = False  # colours in the large stay those of the picture that came
+    ensemble: bool = False  # the mean of what the network makes of a picture in all eight positions (Timofte et al. 2016)
 
     def __post_init__(self) -> None:
         if self.enlarge > 1 and self.contract.enlarges > 1:
@@ -68,22 +71,27 @@ class Restorer:
         """Channels, stride, reach, enlargement."""
         return self.header.contract
 
-    def restore(self, picture: str | Path | Levels | Unit | Photograph) -> Levels | Unit | Photograph:
+    def restore(self, picture: str | Path | Levels | Unit | Photograph) -> Levels | Unit | Photograph | Animation:
         """Repair one picture of any size.
 
-        A path or a Photograph gives a Photograph; uint8 or float32 (H, W, 3 or 1) gives an array of the same kind, where a
-        network that enlarges e times gives (eH, eW, C), and so does `enlarge`.
+        A path or a Photograph gives a Photograph, the path of an animation an Animation; uint8 or float32 (H, W, 3 or 1) gives
+        an array of the same kind, where a network that enlarges e times gives (eH, eW, C), and so does `enlarge`.
         """
         if isinstance(picture, np.ndarray):
             if picture.ndim != 3 or picture.shape[2] not in (1, 3) or picture.dtype not in (np.uint8, np.float32):
                 raise Refusal(f"restore takes uint8 or float32 (H, W, 3) or (H, W, 1), not {picture.dtype} {picture.shape}.")
             return self._pixels(picture)
-        photo = picture if isinstance(picture, Photograph) else photograph.read(Path(picture))
+        return self._photograph(picture) if isinstance(picture, Photograph) else self._each(animation.read(Path(picture)))
+
+    def _photograph(self, photo: Photograph) -> Photograph:
         return replace(photo, pixels=self._pixels(photo.pixels), alpha=self._alpha(photo.alpha))
+
+    def _each(self, read: Photograph | Animation) -> Photograph | Animation:
+        return animation.each(self._photograph, read)
 
     def restore_file(self, source: Path, target: Path, *, quality: int = 95) -> None:
         """Repair one file; name, profile, EXIF and depth are kept."""
-        photograph.write(self.restore(photograph.read(source)), target, quality=quality)  # type: ignore[arg-type]
+        animation.write(self._each(animation.read(source)), target, quality=quality)
 
     def restore_tree(
         self,
@@ -91,32 +99,43 @@ class Restorer:
         out: Path,
         *,
         quality: int = 95,
+        strip: bool = False,
+        suffix: str | None = None,
         overwrite: bool = False,
         quiet: bool = False,
         work: Callable[[Photograph], Photograph] | None = None,
         does: str = "",
     ) -> Summary:
-        """Repair a file or every picture of a folder into a mirrored tree; a bad file stops nothing.
+        """Repair a file, a film or every picture of a folder into a mirrored tree; a bad file stops nothing.
 
+        strip : leave out EXIF, XMP and text.  suffix : of what is made, like ".png"; None keeps each picture's own.
         work : what is done to each instead of a plain repair; `does` tells it from other ways, so that a second run skips what is done.
         """
+        write = partial(animation.write, quality=quality, strip=strip)
+        action: Action = Stages(animation.read, partial(animation.each, work or self._photograph), write)
+        if is_film := source.is_file() and source.suffix.lower() in FILM_SUFFIXES:
+            if work is not None:
+                raise Refusal(f"{source.name} is a film, and a film cannot be grown: leave --pan out.")
+            action = partial(film.repair, work=self._pixels, quality=quality, strip=strip, quiet=quiet)
         return folders.over(
             source,
             out,
-            Stages(photograph.read, work or self.restore, partial(photograph.write, quality=quality)),
-            options=f"restore {self.header.sha256} quality={quality}" + " exact" * self.exact + self._more + does,
+            action,
+            options=f"restore {self.header.sha256} quality={quality}" + " strip" * strip + self._more + does,
+            suffix=None if is_film else suffix,
             existing="replace" if overwrite else "keep",
             threads=0 if self.device.type == "cpu" else min(4, devices.cores()),  # a CPU has no processor to spare for them
             what="restoring",
-            quiet=quiet,
+            quiet=quiet or is_film,  # which tells its own frames
         )
 
     @property
     def _more(self) -> str:
         """What a second run must know to see that it would do otherwise; nothing where all is as usual."""
         usual = Restorer.__dataclass_fields__
+        switches = "".join(f" {name}" for name in ("exact", "ensemble") if getattr(self, name))
         names = ("enlarge", "times", "strength", "keep_colour")
-        return "".join(f" {name}={value}" for name in names if (value := getattr(self, name)) != usual[name].default)
+        return switches + "".join(f" {name}={value}" for name in names if (value := getattr(self, name)) != usual[name].default)
 
     def _alpha(self, alpha: Pixels | None) -> Pixels | None:
         """Transparency is repaired apart, as a grey picture; a constant one is kept exactly."""
@@ -153,10 +172,21 @@ class Restorer:
         x = torch.from_numpy(np.ascontiguousarray(patch)).permute(2, 0, 1)[None].to(self.device)
         x = x.expand(-1, self.contract.channels, -1, -1)  # of grey, as many channels as the network wants
         with torch.inference_mode():
-            y = self.network(x).float().clamp_(0, 1)
+            y = (_in_all_positions(self.network, x) if self.ensemble else self.network(x).float()).clamp_(0, 1)
         if not torch.isfinite(y).all():
             raise Refusal("The network gave values that are no numbers. The model is broken, or was trained to diverge.")
         return np.ascontiguousarray(y[0].permute(1, 2, 0).cpu().numpy())
+
+
+def _in_all_positions(network: nn.Module, x: Tensor) -> Tensor:
+    """The mean over the eight ways in which a square can lie, each turned back.  (1, C, H, W) -> (1, C, H, W) of its grid"""
+    made = []
+    for turns in range(4):
+        for flip in (False, True):
+            lying = torch.rot90(x.flip(3) if flip else x, turns, (2, 3))
+            back = torch.rot90(network(lying).float(), -turns, (2, 3))
+            made.append(back.flip(3) if flip else back)
+    return torch.stack(made).mean(0)
 
 
 def load(
@@ -168,9 +198,10 @@ def load(
     times: int = 1,
     strength: float = 1.0,
     keep_colour: bool = False,
+    ensemble: bool = False,
 ) -> Restorer:
     """A model file, or the restorer that comes with the package, on a device.  What else may be told: see `Restorer`."""
     place = devices.resolve(device).device
     model = model_files.read(Path(path) if path is not None else shipped(), task=TASK)
     model.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's own stubs do not know it
-    return Restorer(model.header, model.network.to(place), place, exact, enlarge, times, strength, keep_colour)
+    return Restorer(model.header, model.network.to(place), place, exact, enlarge, times, strength, keep_colour, ensemble)

@@ -1,0 +1,52 @@
+"""The verb restore on what people have: films, animations, other formats, files that should not tell who took them."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.use.test_photograph import camera_exif
+
+TITLE = "a title"
+
+
+@pytest.fixture
+def photo(portrait, tmp_path):
+    path = tmp_path / "photo.jpg"
+    Image.fromarray(portrait[:48, :64]).save(path, quality=92, exif=camera_exif(1), comment=TITLE)
+    return path
+
+
+def test_what_tells_of_its_maker_is_left_out_where_that_is_asked_for(photo, sfumato, tmp_path):
+    for name, words in (("kept", ()), ("bare", ("--strip",))):
+        assert sfumato("restore", photo, "--out", tmp_path / f"{name}.jpg", *words).returncode == 0
+    kept, bare = (Image.open(tmp_path / f"{name}.jpg") for name in ("kept", "bare"))
+    assert kept.getexif()[0x010F] == "Maker" and not len(bare.getexif()) and "comment" not in bare.info
+    assert np.array_equal(np.asarray(kept), np.asarray(bare))
+
+
+def test_all_pictures_of_a_folder_become_png(photo, sfumato, tmp_path):
+    (tmp_path / "in").mkdir()
+    photo.rename(tmp_path / "in" / "a.jpg")
+    assert sfumato("restore", tmp_path / "in", "--format", "png", "--out", tmp_path / "out").returncode == 0
+    assert Image.open(tmp_path / "out" / "a.png").format == "PNG"
+    assert sfumato("restore", tmp_path / "in" / "a.jpg", "--format", "webp").returncode == 0
+    assert Image.open(tmp_path / "in" / "a-restored.webp").format == "WEBP"
+
+
+def test_an_animation_is_repaired_frame_by_frame(portrait, sfumato, tmp_path):
+    first, second = (Image.fromarray(portrait[at : at + 40, :60]) for at in (0, 30))
+    first.save(tmp_path / "a.gif", save_all=True, append_images=[second], duration=[50, 70], loop=0)
+    assert sfumato("restore", tmp_path / "a.gif").returncode == 0
+    with Image.open(tmp_path / "a-restored.gif") as out:
+        assert out.n_frames == 2 and out.size == (60, 40) and out.info["duration"] == 50
+
+
+def test_a_film_is_repaired_and_one_in_a_folder_is_left_alone(sfumato, tmp_path, photo):
+    films = pytest.importorskip("tests.use.film")
+    (tmp_path / "in").mkdir()
+    films.make(tmp_path / "in" / "clip.mp4", pixels=films.frames(3))
+    photo.rename(tmp_path / "in" / "a.jpg")
+    done = sfumato("restore", tmp_path / "in" / "clip.mp4", "--format", "png")
+    assert done.returncode == 0 and films.seen(tmp_path / "in" / "clip-restored.mp4")[0].shape == (3, 48, 64, 3)
+    done = sfumato("restore", tmp_path / "in", "--out", tmp_path / "out")
+    assert done.returncode == 0 and sorted(path.name for path in (tmp_path / "out").glob("[!.]*")) == ["a.jpg"]

@@ -1,0 +1,67 @@
+"""Films made on the spot: a ramp that moves, with a tone and with words where that is wanted."""
+
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+av = pytest.importorskip("av")
+
+RATE, COUNT, SIZE, TONE = Fraction(30000, 1001), 12, (48, 64), 440  # frames a second, frames, height and width, Hz
+SOUND = 44_100
+
+
+def frames(count=COUNT, size=SIZE):
+    """uint8 (count, H, W, 3)"""
+    y, x = np.mgrid[: size[0], : size[1]]
+    return np.stack([np.stack([x * 2 + 5 * n, y * 4, np.full_like(x, 90 + n)], -1) for n in range(count)]).astype(np.uint8)
+
+
+def make(path: Path, *, pixels=None, pix_fmt="yuv420p", sound=True, times=None) -> Path:
+    """A film of these frames, shown at steps `times` of one frame's time each."""
+    pixels = frames() if pixels is None else pixels
+    with av.open(str(path), "w") as film:
+        film.metadata["title"] = "a ramp"
+        pictures = film.add_stream("libvpx-vp9" if path.suffix == ".webm" else "libx264", rate=RATE, options={"crf": "4"})
+        pictures.height, pictures.width = pixels.shape[1:3]
+        pictures.pix_fmt = pix_fmt
+        codec, rate = ("libopus", 48_000) if path.suffix == ".webm" else ("aac", SOUND)
+        tone = film.add_stream(codec, rate=rate) if sound else None
+        for number, one in enumerate(pixels):
+            frame = av.VideoFrame.from_ndarray(one, format="rgb24")
+            frame.pts, frame.time_base = (times or range(len(pixels)))[number], 1 / RATE
+            for packet in pictures.encode(frame):
+                film.mux(packet)
+        for packet in pictures.encode():
+            film.mux(packet)
+        if tone is not None:
+            sing(film, tone)
+    return path
+
+
+def sing(film, tone) -> None:
+    """A second of a tone."""
+    rate, step = tone.rate, tone.codec_context.frame_size or 1024
+    wave = (0.3 * np.sin(2 * np.pi * TONE * np.arange(rate) / rate)).astype(np.float32)
+    for start in range(0, rate - step, step):
+        frame = av.AudioFrame.from_ndarray(wave[None, start : start + step].copy(), format="fltp", layout="mono")
+        frame.sample_rate, frame.pts = rate, start
+        for packet in tone.encode(frame):
+            film.mux(packet)
+    for packet in tone.encode():
+        film.mux(packet)
+
+
+def seen(path: Path):
+    """Frames uint8 (N, H, W, 3), and the seconds at which each is shown."""
+    with av.open(str(path)) as film:
+        found = [(frame.reformat(format="rgb24", src_colorspace="ITU601").to_ndarray(), frame.time) for frame in film.decode(video=0)]
+    pixels, times = zip(*found, strict=True)
+    return np.stack(pixels), list(times)
+
+
+def packets(path: Path, kind: str):
+    """The bytes of every packet of a stream."""
+    with av.open(str(path)) as film:
+        return [bytes(packet) for packet in film.demux(film.streams.best(kind)) if packet.size]

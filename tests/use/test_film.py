@@ -1,0 +1,97 @@
+"""Films go out as they came in: frames at their times, sound and words to the bit, and what the file says of itself."""
+
+import numpy as np
+import pytest
+
+from sfumato.core.errors import Refusal
+from sfumato.use import film
+
+av = pytest.importorskip("av")
+
+from tests.use import film as made  # noqa: E402  # after the library it needs
+
+
+def as_it_is(pixels):
+    return pixels
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".mov", ".webm"])
+def test_a_repair_that_changes_nothing_changes_little(tmp_path, suffix):
+    came = made.make(tmp_path / f"a{suffix}")
+    film.repair(came, tmp_path / f"b{suffix}", as_it_is, quality=100)
+    before, after = made.seen(came), made.seen(tmp_path / f"b{suffix}")
+    assert after[0].shape == before[0].shape and np.abs(after[0].astype(int) - before[0]).mean() < 2
+    assert after[1] == pytest.approx(before[1], abs=2e-3)
+    assert made.packets(tmp_path / f"b{suffix}", "audio") == made.packets(came, "audio") != []
+
+
+def test_what_the_file_says_stays_or_is_left_out(tmp_path):
+    came = made.make(tmp_path / "a.mp4", sound=False)
+    for name, strip in (("kept", False), ("bare", True)):
+        film.repair(came, tmp_path / f"{name}.mp4", as_it_is, strip=strip)
+        with av.open(str(tmp_path / f"{name}.mp4")) as found:
+            assert (found.metadata.get("title") == "a ramp") is not strip
+
+
+def test_frames_that_are_not_evenly_spaced_stay_so(tmp_path):
+    times = [0, 1, 2, 5, 6, 9, 10, 11, 20, 21, 22, 30]
+    came = made.make(tmp_path / "a.mkv", times=times, sound=False)
+    film.repair(came, tmp_path / "b.mkv", as_it_is)
+    assert made.seen(tmp_path / "b.mkv")[1] == pytest.approx([time * 1001 / 30000 for time in times], abs=2e-3)
+
+
+def test_each_frame_is_repaired_and_may_grow(tmp_path):
+    came = made.make(tmp_path / "a.mp4", sound=False)
+    film.repair(came, tmp_path / "b.mp4", lambda pixels: 255 - pixels.repeat(2, 0).repeat(2, 1), quality=100)
+    before, after = made.seen(came)[0], made.seen(tmp_path / "b.mp4")[0]
+    assert after.shape == (len(before), 2 * before.shape[1], 2 * before.shape[2], 3)
+    assert np.abs(after[:, ::2, ::2].astype(int) - (255 - before)).mean() < 3
+
+
+def test_an_odd_size_and_ten_bits_come_through(tmp_path):
+    odd = made.make(tmp_path / "odd.mkv", pixels=made.frames(4, (33, 47)), pix_fmt="yuv444p", sound=False)
+    film.repair(odd, tmp_path / "b.mkv", as_it_is)
+    assert made.seen(tmp_path / "b.mkv")[0].shape == (4, 33, 47, 3)
+    kinds = []
+    deep = made.make(tmp_path / "deep.mkv", pixels=made.frames(3), pix_fmt="yuv420p10le", sound=False)
+    film.repair(deep, tmp_path / "c.mkv", lambda pixels: kinds.append(pixels.dtype) or pixels)
+    with av.open(str(tmp_path / "c.mkv")) as found:
+        assert set(kinds) == {np.dtype(np.uint16)} and found.streams.video[0].pix_fmt == "yuv420p10le"
+
+
+@pytest.mark.parametrize(("matrix", "turns"), [((0, 1, -1, 0), -1), ((0, -1, 1, 0), 1), ((-1, 0, 0, -1), 2)])
+def test_a_film_that_is_shown_turned_comes_out_upright(tmp_path, matrix, turns):
+    """A phone held upright says so in the track's header: a, b, c, d map (1, 0) to (a, b) and (0, 1) to (c, d), y downwards."""
+    came = made.make(tmp_path / "a.mp4", sound=False)
+    data = bytearray(came.read_bytes())
+    at = data.index(b"tkhd") + 4 + 40
+    for place, number in zip((0, 1, 3, 4), matrix, strict=True):
+        data[at + 4 * place : at + 4 * place + 4] = (number * 65536).to_bytes(4, "big", signed=True)
+    (tmp_path / "turned.mp4").write_bytes(data)
+    film.repair(tmp_path / "turned.mp4", tmp_path / "b.mp4", as_it_is, quality=100)
+    before, after = made.seen(came)[0], made.seen(tmp_path / "b.mp4")[0]
+    assert np.abs(after.astype(int) - np.rot90(before, turns, (1, 2))).mean() < 2
+
+
+def test_what_is_no_film_and_what_no_container_is_for_is_refused(tmp_path):
+    (tmp_path / "a.mp4").write_bytes(b"no film at all" * 100)
+    with pytest.raises(Refusal, match="could not be repaired as a film"):
+        film.repair(tmp_path / "a.mp4", tmp_path / "b.mp4", as_it_is)
+    with pytest.raises(Refusal, match="films are written as"):
+        film.repair(made.make(tmp_path / "c.mp4"), tmp_path / "b.xyz", as_it_is)
+    assert not (tmp_path / "b.mp4").exists() and not list(tmp_path.glob(".b*"))
+
+
+def test_a_stop_in_the_middle_leaves_nothing_half_written(tmp_path):
+    came = made.make(tmp_path / "a.mp4")
+    calls = []
+
+    def stops(pixels):
+        calls.append(1)
+        if len(calls) == 5:
+            raise KeyboardInterrupt
+        return pixels
+
+    with pytest.raises(KeyboardInterrupt):
+        film.repair(came, tmp_path / "b.mp4", stops)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.mp4"]
