@@ -17,7 +17,8 @@ from mutants.good_pictures import FORMATS, Draw, a_file, amended_tiff, resize_we
 from mutants.lying_notes import EXTREMES, with_everything, with_exif, with_profile, with_text
 from mutants.trial import Mutant
 from sfumato.data import items
-from sfumato.use import photograph
+from sfumato.use import animation, photograph
+from sfumato.use.animation import Animation
 
 SEED = 10
 
@@ -41,7 +42,9 @@ def probe(path: Path, aside: Path, watch: Any) -> str:
     if levels.shape != (*size, 3):
         raise ValueError(f"the header says {size}, and decoded it is {levels.shape}")
     with watch:
-        whole = photograph.read(path)
+        whole = animation.read(path)
+    if isinstance(whole, Animation):
+        return _moves(whole, aside / path.name, size, watch)
     fits = path.suffix in photograph.FORMATS and (whole.alpha is None or path.suffix != ".jpg")
     again = aside / f"again{path.suffix if fits else '.png'}"
     with watch:
@@ -51,6 +54,18 @@ def probe(path: Path, aside: Path, watch: Any) -> str:
     if back.pixels.shape[:2] != size:
         raise ValueError(f"written as {size}, and read again it is {back.pixels.shape}")
     return "x".join(map(str, size))
+
+
+def _moves(whole: Animation, again: Path, size: tuple[int, int], watch: Any) -> str:
+    """An animation, written as it came and read again."""
+    with watch:
+        animation.write(whole, again)
+    with watch:
+        back = animation.read(again)
+    shapes = {frame.pixels.shape[:2] for frame in (back.frames if isinstance(back, Animation) else (back,))}
+    if shapes != {size}:
+        raise ValueError(f"written as {size}, and read again it is {shapes}")
+    return f"{len(whole.frames)} frames of {size[0]}x{size[1]}"
 
 
 # -- Harm that needs no knowledge of the format -------------------------------------------------------------------------

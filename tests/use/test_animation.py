@@ -86,7 +86,7 @@ def test_what_moves_is_refused_where_the_format_is_still(tmp_path):
 
 def test_more_frames_than_memory_holds_are_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(animation, "MOST_PIXELS", 3 * 20 * 31)
-    with pytest.raises(Refusal, match="4 frames of 31 x 20 px"):
+    with pytest.raises(Refusal, match="4 frames of 31 x 20 px: too many"):
         animation.read(save(tmp_path / "a.gif"))
 
 

@@ -21,6 +21,7 @@ from sfumato.use.photograph import Photograph
 
 FORMATS = {".gif": "GIF", ".webp": "WEBP", ".png": "PNG"}
 MOST_PIXELS = 1_500_000_000  # of all frames together, which are held at once
+ALWAYS_PIXELS = 48_000_000  # of all frames together, however few bytes they come in; beyond it a file must be honest about them
 KEPT, SOURCE, CLEARED = 0, 0, 2  # how a frame begins: over the one before; replacing what it covers; with nothing there
 
 Work = Callable[[Photograph], Photograph]
@@ -38,10 +39,11 @@ class Animation:
 def read(path: Path) -> Photograph | Animation:
     """A photograph, or an animation where the file moves.  Refuses what `photograph.read` does, and more frames than memory holds."""
     path = Path(path)
-    found = decoding.decode(decoding.bytes_of(path), path)
+    raw = decoding.bytes_of(path)
+    found = decoding.decode(raw, path)
     if found.opened.format != "GIF" and not photograph.moves(found.opened):
         return photograph.of(found, path)
-    return _animation(found, path)
+    return _animation(found, path, min(MOST_PIXELS, ALWAYS_PIXELS + decoding.PIXELS_A_BYTE * len(raw)))
 
 
 def each(work: Work, picture: Photograph | Animation) -> Photograph | Animation:
@@ -71,13 +73,13 @@ def write(picture: Photograph | Animation, path: Path, *, quality: int = photogr
     files.write_bytes(path, file.getvalue())
 
 
-def _animation(found: Decoded, path: Path) -> Animation:
+def _animation(found: Decoded, path: Path, most: int) -> Animation:
     opened: Any = found.opened
     try:
         count = int(getattr(opened, "n_frames", 1))
         width, height = opened.size
-        if count * width * height > MOST_PIXELS:
-            raise Refusal(f"{path} holds {count} frames of {width} x {height} px, more than are taken at once. Take it apart first.")
+        if count * width * height > most:
+            raise Refusal(f"{path} holds {count} frames of {width} x {height} px: too many at once, or a bomb. Take it apart first.")
         frames, times = [], []
         for number in range(count):
             opened.seek(number)
