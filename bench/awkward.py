@@ -28,7 +28,7 @@ from sfumato.tasks import catalogue, restore
 from sfumato.tasks.parts import restorer
 
 sys.path.insert(0, str(results.ROOT))
-from tests.data import icc  # noqa: E402  # profiles written out by hand
+from tests.data import icc  # profiles written out by hand
 
 Array = NDArray[Any]
 EXACT, ROUNDED, LOSSY = 0.0, 1.0, 4.0  # mean distance in levels of 255 that a file's format forgives
@@ -194,7 +194,8 @@ def seen(path: Path) -> Seen:
         whole = stored[..., None].repeat(3, 2) if stored.ndim == 2 else stored[..., [2, 1, 0, 3][: stored.shape[2]]]
         alpha = whole[..., 3:] if whole.shape[2] == 4 else np.full((*whole.shape[:2], 1), 65_535, np.uint16)
         frames, bits = [np.concatenate([whole[..., :3], alpha], 2) / 257], 16
-    return Seen(np.stack(frames), bits, "grey" if grey else "colour", profile, {name: value for name, value in notes.items() if value not in (None, b"")})
+    said = {name: value for name, value in notes.items() if value not in (None, b"")}
+    return Seen(np.stack(frames), bits, "grey" if grey else "colour", profile, said)
 
 
 def _rounded(dpi: Any) -> Any:
