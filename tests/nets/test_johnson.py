@@ -6,6 +6,7 @@ import torch
 from sfumato.core.errors import Refusal
 from sfumato.nets import catalogue
 from sfumato.nets.arguments import Johnson
+from sfumato.nets.reach import LIMIT, reach
 from tests.nets.classifiers import wake
 
 WAYS = ("transposed-3", "transposed-4", "nearest", "bilinear", "shuffle")
@@ -47,6 +48,22 @@ def test_nothing_far_away_changes_a_pixel():
     other = x.clone()
     other[..., 60:] = 0
     assert torch.equal(network(x)[..., :40], network(other)[..., :40])
+
+
+def test_how_far_it_looks_is_seen_through_its_last_activation():
+    """As far as its border is mirrored: 4 px of the stem, 2 of each block, 2 of both doublings and of the last, finer grid."""
+    network = catalogue.build(Johnson(enlarges=4, blocks=4))
+    assert reach(network) == network.pad == 4 + 4 * 2 + 2
+
+
+def test_a_network_of_which_nothing_can_be_told_is_taken_to_look_at_everything():
+    class Saturated(torch.nn.Module):
+        stride, enlarges = 1, 1
+
+        def forward(self, picture):
+            return (1e4 * picture).tanh()
+
+    assert reach(Saturated()) == LIMIT
 
 
 def test_it_only_doubles():

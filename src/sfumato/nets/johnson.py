@@ -59,6 +59,7 @@ class Johnson(nn.Module):
     def __init__(self, channels: int, spec: arguments.Johnson):
         super().__init__()
         self.enlarges, self.stride, self.tiles = spec.enlarges, 1, True
+        self.bounded = True  # by the last activation
         self.stem = nn.Conv2d(channels, spec.width, 2 * FAR + 1)
         self.norm = nn.BatchNorm2d(spec.width)
         self.body = nn.Sequential(*(Valid(spec.width) for _ in range(spec.blocks)))
@@ -78,8 +79,8 @@ class Johnson(nn.Module):
         x = F.pad(picture, (self.pad,) * 4, mode="replicate" if small else "reflect")
         x = self.head(self.grow(self.body(F.relu(self.norm(self.stem(x))))))
         top, left = (x.shape[-2] - height) // 2, (x.shape[-1] - width) // 2
-        made: Tensor = (x[..., top : top + height, left : left + width].float().tanh() + 1) / 2
-        return made
+        shown: Tensor = x[..., top : top + height, left : left + width].float()
+        return (shown.tanh() + 1) / 2 if self.bounded else shown
 
 
 def build(spec: arguments.Johnson, channels: int) -> Johnson:

@@ -108,7 +108,7 @@ def _extent(probe: nn.Module, channels: int, stride: int, enlarges: int, length:
         picked = probe(strip)[0, :, :, (middle + phase) * enlarges]
         (gradient,) = torch.autograd.grad(picked.sum(), strip)
         seen = gradient.abs().sum((0, 1, 2)).nonzero()
-        return (int(seen[0]), int(seen[-1])) if len(seen) else (middle + phase, middle + phase)
+        return (int(seen[0]), int(seen[-1])) if len(seen) else (0, length - 1)  # nothing can be told, so all may matter
 
     def farthest_of(low: int, high: int) -> int:
         if view(low) != view(high) and high - low > 1:
