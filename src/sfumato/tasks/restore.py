@@ -348,7 +348,7 @@ def evaluate(
     if chain.enlarges != model.contract.enlarges:
         raise Refusal(f"The chain shrinks {chain.enlarges} times, but the model enlarges {model.contract.enlarges} times.")
     held = pairs.held_out(items, chain, target, seed=seed, side=side or 1 << 30, count=len(items), channels=None)
-    return score_pairs(model, held, seed=seed, names=names, seen=seen)
+    return {**score_pairs(model, held, seed=seed, names=names, seen=seen), "spoil": str(chain)}
 
 
 def score_pairs(

@@ -1,0 +1,61 @@
+"""The verb eval against another model's scores: only what was measured alike is compared."""
+
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+
+@pytest.fixture
+def folder(portrait, tmp_path):
+    for number in range(3):
+        path = tmp_path / "pictures" / f"{number}.png"
+        path.parent.mkdir(exist_ok=True)
+        Image.fromarray(np.ascontiguousarray(portrait[20 * number :][:64, :64])).save(path)
+    return tmp_path / "pictures"
+
+
+@pytest.fixture
+def model():
+    from sfumato.tasks.parts.restorer import shipped
+
+    return shipped()
+
+
+def scored(sfumato, model, folder, *more):
+    return sfumato("eval", model, folder, "--spoil", "noise 25", "--json", *more)
+
+
+def test_a_model_is_not_ahead_of_itself_and_ahead_of_a_worse_one(sfumato, model, folder, tmp_path):
+    scores = json.loads(scored(sfumato, model, folder).stdout)
+    (tmp_path / "same.json").write_text(json.dumps(scores))
+    same = json.loads(scored(sfumato, model, folder, "--against", tmp_path / "same.json").stdout)
+    assert same["against"]["psnr_rgb"]["mean"] == 0 and same["spoil"] == scores["spoil"]
+    for picture in scores["pictures"]:
+        picture["restored"]["psnr_rgb"] -= 2
+    scores["rows"][-1]["psnr_rgb"]["mean"] -= 2
+    (tmp_path / "worse.json").write_text(json.dumps(scores))
+    done = sfumato("eval", model, folder, "--spoil", "noise 25", "--against", tmp_path / "worse.json")
+    assert done.returncode == 0 and "ahead of worse.json" in done.stdout and "2 (2..2)" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [(("--seed", "7"), "unlike seed"), (("--spoil", "noise 10"), "spoilt by"), (("--metrics", "psnr_y"), "has no psnr_y")],
+)
+def test_what_was_not_measured_alike_is_not_compared(sfumato, model, folder, tmp_path, more, said):
+    (tmp_path / "other.json").write_text(scored(sfumato, model, folder).stdout)
+    spoilt = () if "--spoil" in more else ("--spoil", "noise 25")
+    done = sfumato("eval", model, folder, "--against", tmp_path / "other.json", *spoilt, *more)
+    assert done.returncode == 2 and said in done.stderr
+
+
+def test_other_pictures_and_files_that_hold_no_scores_are_refused(sfumato, model, folder, tmp_path):
+    (tmp_path / "other.json").write_text(scored(sfumato, model, folder).stdout)
+    (folder / "0.png").rename(folder / "9.png")
+    done = scored(sfumato, model, folder, "--against", tmp_path / "other.json")
+    assert done.returncode == 2 and "measured on other pictures" in done.stderr
+    (tmp_path / "none.json").write_text("{}")
+    done = scored(sfumato, model, folder, "--against", tmp_path / "none.json")
+    assert done.returncode == 2 and "holds no scores" in done.stderr
