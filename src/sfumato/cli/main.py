@@ -10,6 +10,7 @@ from sfumato import __version__
 from sfumato.cli import datasets, learn, look, repair
 from sfumato.cli.classify import classify
 from sfumato.cli.depth import depth
+from sfumato.cli.evaluate import evaluate
 from sfumato.cli.sample import sample
 from sfumato.cli.segment import segment
 from sfumato.cli.steps import WithSteps
@@ -38,7 +39,7 @@ for name, action, panel in (
     ("segment", segment, USE),
     ("depth", depth, USE),
     ("sample", sample, USE),
-    ("eval", repair.evaluate, USE),
+    ("eval", evaluate, USE),
     ("crappify", repair.crappify, USE),
     ("recipes", look.recipes, LOOK),
     ("models", look.models, LOOK),
