@@ -35,7 +35,7 @@ slow: setup data  ## kills, fuzzing and long trainings
 gpu: setup  ## what needs a CUDA device
 	$(BIN)/pytest -q -m gpu
 
-bench: setup data  ## one script a bar; each writes bench/results/NAME.json (about eight hours; comparisons need `make peers`)
+bench: setup data  ## one script a bar; each writes bench/results/NAME.json (about a day; comparisons need `make peers`)
 	$(BIN)/python bench/newcomer.py
 	$(BIN)/python bench/demo_bars.py
 	$(BIN)/python bench/hostile.py
@@ -55,7 +55,16 @@ bench: setup data  ## one script a bar; each writes bench/results/NAME.json (abo
 	$(BIN)/python bench/processes.py
 	$(BIN)/python bench/kills.py
 	$(BIN)/python bench/disks.py
-	$(BIN)/python bench/hostile.py
+	$(BIN)/python bench/classifiers.py
+	$(BIN)/python bench/features.py
+	$(BIN)/python bench/shrink_folder.py
+	$(BIN)/python bench/classify_speed.py
+	$(BIN)/python bench/superres.py
+	$(BIN)/python bench/jpeg_repair.py
+	$(BIN)/python bench/presets.py
+	$(BIN)/python bench/segmentation.py
+	$(BIN)/python bench/seams.py
+	$(BIN)/python bench/awkward.py
 
 data: $(DATA)  ## check the archives of SFUMATO_DATA against their sums, and unpack them into build/data
 

@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from PIL import Image
 
 import results  # bench is a folder of scripts, not a package
 import trainings
@@ -30,6 +31,7 @@ from sfumato.losses.features import FeatureNetwork
 from sfumato.metrics import features as metrics
 from sfumato.metrics import score
 from sfumato.nets.surgery.borrow import open_classifier
+from sfumato.show.sheets import sheet
 from sfumato.spoil import grammar
 from sfumato.tasks import catalogue as tasks
 from sfumato.tasks import restore
@@ -39,6 +41,7 @@ RUNS = results.ROOT / "build" / "ladder"
 RUNGS = ("ae", "unet", "feature", "borrowed", "cross", "longer", "critic")  # longer: rung 5 for twice the time, what a critic must beat
 OTHER, TAPS, ENLARGE = "mobilenet_v1_025", ("features.3", "features.5", "features.11"), 3
 WHITE = 255.0
+SHOWN = 10  # pictures on the sheet
 SPREAD = 0.27  # of Tiny ImageNet's channels: the lecture divides by it
 Float = NDArray[np.float64]
 
@@ -196,12 +199,23 @@ def main() -> None:
     judges = Judges(held)
     seen: dict[str, list[dict[str, Float]]] = {}
     losses: dict[str, list[Float]] = {}
+    shown = [held.spoilt[:SHOWN]]
     for rung in RUNGS:
         models = [run(rung, seed, given.minutes) / "last.safetensors" for seed in given.seeds]
-        seen[rung] = [judges.look(repaired(model, held.spoilt)) for model in models]
+        made = [repaired(model, held.spoilt) for model in models]
+        shown.append(made[0][:SHOWN])
+        seen[rung] = [judges.look(one) for one in made]
         losses[rung] = [combined(model, held) for model in models]
+    draw([*shown, held.good[:SHOWN]])
     first = {rung: [combined(epochs(rung, seed) / "last.safetensors", held) for seed in given.seeds] for rung in ("feature", "borrowed")}
     results.write("ladder", bars(seen, losses, first, judges, given.seeds), rungs=table(seen, losses, given), protocol=__doc__)
+
+
+def draw(columns: list[Levels]) -> None:
+    """The first held-out pictures as they came, by every rung, and as they were: docs/ladder.jpg, to be looked at."""
+    rows = [[column[row] for column in columns] for row in range(SHOWN)]
+    titles = ("as it came", *RUNGS, "as it was")
+    Image.fromarray(sheet(rows, columns=titles, scale=2)).save(results.ROOT / "docs" / "ladder.jpg", quality=90)
 
 
 def bars(

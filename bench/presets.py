@@ -12,13 +12,14 @@ from __future__ import annotations
 import argparse
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 import cv2
 import numpy as np
+from PIL import Image
 from skimage import feature, restoration
 
 import results  # bench is a folder of scripts, not a package
@@ -28,12 +29,15 @@ from sfumato.core.levels import TOP, Levels, to_levels, to_unit
 from sfumato.core.seed import Seed
 from sfumato.metrics import pictures as metrics
 from sfumato.metrics import score
+from sfumato.show.sheets import sheet
 from sfumato.spoil import grammar
 from sfumato.spoil.resample import resize
 from sfumato.tasks import catalogue as recipes
 from sfumato.tasks.parts import pairs, restorer, scoring, sources
 
 RUNS = results.ROOT / "build" / "presets"
+PAGES = results.ROOT / "docs" / "presets"
+SHOWN, SIDE = 2, 240  # pictures on a preset's page, and px of them
 COUNT = 40  # pictures: biharmonic inpainting takes seconds each
 Repair = Callable[[Levels, Levels], Levels]  # the spoilt picture, and which px are missing (H, W) bool, where some are
 
@@ -211,12 +215,30 @@ def compare(name: str, preset: Preset, minutes: float, seen: dict[str, scoring.S
             made = act(spoilt, gone)
             spent[way].append(time.perf_counter() - begun)
             values[way].append(measure(made, good, gone))
+    shown = [(spoilt, np.asarray(model.restore(spoilt)), good) for spoilt, good in zip(held.inputs[:SHOWN], held.targets, strict=False)]
+    draw(name, shown)
     bars = [_ahead(name, preset, minutes, values["ours"], values[way.__name__], way.__name__, seen) for way in preset.baselines]
     scored, rows = preset.metric + " inside" * preset.inside, []
     for way in ways:
         mean, milliseconds = statistics.mean(values[way]), 1000 * statistics.median(spent[way])
         rows.append([name if way == "ours" else "", way, scored, f"{mean:.3f}", f"{milliseconds:.0f}"])
     return bars, rows
+
+
+def draw(name: str, shown: Sequence[tuple[Levels, Levels, Levels]]) -> None:
+    """The middles of some pictures as they came, repaired, and as they were: docs/presets/NAME.jpg."""
+    rows: list[list[Levels | None]] = []
+    for spoilt, made, good in shown:
+        factor = good.shape[0] // spoilt.shape[0]
+        rows.append([_middle(spoilt, SIDE // factor).repeat(factor, 0).repeat(factor, 1), _middle(made, SIDE), _middle(good, SIDE)])
+    picture = Image.fromarray(sheet(rows, columns=("as it came", "repaired", "as it was"), scale=1))
+    PAGES.mkdir(parents=True, exist_ok=True)
+    picture.save(PAGES / f"{name}.jpg", quality=80)
+
+
+def _middle(picture: Levels, side: int) -> Levels:
+    top, left = ((length - side) // 2 for length in picture.shape[:2])
+    return picture[top : top + side, left : left + side]
 
 
 def _ahead(

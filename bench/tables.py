@@ -1,4 +1,5 @@
-"""The tables of the documentation: docs/results.md and docs/faults.md from bench/results, docs/steps.md from the catalogue.
+"""The tables of the documentation: docs/results.md and docs/faults.md from bench/results, docs/steps.md from the catalogue, and a page
+a preset, docs/presets, from what bench/presets.py measured.
 
     python bench/tables.py
 """
@@ -10,7 +11,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from sfumato.core import files
+from sfumato.core import builtin, files
 from sfumato.spoil import catalogue
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -44,6 +45,35 @@ def faults(folder: Path) -> str:
         lines += ["| fault | tried | lost | said |", "|---|---|---|---|"]
         lines += [_row([fault["fault"], fault["tried"], fault["lost"], fault["said"]]) for fault in found["faults"]]
     return "\n".join(lines) + "\n"
+
+
+def presets(folder: Path) -> dict[str, str]:
+    """A page a preset, as Markdown: what it is for, its recipe, what it made of pictures that taught it nothing, and what that is worth."""
+    path = folder / "presets.json"
+    if not path.is_file():
+        return {}
+    found = json.loads(path.read_text(encoding="utf-8"))
+    pages: dict[str, str] = {}
+    titles = found["table"]["titles"][1:]
+    name = ""
+    rows: dict[str, list[list[Any]]] = {}
+    for first, *row in found["table"]["rows"]:
+        name = first or name
+        rows.setdefault(name, []).append(row)
+    for name, ways in rows.items():
+        recipe = builtin.recipes().get(name) or builtin.recipes()["holes"]  # large holes are the same recipe, told otherwise
+        lines = [f"# {name}", "", MADE, "", recipe.says, "", f"![As it came, repaired, as it was]({name}.jpg)", ""]
+        lines += ["```sh", f"sfumato train {recipe.name} photos/ --out runs/{name}", "```", ""]
+        lines += ["```toml", recipe.path.read_text(encoding="utf-8").strip(), "```", ""]
+        lines += [f"{found['table']['says']} `{found['command']}`, {found['date']}, {_where(found)}", ""]
+        lines += [_row(titles), "|---" * len(titles) + "|", *map(_row, ways), ""]
+        lines += [f"- {bar['what']}: {_cell(bar['measured'])} ({_cell(bar['spread'])})" for bar in found["bars"] if _of(bar, name)]
+        pages[name] = "\n".join(lines) + "\n"
+    return pages
+
+
+def _of(bar: Any, name: str) -> bool:
+    return str(bar["what"]).startswith(f"{name},")
 
 
 def steps() -> str:
@@ -92,3 +122,5 @@ if __name__ == "__main__":
     files.write_text(ROOT / "docs" / "results.md", results(ROOT / "bench" / "results"))
     files.write_text(ROOT / "docs" / "faults.md", faults(ROOT / "bench" / "results"))
     files.write_text(ROOT / "docs" / "steps.md", steps())
+    for name, page in presets(ROOT / "bench" / "results").items():
+        files.write_text(ROOT / "docs" / "presets" / f"{name}.md", page)

@@ -76,6 +76,14 @@ def test_a_page_of_tables_is_what_make_docs_writes(page, bench):
     assert (ROOT / "docs" / f"{page}.md").read_text(encoding="utf-8") == made
 
 
+def test_the_pages_of_presets_are_what_make_docs_writes(bench):
+    import tables
+
+    made = tables.presets(ROOT / "bench" / "results")
+    kept = {path.stem: path.read_text(encoding="utf-8") for path in (ROOT / "docs" / "presets").glob("*.md")}
+    assert kept == made and all((ROOT / "docs" / "presets" / f"{name}.jpg").is_file() for name in made)
+
+
 @pytest.mark.parametrize("path", sorted((ROOT / "bench" / "results").glob("*.json")), ids=lambda path: path.stem)
 def test_a_kept_result_names_no_place_of_the_machine_it_was_made_on(path):
     assert str(Path.home()) not in path.read_text() and "/tmp/" not in path.read_text()
