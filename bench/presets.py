@@ -259,6 +259,12 @@ def _ahead(
     )
 
 
+def _command(preset: Preset, minutes: float) -> dict[str, str]:
+    """The recipe of a preset, and how a person trains it on a folder of theirs as it was trained here."""
+    changes = "".join(f' --set "{change}"' for change in preset.changes)
+    return {"recipe": preset.recipe, "command": f"sfumato train {preset.recipe} photos/ --minutes {minutes:g}{changes}"}
+
+
 TITLES = ["preset", "way", "metric", "mean", "ms a picture"]
 
 
@@ -272,7 +278,8 @@ def main() -> None:
     found = [compare(name, PRESETS[name], given.minutes or PRESETS[name].minutes, seen) for name in given.only]
     says = "Whole pictures of bsds/valid, 481 x 321 px, as a person would choose between a network and a filter."
     table = {"titles": TITLES, "rows": [row for _, rows in found for row in rows], "says": says}
-    results.write("presets", [bar for bars, _ in found for bar in bars], table=table)
+    commands = {name: _command(PRESETS[name], given.minutes or PRESETS[name].minutes) for name in given.only}
+    results.write("presets", [bar for bars, _ in found for bar in bars], table=table, commands=commands)
 
 
 if __name__ == "__main__":

@@ -61,9 +61,9 @@ def presets(folder: Path) -> dict[str, str]:
         name = first or name
         rows.setdefault(name, []).append(row)
     for name, ways in rows.items():
-        recipe = builtin.recipes().get(name) or builtin.recipes()["holes"]  # large holes are the same recipe, told otherwise
+        recipe = builtin.recipes()[found["commands"][name]["recipe"]]
         lines = [f"# {name}", "", MADE, "", recipe.says, "", f"![As it came, repaired, as it was]({name}.jpg)", ""]
-        lines += ["```sh", f"sfumato train {recipe.name} photos/ --out runs/{name}", "```", ""]
+        lines += ["```sh", f"{found['commands'][name]['command']} --out runs/{name}", "```", ""]
         lines += ["```toml", recipe.path.read_text(encoding="utf-8").strip(), "```", ""]
         lines += [f"{found['table']['says']} `{found['command']}`, {found['date']}, {_where(found)}", ""]
         lines += [_row(titles), "|---" * len(titles) + "|", *map(_row, ways), ""]

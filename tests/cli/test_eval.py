@@ -42,7 +42,7 @@ def test_a_model_is_not_ahead_of_itself_and_ahead_of_a_worse_one(sfumato, model,
 
 @pytest.mark.parametrize(
     ("more", "said"),
-    [(("--seed", "7"), "unlike seed"), (("--spoil", "noise 10"), "spoilt by"), (("--metrics", "psnr_y"), "has no psnr_y")],
+    [(("--seed", "7"), "unlike seed"), (("--spoil", "noise 10"), "spoilt otherwise"), (("--metrics", "psnr_y"), "has no psnr_y")],
 )
 def test_what_was_not_measured_alike_is_not_compared(sfumato, model, folder, tmp_path, more, said):
     (tmp_path / "other.json").write_text(scored(sfumato, model, folder).stdout)
@@ -56,6 +56,11 @@ def test_other_pictures_and_files_that_hold_no_scores_are_refused(sfumato, model
     (folder / "0.png").rename(folder / "9.png")
     done = scored(sfumato, model, folder, "--against", tmp_path / "other.json")
     assert done.returncode == 2 and "measured on other pictures" in done.stderr
+    picture = np.asarray(Image.open(folder / "9.png"))
+    Image.fromarray(255 - picture).save(folder / "0.png")
+    (folder / "9.png").unlink()
+    done = scored(sfumato, model, folder, "--against", tmp_path / "other.json")
+    assert done.returncode == 2 and "see '0.png'" in done.stderr
     (tmp_path / "none.json").write_text("{}")
     done = scored(sfumato, model, folder, "--against", tmp_path / "none.json")
     assert done.returncode == 2 and "holds no scores" in done.stderr

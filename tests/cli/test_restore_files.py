@@ -31,6 +31,8 @@ def test_all_pictures_of_a_folder_become_png(photo, sfumato, tmp_path):
     assert Image.open(tmp_path / "out" / "a.png").format == "PNG"
     assert sfumato("restore", tmp_path / "in" / "a.jpg", "--format", "webp").returncode == 0
     assert Image.open(tmp_path / "in" / "a-restored.webp").format == "WEBP"
+    done = sfumato("restore", tmp_path / "in" / "a.jpg", "--format", "png", "--out", tmp_path / "b.jpg")
+    assert done.returncode == 2 and "unlike formats" in done.stderr
 
 
 def test_an_animation_is_repaired_frame_by_frame(portrait, sfumato, tmp_path):

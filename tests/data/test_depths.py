@@ -32,10 +32,12 @@ def test_what_is_written_is_never_unknown_and_never_turns_over():
 
 def test_eight_bits_are_numbers_too_and_colours_are_refused(tmp_path):
     Image.fromarray(np.full((4, 4), 7, np.uint8)).save(tmp_path / "grey.png")
-    Image.fromarray(np.zeros((4, 4, 3), np.uint8)).save(tmp_path / "colours.png")
     assert (depths.read_depth(tmp_path / "grey.png") == 7).all()
-    with pytest.raises(Refusal, match="grey, with one 16-bit number a pixel"):
-        depths.read_depth(tmp_path / "colours.png")
+    colours = Image.fromarray(np.zeros((4, 4, 3), np.uint8))
+    for name, picture in (("colours.png", colours), ("palette.png", colours.quantize(4)), ("floats.tif", Image.new("F", (4, 4)))):
+        picture.save(tmp_path / name)
+        with pytest.raises(Refusal, match=f"{name} is no grey picture of 8 or 16 bits"):
+            depths.read_depth(tmp_path / name)
 
 
 def test_pictures_find_their_maps_by_name(tmp_path, steps):
@@ -45,6 +47,9 @@ def test_pictures_find_their_maps_by_name(tmp_path, steps):
         Image.fromarray(pixels).save(tmp_path / folder / name)
     found = depths.from_folders(from_folder(tmp_path / "pictures"), from_folder(tmp_path / "maps"), 0.01)
     assert len(found) == 1 and np.abs(found.metres(0) - steps / 100).max() < 1e-3
+    Image.fromarray(steps[:5]).save(tmp_path / "maps" / "a.png")
+    with pytest.raises(Refusal, match="a.jpg is 13 x 9 px, but its depth map is 13 x 5 px"):
+        found.metres(0)
     (tmp_path / "maps" / "a.png").rename(tmp_path / "maps" / "b.png")
     with pytest.raises(Refusal, match="have no depth map of the same name"):
         depths.from_folders(from_folder(tmp_path / "pictures"), from_folder(tmp_path / "maps"), 0.01)

@@ -123,6 +123,19 @@ def test_a_model_is_scored_on_other_pictures(model, folder):
     assert scores["rows"][-1]["delta1"]["n"] == 30 and scores["rows"][-1]["delta1"]["mean"] > 0.9
 
 
+def test_a_held_out_map_of_which_nothing_is_known_is_left_out_and_said(model, folder, tmp_path, capsys):
+    for kind in ("pictures", "maps"):
+        (tmp_path / kind).mkdir()
+        for name in ("00.png", "01.png"):
+            (tmp_path / kind / name).write_bytes((folder / kind / name).read_bytes())
+    Image.fromarray(np.zeros((40, 48), np.uint16)).save(tmp_path / "maps" / "01.png")
+    matched = depths.from_folders(items.from_folder(tmp_path / "pictures"), items.from_folder(tmp_path / "maps"), model.unit)
+    assert depth.evaluate(model, matched, seed=depth.Seed(1))["rows"][-1]["delta1"]["n"] == 1
+    assert "1 of 2 held-out depth maps know no pixel's depth" in capsys.readouterr().err
+    with pytest.raises(Refusal, match="None of the 1 held-out depth maps"):
+        depth.evaluate(model, matched.filter(lambda index: index == 1), seed=depth.Seed(1))
+
+
 def test_own_pictures_need_both_places(folder):
     with pytest.raises(Refusal, match=r"data\.depths, but only one"):
         recipes.read(Depth, {}, [f"data.depths={json.dumps(str(folder / 'maps'))}"])

@@ -18,11 +18,12 @@ def frames(count=COUNT, size=SIZE):
     return np.stack([np.stack([x * 2 + 5 * n, y * 4, np.full_like(x, 90 + n)], -1) for n in range(count)]).astype(np.uint8)
 
 
-def make(path: Path, *, pixels=None, pix_fmt="yuv420p", sound=True, times=None) -> Path:
+def make(path: Path, *, pixels=None, pix_fmt="yuv420p", sound=True, times=None, chapters=()) -> Path:
     """A film of these frames, shown at steps `times` of one frame's time each."""
     pixels = frames() if pixels is None else pixels
     with av.open(str(path), "w") as film:
         film.metadata["title"] = "a ramp"
+        film.set_chapters(list(chapters))
         pictures = film.add_stream("libvpx-vp9" if path.suffix == ".webm" else "libx264", rate=RATE, options={"crf": "4"})
         pictures.height, pictures.width = pixels.shape[1:3]
         pictures.pix_fmt = pix_fmt

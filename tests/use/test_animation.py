@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from sfumato.core.errors import Refusal
 from sfumato.use import animation
@@ -67,11 +68,10 @@ def test_every_frame_is_worked_on_and_may_grow(tmp_path):
     assert after.shape == (4, 40, 62, 4) and np.abs(after[:, ::2, ::2, :3].astype(int) - (255 - before[..., :3])).mean() < 1
 
 
-def test_a_still_picture_is_a_photograph_and_a_still_gif_goes_out_as_one(tmp_path):
-    Image.fromarray(drawn()[0][..., :3]).save(tmp_path / "a.png")
-    assert isinstance(animation.read(tmp_path / "a.png"), Photograph)
+def test_what_stands_still_is_a_photograph_and_goes_out_as_gif_too(tmp_path):
     Image.fromarray(drawn()[1][..., :3]).save(tmp_path / "still.gif")
     still = animation.read(tmp_path / "still.gif")
+    assert isinstance(still, Photograph)
     for suffix in (".gif", ".png", ".jpg"):
         animation.write(still, tmp_path / f"out{suffix}")
         with Image.open(tmp_path / f"out{suffix}") as out:
@@ -95,3 +95,47 @@ def test_a_file_that_breaks_off_within_a_frame_is_refused(tmp_path):
     path.write_bytes(path.read_bytes()[:-200])
     with pytest.raises(Refusal, match="damaged"):
         animation.read(path)
+
+
+def noted(path):
+    """An animation that says who made it, on its side."""
+    words = PngInfo()
+    words.add_text("Title", "four frames")
+    exif = Image.Exif()
+    exif[0x010F], exif[0x0112] = "Maker", 6
+    options = {".png": {"pnginfo": words, "exif": exif, "dpi": (300, 300)}, ".webp": {"exif": exif, "lossless": True}}
+    first, *rest = (Image.fromarray(frame[..., :3]) for frame in drawn())
+    first.save(path, save_all=True, append_images=rest, duration=TIMES, **options.get(path.suffix, {"comment": b"four frames"}))
+    return path
+
+
+@pytest.mark.parametrize("strip", [False, True])
+@pytest.mark.parametrize("suffix", [".gif", ".webp", ".png"])
+def test_notes_stay_or_are_left_out_and_frames_are_upright(tmp_path, suffix, strip):
+    animation.write(animation.read(noted(tmp_path / f"a{suffix}")), tmp_path / f"b{suffix}", quality=100, strip=strip)
+    with Image.open(tmp_path / f"b{suffix}") as out:
+        exif, said = out.getexif(), {**out.info, **getattr(out, "text", {})}
+        assert out.size == ((31, 20) if suffix == ".gif" else (20, 31)) and exif.get(0x0112, 1) == 1
+        kept = {".gif": said.get("comment") == b"four frames", ".webp": exif.get(0x010F) == "Maker"}
+        assert kept.get(suffix, exif.get(0x010F) == "Maker" and said.get("Title") == "four frames") is not strip
+
+
+def test_the_cover_of_a_png_stays_a_cover(tmp_path):
+    cover, *frames = (Image.fromarray(frame[..., :3]) for frame in drawn())
+    cover.save(tmp_path / "a.png", save_all=True, default_image=True, append_images=frames, duration=TIMES[:3], loop=0)
+    read = animation.read(tmp_path / "a.png")
+    assert len(read.frames) == 3 and list(read.milliseconds) == TIMES[:3]
+    animation.write(animation.each(lambda photo: replace(photo, pixels=255 - photo.pixels), read), tmp_path / "b.png")
+    with Image.open(tmp_path / "b.png") as out:
+        assert out.default_image and out.n_frames == 4
+        assert (np.asarray(out.convert("RGB")) == 255 - np.asarray(cover)).all()
+
+
+def test_half_transparency_is_refused_in_a_gif_and_one_that_a_repair_made_soft_is_none(tmp_path):
+    soft = replace(animation.read(save(tmp_path / "a.png", transparent=True)).frames[0], alpha=np.full((20, 31), 128, np.uint8))
+    with pytest.raises(Refusal, match="no half transparency"):
+        animation.write(soft, tmp_path / "b.gif")
+    read = animation.read(save(tmp_path / "a.gif", transparent=True))
+    rim = replace(read.frames[0], alpha=np.linspace(0, 255, 620).reshape(20, 31).astype(np.uint8))
+    animation.write(replace(read, frames=(rim, *read.frames[1:])), tmp_path / "c.gif")
+    assert (shown(tmp_path / "c.gif")[0][0, ..., 3] == np.where(rim.alpha > 127, 255, 0)).all()

@@ -1,5 +1,7 @@
 """Films go out as they came in: frames at their times, sound and words to the bit, and what the file says of itself."""
 
+from fractions import Fraction
+
 import numpy as np
 import pytest
 
@@ -75,11 +77,72 @@ def test_a_film_that_is_shown_turned_comes_out_upright(tmp_path, matrix, turns):
 
 def test_what_is_no_film_and_what_no_container_is_for_is_refused(tmp_path):
     (tmp_path / "a.mp4").write_bytes(b"no film at all" * 100)
-    with pytest.raises(Refusal, match="could not be repaired as a film"):
+    with pytest.raises(Refusal, match="a.mp4 cannot be read as a film"):
         film.repair(tmp_path / "a.mp4", tmp_path / "b.mp4", as_it_is)
     with pytest.raises(Refusal, match="films are written as"):
         film.repair(made.make(tmp_path / "c.mp4"), tmp_path / "b.xyz", as_it_is)
     assert not (tmp_path / "b.mp4").exists() and not list(tmp_path.glob(".b*"))
+
+
+def test_sound_that_a_container_has_no_room_for_is_refused_and_others_are_named(tmp_path):
+    came = made.make(tmp_path / "a.mp4")
+    with pytest.raises(Refusal, match="b.webm has no room for audio of the kind aac: take .mp4, or .mkv"):
+        film.repair(came, tmp_path / "b.webm", as_it_is)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.mp4"]
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".webm"])
+def test_every_quality_can_be_asked_for_and_less_takes_less(tmp_path, suffix):
+    came = made.make(tmp_path / f"a{suffix}", sound=False)
+    sizes = []
+    for quality in (1, 30, 60, 100):
+        film.repair(came, tmp_path / f"b{suffix}", as_it_is, quality=quality)
+        sizes.append((tmp_path / f"b{suffix}").stat().st_size)
+    assert sizes == sorted(sizes) and sizes[0] < sizes[-1]
+
+
+def test_a_small_film_that_grows_tall_keeps_its_colours(tmp_path):
+    """One that says nothing of its colours is read by its height: whoever reads the taller one must be told."""
+    colours = np.zeros((3, 96, 96, 3), np.uint8)
+    colours[..., :48, :] = (200, 30, 40)
+    colours[..., 48:, :] = (20, 160, 60)
+    came = made.make(tmp_path / "a.mkv", pixels=colours, sound=False)
+    film.repair(came, tmp_path / "b.mkv", lambda pixels: pixels.repeat(8, 0).repeat(8, 1), quality=100)
+    with av.open(str(tmp_path / "b.mkv")) as found:
+        frame = next(found.decode(video=0))
+        tagged = film.MATRICES[int(frame.colorspace)]
+        after = frame.reformat(format="rgb24", src_colorspace=tagged).to_ndarray()
+    for column, wanted in ((100, (200, 30, 40)), (600, (20, 160, 60))):
+        assert np.abs(after[384, column].astype(int) - wanted).max() <= 4
+
+
+def test_what_a_film_says_of_its_light_stays(tmp_path):
+    """BT.2020 with hybrid log-gamma, ten bits, as telephones film."""
+    with av.open(str(tmp_path / "a.mkv"), "w") as came:
+        stream = came.add_stream("libx264", rate=25)
+        stream.height, stream.width, stream.pix_fmt = 48, 64, "yuv420p10le"
+        context = stream.codec_context
+        context.colorspace, context.color_primaries, context.color_trc = 9, 9, 18
+        for one in made.frames(3):
+            for packet in stream.encode(av.VideoFrame.from_ndarray(one, format="rgb24")):
+                came.mux(packet)
+        for packet in stream.encode():
+            came.mux(packet)
+    film.repair(tmp_path / "a.mkv", tmp_path / "b.mkv", as_it_is)
+    told = []
+    for name in ("a", "b"):
+        with av.open(str(tmp_path / f"{name}.mkv")) as found:
+            frame = next(found.decode(video=0))
+            told.append((int(frame.colorspace), int(frame.color_primaries), int(frame.color_trc), frame.format.name))
+    assert told[0] == told[1] == (9, 9, 18, "yuv420p10le")
+
+
+def test_chapters_stay(tmp_path):
+    chapters = [{"id": 1, "start": 0, "end": 200, "time_base": Fraction(1, 1000), "metadata": {"title": "the first"}}]
+    film.repair(made.make(tmp_path / "a.mkv", sound=False, chapters=chapters), tmp_path / "b.mkv", as_it_is)
+    with av.open(str(tmp_path / "b.mkv")) as found:
+        [chapter] = found.chapters()
+        assert chapter["metadata"]["title"] == "the first"
 
 
 def test_a_stop_in_the_middle_leaves_nothing_half_written(tmp_path):

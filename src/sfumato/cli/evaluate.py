@@ -41,7 +41,12 @@ def evaluate(
     """
     from sfumato.nets import load
 
-    match load.read_header(model).task:
+    task = load.read_header(model).task
+    if against is not None and task != "restore":
+        raise Refusal(f"--against compares models that repair, but {model} has learnt the task {task!r}: leave it out.")
+    if depths is not None and task != "depth":
+        raise Refusal(f"--depths is for a model that tells depth, but {model} has learnt the task {task!r}: leave it out.")
+    match task:
         case "classify":
             classify.score(model, str(folder), seed=seed, device=device, as_json=as_json)
             return
@@ -53,7 +58,7 @@ def evaluate(
             return
     from sfumato.core import seed as seeds
     from sfumato.spoil import catalogue, grammar
-    from sfumato.tasks import restore as task
+    from sfumato.tasks import restore
     from sfumato.tasks.parts import restorer, scoring, sources
 
     tested = restorer.load(model, device=device)
@@ -65,7 +70,7 @@ def evaluate(
     if not eyes and (blind := {"feature", "lpips"} & set(names)):
         raise Refusal(f"The score {min(blind)!r} is taken as a classifier sees it: name one with --features, such as tiny-features.")
     seen = scoring.through(eyes, heads) if eyes else {}
-    scores = task.evaluate(tested, sources.held_out(str(folder)), chain, seed=seeds.Seed(seed), target=target, names=names, seen=seen)
+    scores = restore.evaluate(tested, sources.held_out(str(folder)), chain, seed=seeds.Seed(seed), target=target, names=names, seen=seen)
     if against is not None:
         scores["against"] = _ahead(scores, existing(against, "file"), names)
     if as_json:
@@ -80,28 +85,34 @@ def evaluate(
 
 
 def _ahead(scores: dict[str, Any], path: Path, names: tuple[str, ...]) -> dict[str, Any]:
-    """What was gained over another model's scores, picture by picture.  Refuses scores that were not measured alike."""
+    """What was gained over another model's scores, picture by picture.
+
+    Refuses scores that were not measured alike: what came in must have had the same scores, for that follows from pictures, damage, seed
+    and protocol together.
+    """
     from sfumato.metrics import score
 
+    again = "Measure both models with the same pictures, --spoil, --seed and --metrics."
     try:
         other = json.loads(path.read_text(encoding="utf-8"))
-        theirs = {row["name"]: row for row in other["rows"]}["restored"]
-        pictures = {picture["name"]: picture["restored"] for picture in other["pictures"]}
-    except (ValueError, KeyError, TypeError) as error:
-        raise Refusal(f"{path} holds no scores of a restorer, as sfumato eval --json writes them.") from error
-    if other.get("spoil") != scores["spoil"]:
-        raise Refusal(f"{path} was measured on pictures spoilt by {other.get('spoil')!r}, and here it is {scores['spoil']!r}.")
-    ours = {row["name"]: row for row in scores["rows"]}["restored"]
+        base = str(other["rows"][0]["name"])
+        theirs = {name: score.Score(**other["rows"][-1][name]) for name in names if name in other["rows"][-1]}
+        pictures = {picture["name"]: (picture[base], picture["restored"]) for picture in other["pictures"]}
+    except (ValueError, KeyError, TypeError, IndexError) as error:
+        raise Refusal(f"{path} holds no scores of a model that repairs, as sfumato eval --json writes them.") from error
     found = {}
     for name in names:
         if name not in theirs:
-            raise Refusal(f"{path} has no {name}: it was measured by {', '.join(key for key in theirs if key != 'name')}.")
-        now, then = (score.Score(**row[name]) for row in (ours, theirs))
-        now.gain_over(then)  # refuses what was measured by another protocol, on other pictures, with another seed
-        if missing := [picture["name"] for picture in scores["pictures"] if picture["name"] not in pictures]:
-            raise Refusal(f"{path} was measured on other pictures: it has no {missing[0]!r}.")
-        before = [pictures[picture["name"]][name] for picture in scores["pictures"]]
-        after = [picture["restored"][name] for picture in scores["pictures"]]
+            raise Refusal(f"{path} has no {name}. {again}")
+        now = score.Score(**scores["rows"][-1][name])
+        now.gain_over(theirs[name])  # refuses what was measured by another protocol, on fewer pictures, with another seed
+        before, after = [], []
+        for picture in scores["pictures"]:
+            came, repaired = pictures.get(picture["name"], ({}, {}))
+            if came.get(name) != picture.get(base, {}).get(name):
+                raise Refusal(f"{path} was measured on other pictures, or they were spoilt otherwise: see {picture['name']!r}. {again}")
+            before.append(repaired[name])
+            after.append(picture["restored"][name])
         found[name] = score.gain(before, after, protocol=now.protocol, seed=now.seed).row()
     return found
 

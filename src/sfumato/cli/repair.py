@@ -12,6 +12,7 @@ from sfumato.cli import trees
 from sfumato.cli.verb import Device, Json, Overwrite, Seed, StepsFile, existing, option, switch
 from sfumato.core import progress
 from sfumato.core.errors import Refusal
+from sfumato.data.reading.find import PICTURE_SUFFIXES
 
 Form = Literal["own", "jpg", "png", "tif", "webp"]
 
@@ -46,6 +47,8 @@ def restore(
       sfumato restore hills.jpg --model runs/border-1/best.safetensors --pan 8
     """
     suffix = None if form == "own" else f".{form}"
+    if suffix and out is not None and out.suffix.lower() in PICTURE_SUFFIXES - {suffix}:
+        raise Refusal(f"--format {form} and --out {out.name} ask for unlike formats: leave one of them out.")
     planned = trees.targets([existing(path, "file or folder") for path in pictures], out, made="restored", suffix=suffix)
     if not overwrite and (taken := [target for source, target in planned if source.is_file() and target.is_file()]):
         raise Refusal(f"{taken[0]} exists already. Give --overwrite to replace it, or another --out.")

@@ -33,7 +33,9 @@ def targets(pictures: list[Path], out: Path | None, *, made: str, suffix: str | 
 
 
 def pngs(pictures: list[Path], out: Path | None, *, made: str, overwrite: bool) -> list[tuple[Path, Path]]:
-    """The same where a PNG is made of each.  Refuses a file of another kind, and one that stands there already."""
+    """The same where a PNG is made of each.  Refuses films, a file of another kind, and one that stands there already."""
+    if films := [path for path in pictures if path.is_file() and not _is_picture(path)]:
+        raise Refusal(f"{films[0]} is a film, and only pictures are taken here: take its frames apart first.")
     planned = targets(pictures, out, made=made, suffix=".png")
     for source, target in planned:
         if source.is_file() and target.suffix.lower() not in ("", ".png"):

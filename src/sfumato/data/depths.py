@@ -17,7 +17,7 @@ from sfumato.core.errors import Refusal
 from sfumato.core.levels import TOP16, Levels
 from sfumato.data.items import Item, Items, twins
 from sfumato.data.leaves.dead_leaves import MadeScene, scene
-from sfumato.data.matched import Matched
+from sfumato.data.matched import Matched, check_size
 from sfumato.data.reading import read
 from sfumato.data.store import state_of
 
@@ -36,8 +36,10 @@ class Depths(Matched):
     called: ClassVar[str] = "depth map"
 
     def metres(self, index: int) -> Metres:
-        """float32 (H, W), 0 where it is unknown."""
-        return to_metres(self.maps[index].levels(3), self.unit)
+        """float32 (H, W), 0 where it is unknown; refused where it is not as large as its picture."""
+        found = self.maps[index].levels(3)
+        check_size(self.pictures[index].name, self.pictures[index].size(), found.shape[:2], self.called)
+        return to_metres(found, self.unit)
 
 
 @dataclass(frozen=True)
@@ -65,10 +67,10 @@ class MadeDepth:
 
 
 def read_depth(path: Path) -> Steps:
-    """A depth map's file, grey.  -> uint16 (H, W).  Refuses colours."""
-    values = read.read_values(path)
+    """A depth map's file, grey.  -> uint16 (H, W).  Refuses colours, palettes and numbers of other kinds."""
+    values = read.read_values(path, palettes=False)
     if values.ndim != 2:
-        raise Refusal(f"{path} is a picture in colours, but a depth map is grey, with one 16-bit number a pixel: PNG or TIFF.")
+        raise Refusal(f"{path} is no grey picture of 8 or 16 bits, but a depth map is: one whole number a pixel, as PNG or TIFF.")
     return values.astype(np.uint16)
 
 

@@ -57,7 +57,7 @@ class DepthTask(Pixelwise):
     @cached_property
     def held(self) -> HeldMaps:
         """See `Job`."""
-        return _held_out(self.split.held)
+        return depth_scores.held_out(self.split.held)
 
     @cached_property
     def objective(self) -> Ranging:
@@ -102,10 +102,6 @@ class DepthTask(Pixelwise):
         depth_scores.judge(run, self.held, seen, math.exp(self.middle), seed=self.seed)
 
 
-def _held_out(scenes: Depths) -> HeldMaps:
-    return HeldMaps.of(scenes, scenes.metres)
-
-
 def build(recipe: Depth, *, workers: int | None = None) -> DepthTask:
     """The task a recipe describes; what is wrong with it is said when the part is made.  workers: instead of the recipe's number."""
     return DepthTask(recipe, workers)
@@ -123,6 +119,6 @@ def resume(folder: Path, *, workers: int | None = None) -> Path:
 
 def evaluate(model: DepthModel, pictures: Depths, *, seed: Seed) -> dict[str, Any]:
     """Scores on pictures with depth maps, beside one depth for everything: the middle one of the model's training."""
-    held = _held_out(pictures)
+    held = depth_scores.held_out(pictures)
     seen = [model.depth(picture) for picture in held.pictures]
     return depth_scores.compared(held, seen, math.exp(float(model.header.card["middle"])), seed=seed.value)[0]

@@ -1,4 +1,4 @@
-"""Animations (GIF, WebP, PNG that moves), frame by frame: times, repeats and transparency stay.  A still GIF is one of one frame."""
+"""Animations (GIF, WebP, PNG that moves), frame by frame: times, repeats, transparency and notes stay.  GIFs that stand still, too."""
 
 from __future__ import annotations
 
@@ -10,13 +10,15 @@ from typing import Any
 
 import numpy as np
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from sfumato.core import files
 from sfumato.core.errors import Refusal
-from sfumato.core.levels import TOP, Levels
+from sfumato.core.levels import TOP, Levels, to_levels, to_unit
 from sfumato.data.reading import read as decoding
 from sfumato.data.reading.read import Decoded
 from sfumato.use import photograph
+from sfumato.use.metadata import Notes
 from sfumato.use.photograph import Photograph
 
 FORMATS = {".gif": "GIF", ".webp": "WEBP", ".png": "PNG"}
@@ -29,19 +31,26 @@ Work = Callable[[Photograph], Photograph]
 
 @dataclass(frozen=True, kw_only=True)
 class Animation:
-    """Frames as they are shown, of 8 bits; milliseconds of each; how often all is repeated: 0 for ever, None once."""
+    """Frames as they are shown, of 8 bits; milliseconds of each; how often all is repeated: 0 for ever, None once.
+
+    cover : of a PNG, what is shown where nothing can move.
+    """
 
     frames: tuple[Photograph, ...]
     milliseconds: tuple[int, ...]
     repeats: int | None
+    cover: Photograph | None = None
 
 
 def read(path: Path) -> Photograph | Animation:
-    """A photograph, or an animation where the file moves.  Refuses what `photograph.read` does, and more frames than memory holds."""
+    """A photograph, or an animation where the file moves.
+
+    Refuses what `photograph.read` does, and frames of more pixels together than are taken at once or than their bytes make likely.
+    """
     path = Path(path)
     raw = decoding.bytes_of(path)
     found = decoding.decode(raw, path)
-    if found.opened.format != "GIF" and not photograph.moves(found.opened):
+    if not photograph.moves(found.opened):
         return photograph.of(found, path)
     return _animation(found, path, min(MOST_PIXELS, ALWAYS_PIXELS + decoding.PIXELS_A_BYTE * len(raw)))
 
@@ -50,21 +59,27 @@ def each(work: Work, picture: Photograph | Animation) -> Photograph | Animation:
     """What is done to a photograph, done to every frame."""
     if isinstance(picture, Photograph):
         return work(picture)
-    return replace(picture, frames=tuple(work(frame) for frame in picture.frames))
+    cover = None if picture.cover is None else work(picture.cover)
+    return replace(picture, frames=tuple(work(frame) for frame in picture.frames), cover=cover)
 
 
 def write(picture: Photograph | Animation, path: Path, *, quality: int = photograph.QUALITY, strip: bool = False) -> None:
-    """Write in the format of `path`'s suffix, at once or not at all.  See `photograph.write`; an animation as GIF, WebP or PNG."""
-    if isinstance(picture, Photograph):
-        photograph.write(picture, path, quality=quality, strip=strip)
-        return
+    """Write in the format of `path`'s suffix, at once or not at all.  See `photograph.write`; an animation as GIF, WebP or PNG.
+
+    GIF knows no half transparency: that of another format is refused, that of a GIF, which a repair has made soft, becomes all or none.
+    """
     kind = FORMATS.get(path.suffix.lower())
-    if kind is None and len(picture.frames) == 1:
-        photograph.write(picture.frames[0], path, quality=quality, strip=strip)
-        return
+    if isinstance(picture, Photograph):
+        if kind != "GIF":
+            photograph.write(picture, path, quality=quality, strip=strip)
+            return
+        picture = Animation(frames=(picture,), milliseconds=(0,), repeats=None)
     if kind is None:
         raise Refusal(f"{path.name} cannot be written: what moves is written as {', '.join(FORMATS)}. Take one of these suffixes.")
-    first, *rest = (Image.fromarray(_levels(frame)) for frame in picture.frames)
+    if kind == "GIF":
+        picture = replace(picture, frames=tuple(_all_or_none(frame, path) for frame in picture.frames))
+    shown = [*([picture.cover] if picture.cover is not None and kind == "PNG" else []), *picture.frames]
+    first, *rest = (Image.fromarray(_levels(frame)) for frame in shown)
     file = io.BytesIO()
     try:
         first.save(file, format=kind, save_all=True, append_images=rest, **_options(picture, kind, quality, strip))
@@ -83,7 +98,7 @@ def _animation(found: Decoded, path: Path, most: int) -> Animation:
         frames, times = [], []
         for number in range(count):
             opened.seek(number)
-            shown = np.asarray(opened.convert("RGBA"))
+            shown = decoding.turned(np.asarray(opened.convert("RGBA")), decoding.orientation(opened))
             times.append(max(0, round(float(opened.info.get("duration", 0)))))
             alpha = None if (shown[..., 3] == TOP).all() else np.ascontiguousarray(shown[..., 3])
             one = replace(found, pixels=np.ascontiguousarray(shown[..., :3]), alpha=alpha)
@@ -93,7 +108,23 @@ def _animation(found: Decoded, path: Path, most: int) -> Animation:
     except Exception as error:  # what Pillow raises for damaged files has no common type
         raise Refusal(f"{path} is damaged: one of its frames cannot be read ({str(error).rstrip('.') or type(error).__name__}).") from error
     repeats = opened.info.get("loop")
-    return Animation(frames=tuple(frames), milliseconds=tuple(times), repeats=None if repeats is None else int(repeats))
+    covered = int(bool(getattr(opened, "default_image", False)))
+    return Animation(
+        frames=tuple(frames[covered:]),
+        milliseconds=tuple(times[covered:]),
+        repeats=None if repeats is None else int(repeats),
+        cover=frames[0] if covered else None,
+    )
+
+
+def _all_or_none(frame: Photograph, path: Path) -> Photograph:
+    if frame.alpha is None:
+        return frame
+    alpha = to_levels(to_unit(frame.alpha))
+    if frame.format != "GIF" and ((alpha > 0) & (alpha < TOP)).any():
+        raise Refusal(f"{path.name} cannot be written: GIF holds no half transparency, which the picture has. Take .webp or .png.")
+    sharp = np.where(alpha > TOP // 2, TOP, 0).astype(np.uint8)
+    return replace(frame, pixels=to_levels(to_unit(frame.pixels)), alpha=sharp)
 
 
 def _levels(frame: Photograph) -> Levels:
@@ -105,17 +136,24 @@ def _levels(frame: Photograph) -> Levels:
 
 
 def _options(picture: Animation, kind: str, quality: int, strip: bool) -> dict[str, Any]:
-    first = picture.frames[0]
-    seen_through = any(frame.alpha is not None for frame in picture.frames)
+    """What Pillow is told beside the frames."""
+    first, seen_through = picture.frames[0], any(frame.alpha is not None for frame in picture.frames)
+    notes = Notes(dpi=first.notes.dpi) if strip else first.notes
     times = list(picture.milliseconds)
-    options: dict[str, Any] = {"icc_profile": first.profile} if first.profile and kind != "GIF" else {}
-    if not strip and kind != "GIF":
-        options |= {name: value for name, value in (("exif", first.notes.exif), ("xmp", first.notes.xmp)) if value and kind == "WEBP"}
     if kind == "GIF":
+        said = {"comment": "\n".join(words for _, words in notes.text).encode()} if notes.text else {}
         repeats = {} if picture.repeats is None else {"loop": picture.repeats}
-        return options | repeats | {"duration": times, "disposal": CLEARED if seen_through else KEPT}
+        return said | repeats | {"duration": times, "disposal": CLEARED if seen_through else KEPT}
+    options: dict[str, Any] = {"icc_profile": first.profile} if first.profile else {}
+    options |= {"exif": notes.exif} if notes.exif else {}
     options |= {"loop": 1 if picture.repeats is None else picture.repeats, "duration": times}
     if kind == "WEBP":
         whole = {"kmin": 0, "kmax": 1} if seen_through else {}  # frames that hold changes alone lose their transparency in libwebp
-        return options | whole | {"quality": quality, "method": 4}
-    return options | {"blend": SOURCE}
+        return options | whole | ({"xmp": notes.xmp} if notes.xmp else {}) | {"quality": quality, "method": 4}
+    words = PngInfo()
+    for key, text in notes.text:
+        words.add_itxt(key, text)
+    if notes.xmp:
+        words.add_itxt("XML:com.adobe.xmp", notes.xmp.decode("utf-8", "replace"))
+    dpi = {"dpi": notes.dpi} if notes.dpi else {}
+    return options | dpi | {"pnginfo": words, "blend": SOURCE, "default_image": picture.cover is not None}

@@ -1,8 +1,11 @@
-"""Films, frame by frame (extra `video`): times of frames, sound, subtitles and what the file says of itself stay as they are."""
+"""Films, frame by frame (extra `video`): times of frames, how colours are told, sound, subtitles, chapters and titles stay as they are.
+
+What a film holds beside them (further pictures, attached files, data) is left out, which is said.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,14 +14,18 @@ import numpy as np
 
 from sfumato.core import files
 from sfumato.core.errors import Refusal
-from sfumato.core.progress import Progress
+from sfumato.core.progress import Progress, say
 from sfumato.data.reading.read import Pixels
 
 CONTAINERS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska", ".webm": "webm", ".avi": "avi"}
+OPTIONS = {"mp4": {"movflags": "use_metadata_tags"}, "mov": {"movflags": "use_metadata_tags"}}  # else they keep few titles
 KEPT = ("audio", "subtitle")  # streams that are handed on as they are
-TAGGED = {1: "ITU709", 5: "ITU601", 6: "ITU601"}  # what a film says of its colours: how red, green and blue follow from its numbers
+NOT_OURS = ("encoder", "major_brand", "minor_version", "compatible_brands")  # which a container says of itself
+ITU709, ITU601, BT2020 = 1, 5, 9  # how red, green and blue follow from a film's numbers, as FFmpeg counts
+MATRICES = {1: ITU709, 5: ITU601, 6: ITU601, 9: BT2020, 10: BT2020}  # by what a film says of itself; others say nothing
+TAGS = {ITU709: 1, ITU601: 6, BT2020: 9}  # what a film that said nothing says from now on
 TALL = 720  # px: films of this height and more that say nothing are taken for ITU709, smaller ones for ITU601
-BEST, STEP = 10.0, 0.6  # of x264's scale of quality, where less is better: that of quality 100, and how much each point below it costs
+BEST, WORST = 10.0, {"libx264": 51.0, "libvpx-vp9": 63.0}  # scales of quality on which less is better, at quality 100 and 1
 
 Work = Callable[[Pixels], Pixels]  # uint8 or uint16 (H, W, 3) -> the same, of a size that is the same for all frames
 
@@ -27,17 +34,18 @@ def repair(source: Path, target: Path, work: Work, *, quality: int = 95, strip: 
     """Do `work` to every frame of a film and write it in the container of `target`'s suffix, at once or not at all.
 
     quality : 1..100, of the new pictures.  strip : leave out what the file says of itself.
-    Refuses a file without pictures, one that cannot be decoded, and what the container of `target` cannot hold.
+    Refuses a file without pictures, with transparency, or that cannot be decoded, and sound that the container of `target` has no room for.
     """
     library = _library()
     kind = CONTAINERS.get(target.suffix.lower())
     if kind is None:
         raise Refusal(f"{target.name} cannot be written: films are written as {', '.join(CONTAINERS)}. Take one of these suffixes.")
-    try:
-        with files.replacing(target) as aside, library.open(str(source)) as came, library.open(str(aside), "w", format=kind) as made:
-            _copy(library, came, made, source, work, kind, quality, strip, quiet)
-    except library.FFmpegError as error:
-        raise Refusal(f"{source} could not be repaired as a film: {str(error).rstrip('.')}.") from error
+    with _opened(library, source) as came, files.replacing(target) as aside:
+        try:
+            with library.open(str(aside), "w", format=kind, container_options=OPTIONS.get(kind, {})) as made:
+                _Copy(library, came, made, source, target).run(work, quality, strip, quiet)
+        except library.FFmpegError as error:
+            raise Refusal(f"{target} could not be written: {_words(error)}.") from error
 
 
 def _library() -> Any:
@@ -48,38 +56,94 @@ def _library() -> Any:
     return av
 
 
-def _copy(
-    library: Any, came: Any, made: Any, source: Path, work: Work, kind: str, quality: int, strip: bool, quiet: bool
-) -> None:
-    pictures = came.streams.best("video")
-    if pictures is None:
-        raise Refusal(f"{source} holds no moving pictures.")
-    pictures.thread_type = "AUTO"
-    others = {stream.index: made.add_stream_from_template(stream) for stream in came.streams if stream.type in KEPT}
-    if not strip:
-        made.metadata.update({name: words for name, words in came.metadata.items() if name not in ("encoder", "major_brand")})
-        for index, stream in others.items():
-            stream.metadata.update(came.streams[index].metadata)
-    pen = _Pen(library, made, pictures, kind, quality)
-    waiting: list[Any] = []  # the header is written with the first packet, and says how large the pictures are
-    with Progress(pictures.frames or None, f"repairing {source.name}", quiet) as bar:
-        for packet in came.demux(pictures, *(came.streams[index] for index in others)):
-            if packet.stream.index == pictures.index:
-                for frame in packet.decode():
+def _opened(library: Any, source: Path) -> Any:
+    try:
+        return library.open(str(source))
+    except library.FFmpegError as error:
+        raise _unreadable(source, error) from error
+
+
+def _unreadable(source: Path, error: Exception) -> Refusal:
+    return Refusal(f"{source} cannot be read as a film: {_words(error)}.")
+
+
+def _words(error: Exception) -> str:
+    return str(error).rstrip(".") or type(error).__name__
+
+
+@dataclass
+class _Copy:
+    """One film on its way."""
+
+    library: Any
+    came: Any
+    made: Any
+    source: Path
+    target: Path
+
+    def run(self, work: Work, quality: int, strip: bool, quiet: bool) -> None:
+        """All of it."""
+        pictures = self.came.streams.best("video")
+        if pictures is None:
+            raise Refusal(f"{self.source} holds no moving pictures.")
+        pictures.thread_type = "AUTO"
+        others = {stream.index: self._handed_on(stream) for stream in self.came.streams if stream.type in KEPT}
+        if left := [stream for stream in self.came.streams if stream.index not in (*others, pictures.index)]:
+            say(f"{self.source.name}: {', '.join(sorted(stream.type or 'data' for stream in left))} beside the film is left out")
+        if not strip:
+            self._titles(others)
+        pen = _Pen(self.library, self.made, pictures, self.target, quality)
+        waiting: list[Any] = []  # the header is written with the first packet, and says how large the pictures are
+        with Progress(pictures.frames or None, f"repairing {self.source.name}", quiet) as bar:
+            for frame, packet in self._read(pictures, others):
+                if frame is not None:
                     pen.add(frame, work)
                     bar.advance()
-            elif packet.dts is not None:
-                packet.stream = others[packet.stream.index]
-                waiting.append(packet)
-            if pen.begun:
-                for each in waiting:
-                    made.mux(each)
-                waiting.clear()
-        if not pen.begun:
-            raise Refusal(f"{source} holds no frame that can be decoded.")
-        pen.end()
-        for each in waiting:
-            made.mux(each)
+                elif packet.dts is not None:
+                    packet.stream = others[packet.stream.index]
+                    waiting.append(packet)
+                if pen.begun:
+                    self._mux(waiting)
+            if not pen.begun:
+                raise Refusal(f"{self.source} holds no frame that can be decoded.")
+            pen.end()
+            self._mux(waiting)
+
+    def _handed_on(self, stream: Any) -> Any:
+        try:
+            made = self.made.add_stream_from_template(stream)
+            made.disposition = stream.disposition
+        except (ValueError, self.library.FFmpegError) as error:
+            codec = stream.codec_context.name if stream.codec_context else "unknown"
+            raise Refusal(
+                f"{self.target.name} has no room for {stream.type} of the kind {codec}: take {self.source.suffix}, or .mkv."
+            ) from error
+        return made
+
+    def _titles(self, others: dict[int, Any]) -> None:
+        """What the film, its streams and its chapters are called."""
+        self.made.metadata.update({name: words for name, words in self.came.metadata.items() if name not in NOT_OURS})
+        for index, stream in others.items():
+            stream.metadata.update(self.came.streams[index].metadata)
+        if chapters := self.came.chapters():
+            self.made.set_chapters(chapters)
+
+    def _read(self, pictures: Any, others: Iterable[int]) -> Iterator[tuple[Any, Any]]:
+        """Frames, and packets of other streams, in the order of the file."""
+        try:
+            for packet in self.came.demux(pictures, *(self.came.streams[index] for index in others)):
+                if packet.stream.index != pictures.index:
+                    yield None, packet
+                    continue
+                for frame in packet.decode():
+                    yield frame, None
+        except self.library.FFmpegError as error:
+            raise _unreadable(self.source, error) from error
+
+    def _mux(self, packets: list[Any]) -> None:
+        for packet in packets:
+            self.made.mux(packet)
+        packets.clear()
 
 
 @dataclass
@@ -89,7 +153,7 @@ class _Pen:
     library: Any
     made: Any
     pictures: Any
-    kind: str
+    target: Path
     quality: int
     stream: Any = None
 
@@ -99,16 +163,19 @@ class _Pen:
 
     def add(self, frame: Any, work: Work) -> None:
         """Repair one and write it, shown at the time at which it was shown."""
+        if any(component.is_alpha for component in frame.format.components):
+            raise Refusal("This film holds transparency, which would be lost. Take its frames apart, and repair them as pictures.")
         deep = any(component.bits > 8 for component in frame.format.components)
         layout = "rgb48le" if deep else "rgb24"
-        matrix = TAGGED.get(int(frame.colorspace), "ITU709" if frame.height >= TALL else "ITU601")
+        matrix = MATRICES.get(int(frame.colorspace), ITU709 if frame.height >= TALL else ITU601)
         pixels = frame.reformat(format=layout, src_colorspace=matrix).to_ndarray()
         pixels = np.ascontiguousarray(np.rot90(pixels, round(frame.rotation / 90) % 4))
         repaired = work(pixels)
         if self.stream is None:
-            self.stream = self._begin(repaired.shape[:2], frame, deep)
+            self.stream = self._begin(repaired.shape[:2], frame, deep, matrix)
         written = self.library.VideoFrame.from_ndarray(np.ascontiguousarray(repaired), format=layout)
-        written = written.reformat(format=self.stream.pix_fmt, dst_colorspace=matrix)
+        whole = {"dst_color_range": int(frame.color_range)} if frame.color_range else {}
+        written = written.reformat(format=self.stream.pix_fmt, dst_colorspace=matrix, **whole)
         written.pts, written.time_base = frame.pts, frame.time_base
         self._mux(self.stream.encode(written))
 
@@ -116,27 +183,29 @@ class _Pen:
         """What the encoder still holds."""
         self._mux(self.stream.encode())
 
-    def _mux(self, packets: Iterator[Any]) -> None:
+    def _mux(self, packets: Iterable[Any]) -> None:
         for packet in packets:
             self.made.mux(packet)
 
-    def _begin(self, size: tuple[int, ...], frame: Any, deep: bool) -> Any:
+    def _begin(self, size: tuple[int, ...], frame: Any, deep: bool, matrix: int) -> Any:
         codec, options = self._codec()
         stream = self.made.add_stream(codec, rate=self.pictures.average_rate or self.pictures.guessed_rate or 25, options=options)
         stream.height, stream.width = size
         even = size[0] % 2 == 0 and size[1] % 2 == 0  # colours of half the resolution need it
         stream.pix_fmt = ("yuv420p" if even else "yuv444p") + ("10le" if deep else "")
-        stream.codec_context.time_base = self.pictures.time_base
-        stream.codec_context.colorspace = frame.colorspace
+        context = stream.codec_context
+        context.time_base = self.pictures.time_base
+        context.colorspace = frame.colorspace if int(frame.colorspace) in MATRICES else TAGS[matrix]
+        context.color_primaries, context.color_trc, context.color_range = frame.color_primaries, frame.color_trc, frame.color_range
         if self.pictures.sample_aspect_ratio and not round(frame.rotation / 90) % 2:
-            stream.codec_context.sample_aspect_ratio = self.pictures.sample_aspect_ratio
+            context.sample_aspect_ratio = self.pictures.sample_aspect_ratio
         return stream
 
     def _codec(self) -> tuple[str, dict[str, str]]:
-        factor = BEST + STEP * (100 - self.quality)
-        if self.kind == "webm":
-            return "libvpx-vp9", {"crf": f"{round(1.3 * factor)}", "b": "0", "row-mt": "1"}
-        known = self.library.codecs_available
-        if "libx264" in known:
-            return "libx264", {"crf": f"{factor:.1f}", "preset": "medium"}
-        return "mpeg4", {"flags": "+qscale", "global_quality": f"{round(118 * (1 + factor / 10))}"}
+        codec = "libvpx-vp9" if CONTAINERS[self.target.suffix.lower()] == "webm" else "libx264"
+        if codec not in self.library.codecs_available:
+            raise Refusal(f"{self.target.name} needs the encoder {codec}, which this build of FFmpeg lacks: pip install av brings it.")
+        factor = BEST + (WORST[codec] - BEST) * (100 - self.quality) / 99
+        if codec == "libvpx-vp9":
+            return codec, {"crf": f"{round(factor)}", "b": "0", "row-mt": "1"}
+        return codec, {"crf": f"{factor:.1f}", "preset": "medium"}

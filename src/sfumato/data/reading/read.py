@@ -65,10 +65,11 @@ def read_levels(
     return levels if channels is None else to_channels(levels, channels)
 
 
-def read_values(path: Path) -> Pixels:
+def read_values(path: Path, *, palettes: bool = True) -> Pixels:
     """What a file stores, for masks: (H, W) of a grey or palette one, the numbers themselves; (H, W, 3) of one in colours.
 
-    Nothing is turned, converted or blended: a mask is no photograph.  Refuses what `read_levels` does.
+    Nothing is turned, converted or blended: a mask is no photograph.  palettes : whether numbers in a palette are meant, or its colours.
+    Refuses what `read_levels` does.
     """
     raw = bytes_of(path)
     if not raw:
@@ -79,7 +80,8 @@ def read_values(path: Path) -> Pixels:
         try:
             if picture.mode == "1":
                 return np.asarray(picture).astype(np.uint8)
-            return np.asarray(picture if picture.mode[:4] in ("L", "P", "I;16") else picture.convert("RGB"))
+            numbers = ("L", "P", "I;16") if palettes else ("L", "I;16")
+            return np.asarray(picture if picture.mode[:4] in numbers else picture.convert("RGB"))
         except Exception as error:  # what Pillow raises for damaged files has no common type
             raise _undecodable(path, error) from error
 
@@ -92,7 +94,7 @@ def read_size(path: Path) -> tuple[int, int]:
         with path.open("rb") as file, warnings.catch_warnings():
             warnings.simplefilter("ignore")
             picture = _open(file, path, length, MOST_MEGAPIXELS)
-            turned = _orientation(picture) in (5, 6, 7, 8)
+            turned = orientation(picture) in (5, 6, 7, 8)
             # of a TIFF, some versions of Pillow give the size upright already, and others do not
             width, height = _tiff_size(picture) if picture.format == "TIFF" else picture.size
     except Refusal:
@@ -237,7 +239,7 @@ def _sixteen_bit(raw: bytes, picture: Image.Image) -> Decoded:
     if stored is None or stored.dtype != np.uint16:
         raise ValueError("its 16-bit pixels are stored in a way that is not known here")
     if picture.format != "TIFF":  # OpenCV turns a TIFF, and with this flag nothing else
-        stored = turned(stored, _orientation(picture))
+        stored = turned(stored, orientation(picture))
     colours = stored[..., None] if stored.ndim == 2 else stored[..., :3][..., ::-1]
     colours = colours[..., :1] if grey else colours
     alpha = stored[..., 3] if stored.ndim == 3 and stored.shape[2] == 4 else None
@@ -270,17 +272,17 @@ def _plain_jpeg(raw: bytes, picture: Image.Image, least: int | None) -> Levels |
 
 def _eight_bit(raw: bytes, picture: Image.Image, least: int | None) -> Decoded:
     if (plain := _plain_jpeg(raw, picture, least)) is not None:
-        return Decoded(turned(plain, _orientation(picture)), None, _profile(picture), picture)
+        return Decoded(turned(plain, orientation(picture)), None, _profile(picture), picture)
     picture.load()  # now, for it turns a TIFF and finds metadata that stand behind the pixels
-    orientation = _orientation(picture)
+    turn = orientation(picture)
     profile = _profile(picture)
     if picture.mode in ("I", "F"):
-        return Decoded(turned(_scaled(picture), orientation), None, profile, picture)
+        return Decoded(turned(_scaled(picture), turn), None, profile, picture)
     colours, alpha = _parts(picture, profile)
     pixels = np.asarray(colours)
     return Decoded(
-        pixels=turned(pixels[..., None] if pixels.ndim == 2 else pixels, orientation),
-        alpha=None if alpha is None else turned(np.asarray(alpha), orientation),
+        pixels=turned(pixels[..., None] if pixels.ndim == 2 else pixels, turn),
+        alpha=None if alpha is None else turned(np.asarray(alpha), turn),
         profile=profile if picture.mode != "CMYK" else None,
         opened=picture,
     )
@@ -316,7 +318,7 @@ def _profile(picture: Image.Image) -> bytes | None:
     return found if isinstance(found, bytes) and found else None
 
 
-def _orientation(picture: Image.Image) -> int:
+def orientation(picture: Image.Image) -> int:
     """1..8; upright where EXIF is damaged, for the pixels are not."""
     try:
         return int(picture.getexif().get(ORIENTATION, 1))

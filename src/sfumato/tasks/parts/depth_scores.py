@@ -11,7 +11,9 @@ import torch
 from torch import Tensor, nn
 
 from sfumato.core import files
+from sfumato.core.errors import Refusal
 from sfumato.core.levels import Levels
+from sfumato.core.progress import say
 from sfumato.core.seed import Seed
 from sfumato.data import depths, items
 from sfumato.data.batches import Batch
@@ -51,6 +53,17 @@ def gather(data: Deep, seed: Seed) -> Split:
     else:
         matched = depths.leaves(dead_leaves.items(data.leaves, LEAF_SIDE, seed.number("dead-leaves")))
     return Split(*matched.split(data.valid), f"{data.valid:.0%} by hash")
+
+
+def held_out(scenes: Depths) -> HeldMaps:
+    """All of them, decoded, but for maps that know no pixel's depth, which are counted in a sentence.  Refuses none that knows any."""
+    found = HeldMaps.of(scenes, scenes.metres)
+    known = [index for index, one in enumerate(found.maps) if one.any()]
+    if not known:
+        raise Refusal(f"None of the {len(found)} held-out depth maps knows any pixel's depth: 0 stands for unknown. Give other maps.")
+    if len(known) < len(found):
+        say(f"{len(found) - len(known)} of {len(found)} held-out depth maps know no pixel's depth, and are left out")
+    return found.chosen(known)
 
 
 def middle(train: Depths) -> float:

@@ -90,6 +90,15 @@ class HeldMaps:
             tuple(told(index) for index in numbers),
         )
 
+    def chosen(self, numbers: Sequence[int]) -> Self:
+        """Those of these numbers."""
+        return replace(
+            self,
+            names=tuple(self.names[number] for number in numbers),
+            pictures=tuple(self.pictures[number] for number in numbers),
+            maps=tuple(self.maps[number] for number in numbers),
+        )
+
     def __iter__(self) -> Iterator[Batch]:
         for index, (picture, found) in enumerate(zip(self.pictures, self.maps, strict=True)):
             yield finished(torch.from_numpy(picture[None].copy()), target(found[None]), [(0, index)])
