@@ -142,7 +142,7 @@ def main() -> None:
             continue
         found = {kind: looked_at(one, picture) for kind, picture in pictures().items()}
         most = {what: max(each[what] for each in found.values()) for what in worst}
-        worst = {what: np.nanmax([worst[what], most[what]]) for what in worst}
+        worst = {what: float(np.nanmax([worst[what], most[what]])) for what in worst}
         near += [name] if np.isnan(most["far"]) else []
         context = f"{one.contract.margin(exact=False)} of {one.contract.reach} px"
         rows.append([name, where, context, *("all is near" if np.isnan(most[what]) else f"{most[what]:g}" for what in worst)])
