@@ -26,9 +26,10 @@ def results(folder: Path) -> str:
         lines += ["", f"## {found['name']}", "", f"`{found['command']}`, {found['date']}, {_where(found)}", ""]
         if "table" in found:
             titles, rows = found["table"]["titles"], found["table"]["rows"]
-            lines += [found["table"]["says"], "", _row(titles), "|---" * len(titles) + "|", *map(_row, rows), ""]
-        if not found["bars"]:
-            continue
+            lines += [found["table"]["says"], "", _row(titles), "|---" * len(titles) + "|", *map(_row, rows)]
+            if not found["bars"]:
+                continue
+            lines.append("")
         lines += ["| what | needed | measured | spread | holds |", "|---|---|---|---|---|"]
         lines += [_row([bar["what"], bar["needed"], bar["measured"], bar["spread"], _holds(bar["holds"])]) for bar in found["bars"]]
     return "\n".join(lines).rstrip() + "\n"
