@@ -6,7 +6,7 @@ import torch
 from sfumato.core.errors import Refusal
 from sfumato.nets import catalogue
 from sfumato.nets.arguments import Johnson
-from sfumato.nets.reach import LIMIT, reach
+from sfumato.nets.reach import farthest, reach
 from tests.nets.classifiers import wake
 
 WAYS = ("transposed-3", "transposed-4", "nearest", "bilinear", "shuffle")
@@ -56,14 +56,18 @@ def test_how_far_it_looks_is_seen_through_its_last_activation():
     assert reach(network) == network.pad == 4 + 4 * 2 + 2
 
 
-def test_a_network_of_which_nothing_can_be_told_is_taken_to_look_at_everything():
+def test_a_network_whose_outputs_have_no_slope_is_taken_to_look_as_far_as_its_kernels_allow():
     class Saturated(torch.nn.Module):
         stride, enlarges = 1, 1
 
-        def forward(self, picture):
-            return (1e4 * picture).tanh()
+        def __init__(self):
+            super().__init__()
+            self.conv = torch.nn.Conv2d(3, 3, 9, padding=4)
 
-    assert reach(Saturated()) == LIMIT
+        def forward(self, picture):
+            return (1e4 * self.conv(picture)).tanh()
+
+    assert 4 <= reach(Saturated()) == farthest(Saturated()) <= 9
 
 
 def test_it_only_doubles():

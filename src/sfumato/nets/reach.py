@@ -45,6 +45,8 @@ def reach(network: nn.Module, channels: int = 3) -> int:
     length = 64 * stride
     while length <= LIMIT:
         found = _extent(probe, channels, stride, enlarges, length)
+        if found is None:  # no output has a slope, as behind an activation at its end: then what its kernels allow
+            return farthest(network)
         if found < length // 2 - stride:
             return found
         length *= 2
@@ -93,8 +95,8 @@ def effective(network: nn.Module, probes: Sequence[Tensor], reach: int, toleranc
     return min(reach, -(-seen // stride) * stride)
 
 
-def _extent(probe: nn.Module, channels: int, stride: int, enlarges: int, length: int) -> int:
-    """The farthest dependence of one whole period of outputs in the middle of a strip.
+def _extent(probe: nn.Module, channels: int, stride: int, enlarges: int, length: int) -> int | None:
+    """The farthest dependence of one whole period of outputs in the middle of a strip; None where one depends on nothing.
 
     What an output sees begins and ends no farther left than what the next one to its right sees: between two that begin and end at the
     same places nobody needs to be looked at, and of those the left one looks farthest right, and the right one farthest left.
@@ -108,7 +110,7 @@ def _extent(probe: nn.Module, channels: int, stride: int, enlarges: int, length:
         picked = probe(strip)[0, :, :, (middle + phase) * enlarges]
         (gradient,) = torch.autograd.grad(picked.sum(), strip)
         seen = gradient.abs().sum((0, 1, 2)).nonzero()
-        return (int(seen[0]), int(seen[-1])) if len(seen) else (0, length - 1)  # nothing can be told, so all may matter
+        return (int(seen[0]), int(seen[-1])) if len(seen) else (-1, -1)
 
     def farthest_of(low: int, high: int) -> int:
         if view(low) != view(high) and high - low > 1:
@@ -116,4 +118,5 @@ def _extent(probe: nn.Module, channels: int, stride: int, enlarges: int, length:
             return max(farthest_of(low, between), farthest_of(between, high))
         return max(abs(column - middle - phase) for phase in (low, high) for column in view(phase))
 
-    return farthest_of(0, stride - 1)
+    found = farthest_of(0, stride - 1)
+    return None if (-1, -1) in (view(0), view(stride - 1)) else found
