@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 import typer
 
 from sfumato.cli import trees
-from sfumato.cli.verb import Device, Json, Overwrite, existing, option, show_json, show_table, told
+from sfumato.cli.verb import Device, Json, Overwrite, existing, option, show_json, show_scores
 from sfumato.core.errors import Refusal
 
 
@@ -54,6 +54,4 @@ def score(model: Path, pictures: Path, maps: Path | None, *, seed: int, device: 
     if as_json:
         show_json(scores)
         return
-    names = tuple(scores["protocols"])
-    rows = [*scores["rows"], {"name": "gain", **scores["gains"]}]
-    show_table(["", *names], [[row["name"], *(told(row[name]) for name in names)] for row in rows])
+    show_scores(scores, tuple(scores["protocols"]))

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from sfumato.cli import classify, depth, segment
-from sfumato.cli.verb import Device, Json, OwnSpoil, Seed, StepsFile, existing, option, show, show_json, show_table, told
+from sfumato.cli.verb import Device, Json, OwnSpoil, Seed, StepsFile, existing, option, show, show_json, show_scores
 from sfumato.core.errors import Refusal
 
 
@@ -76,9 +76,7 @@ def evaluate(
     if as_json:
         show_json(scores)
         return
-    rows = [*scores["rows"], {"name": "gain", **scores["gains"]}]
-    rows += [{"name": f"ahead of {against.name}", **scores["against"]}] if against is not None else []
-    show_table(["", *names], [[row["name"], *(told(row[name]) for name in names)] for row in rows])
+    show_scores(scores, names, [{"name": f"ahead of {against.name}", **scores["against"]}] if against is not None else [])
     for name in names:
         show(f"{name}: {scores['protocols'][name]}")
     show(f"{len(scores['pictures'])} pictures, spoilt by {str(chain)!r} with seed {seed}; in brackets the 95 % interval of the mean")

@@ -5,7 +5,7 @@ import inspect
 import json
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any, TextIO, get_type_hints
@@ -156,6 +156,12 @@ def told(score: dict[str, Any]) -> str:
     """A score with its interval, where it has one."""
     interval = "" if score["low"] is None else f" ({score['low']:.4g}..{score['high']:.4g})"
     return f"{score['mean']:.4g}{interval}"
+
+
+def show_scores(scores: dict[str, Any], names: Sequence[str], more: Sequence[dict[str, Any]] = ()) -> None:
+    """A table of what `eval` found: a row a way, what was gained, and further rows."""
+    rows = [*scores["rows"], {"name": "gain", **scores["gains"]}, *more]
+    show_table(["", *names], [[row["name"], *(told(row[name]) for name in names)] for row in rows])
 
 
 def existing(path: Path, what: str) -> Path:

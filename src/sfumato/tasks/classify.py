@@ -29,10 +29,10 @@ from sfumato.nets import catalogue as networks
 from sfumato.nets import load as model_files
 from sfumato.nets.load import Contract
 from sfumato.nets.reach import LIMIT
-from sfumato.nets.surgery import copying, summary
+from sfumato.nets.surgery import summary
 from sfumato.show import plots
 from sfumato.tasks.classify_recipe import Classify
-from sfumato.tasks.parts import classifier, fitting, inside, labels, naming_scores
+from sfumato.tasks.parts import classifier, fitting, inside, labels, naming_scores, training
 from sfumato.tasks.parts.classifier import load as load
 from sfumato.tasks.parts.inside import ShowBatch
 from sfumato.tasks.parts.job import Job, parameters_of
@@ -124,9 +124,7 @@ class ClassifyTask(Job):
             torch.manual_seed(self.seed.number("network"))
             network = networks.build(self.network_spec, self._channels)
         if self.recipe.start_from:
-            report = copying.copy_weights(model_files.read(Path(self.recipe.start_from)).network, network, by="name", strict=False)
-            afresh = len(report.missing) + len(report.unlike)
-            say(f"{len(report.copied)} tensors were taken from {self.recipe.start_from}, {afresh} begin afresh")
+            training.take_over(network, Path(self.recipe.start_from))
         network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's own stubs do not know it
         return network.to(self.device)
 

@@ -11,17 +11,14 @@ from typing import Any
 import torch
 from torch import nn
 
-from sfumato.core.progress import say
 from sfumato.data.augment.light import Lighting
 from sfumato.data.geometry import Erase
 from sfumato.data.matched import Matched
 from sfumato.data.store import open_store
 from sfumato.nets import catalogue as networks
 from sfumato.nets import encoder_unet
-from sfumato.nets import load as model_files
 from sfumato.nets.load import Contract
 from sfumato.nets.reach import reach
-from sfumato.nets.surgery import copying
 from sfumato.nets.surgery.borrow import lender
 from sfumato.tasks.parts import training
 from sfumato.tasks.parts.job import Job
@@ -83,9 +80,7 @@ class Pixelwise(Job):
         if self._lent is not None:
             encoder_unet.lend(self._lent[1], network)  # type: ignore[arg-type]  # its spec says that it is one
         if self.recipe.start_from:
-            report = copying.copy_weights(model_files.read(Path(self.recipe.start_from)).network, network, by="name", strict=False)
-            afresh = len(report.missing) + len(report.unlike)
-            say(f"{len(report.copied)} tensors were taken from {self.recipe.start_from}, {afresh} begin afresh")
+            training.take_over(network, Path(self.recipe.start_from))
         network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's own stubs do not know it
         return network.to(self.device)
 

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import torch
 from torch import nn
 
 from sfumato.core.errors import Refusal
+from sfumato.core.progress import say
 from sfumato.data.geometry import Geometry
+from sfumato.nets import load as model_files
+from sfumato.nets.surgery import copying
 from sfumato.tasks.parts.sections import AdamW, Augment, Muon, Train
 from sfumato.train.budget import Budget
 from sfumato.train.learner import Learner
@@ -29,6 +33,12 @@ def budget(train: Train, per_epoch: int) -> Budget:
         return Budget(steps=int(train.steps))
     epochs = EPOCHS if train.epochs == "off" else int(train.epochs)
     return Budget(steps=epochs * per_epoch // train.accumulate)
+
+
+def take_over(network: nn.Module, path: Path) -> None:
+    """Weights of a model file into a network: all that fit by name; how many did is said."""
+    report = copying.copy_weights(model_files.read(path).network, network, by="name", strict=False)
+    say(f"{len(report.copied)} tensors were taken from {path}, {len(report.missing) + len(report.unlike)} begin afresh")
 
 
 def half_life(train: Train, length: Budget) -> float:
