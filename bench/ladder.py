@@ -27,6 +27,7 @@ import trainings
 from results import Bar
 from sfumato.core.levels import Levels, batch_to_levels, batch_to_unit
 from sfumato.core.seed import Seed
+from sfumato.core.system import devices
 from sfumato.losses.features import FeatureNetwork
 from sfumato.metrics import features as metrics
 from sfumato.metrics import score
@@ -101,23 +102,27 @@ class Judges:
 
 def repaired(model: Path, spoilt: Levels) -> Levels:
     """uint8 (N, 64, 64, 3) -> the same, in batches."""
-    network = restorer.load(model, device="cpu").network
+    place = devices.resolve().device
+    network = restorer.load(model).network
     found = []
     with torch.inference_mode():
         for start in range(0, len(spoilt), 64):
-            found.append(batch_to_levels(network(batch_to_unit(torch.from_numpy(np.array(spoilt[start : start + 64]))))).numpy())
+            batch = batch_to_unit(torch.from_numpy(np.array(spoilt[start : start + 64])).to(place))
+            found.append(batch_to_levels(network(batch)).cpu().numpy())
     return np.concatenate(found)
 
 
-def combined(model: Path, held: Held) -> Float:
-    """The loss of the rung `feature` on each held-out picture: what rungs 3 to 5 make small."""
+def combined(model: Path, held: Held, together: int = 1) -> Float:
+    """The loss of the rung `feature`, which rungs 3 to 5 make small, on each held-out picture; or means of so many pictures together."""
+    place = devices.resolve().device
     recipe = tasks.read("tiny-superres-feature", [])
-    objective = difference.objective(recipe.loss, recipe.feature, torch.device("cpu"))
-    network = restorer.load(model, device="cpu").network
+    objective = difference.objective(recipe.loss, recipe.feature, place)
+    network = restorer.load(model).network
     found = []
     with torch.inference_mode():
-        for spoilt, good in zip(held.spoilt, held.good, strict=True):
-            one, other = (batch_to_unit(torch.from_numpy(picture[None].copy())) for picture in (spoilt, good))
+        for start in range(0, len(held.good), together):
+            both = (pictures[start : start + together] for pictures in (held.spoilt, held.good))
+            one, other = (batch_to_unit(torch.from_numpy(pictures.copy()).to(place)) for pictures in both)
             found.append(objective.judged(network(one), other).loss.item())
     return np.asarray(found)
 

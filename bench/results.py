@@ -15,6 +15,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+import torch
+
 import sfumato
 from sfumato.core import files
 
@@ -95,12 +97,13 @@ def _without_place(argument: str) -> str:
 
 
 def machine() -> dict[str, Any]:
-    """Processor and cores; nothing that names a host."""
+    """Processor, cores and GPU; nothing that names a host."""
     model = platform.processor() or platform.machine()
     if Path("/proc/cpuinfo").is_file():
         lines = [line for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")]
         model = lines[0].partition(":")[2].strip() if lines else model
-    return {"processor": model, "cores": os.cpu_count(), "system": platform.system()}
+    found = {"processor": model, "cores": os.cpu_count(), "system": platform.system()}
+    return {**found, "gpu": torch.cuda.get_device_name()} if torch.cuda.is_available() else found
 
 
 def versions() -> dict[str, str]:

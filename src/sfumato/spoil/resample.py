@@ -5,6 +5,7 @@ Shrinking here never aliases unless a step's `filter` says so by name.  Centres 
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from math import ceil, floor
 from typing import Literal
 
@@ -59,10 +60,14 @@ def matlab_bicubic(picture: Levels, height: int, width: int) -> Levels:
     for axis, side in ((0, height), (1, width)):
         places, weights = _matlab_weights(picture.shape[axis], side)
         spread = (1, -1, 1) if axis else (-1, 1, 1)
-        pixels = np.sum([pixels.take(places[:, tap], axis) * weights[:, tap].reshape(spread) for tap in range(places.shape[1])], axis=0)
+        made = pixels.take(places[:, 0], axis) * weights[:, 0].reshape(spread)
+        for tap in range(1, places.shape[1]):
+            made += pixels.take(places[:, tap], axis) * weights[:, tap].reshape(spread)
+        pixels = made
     return to_levels(pixels / TOP)
 
 
+@lru_cache(maxsize=128)
 def _matlab_weights(length: int, side: int) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
     """Which pixels each new one is made of, and how much of each.  Both (side, taps)"""
     scale = side / length
