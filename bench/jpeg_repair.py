@@ -41,13 +41,15 @@ def twice(picture: Levels, first: int, second: int, shift: int) -> tuple[Levels,
     return compressed(np.ascontiguousarray(once), second), picture[shift:, shift:]
 
 
-def gained(model: restorer.Restorer, pairs: list[tuple[Levels, Levels]], name: str) -> dict[str, Any]:
-    """By a metric, over what came in, with its interval."""
-    before, after = [], []
-    for spoilt, good in pairs:
-        before.append(metrics.metric(name)(to_unit(spoilt), to_unit(good)))
-        after.append(metrics.metric(name)(to_unit(np.asarray(model.restore(spoilt))), to_unit(good)))
-    return score.gain(before, after, protocol=metrics.protocol(name), seed=0).row()
+def gained(model: restorer.Restorer, pairs: list[tuple[Levels, Levels]], *names: str) -> dict[str, Any]:
+    """By each metric, over what came in, with its interval."""
+    looked = [(to_unit(spoilt), to_unit(np.asarray(model.restore(spoilt))), to_unit(good)) for spoilt, good in pairs]
+    found = {}
+    for name in names:
+        before = [metrics.metric(name)(spoilt, good) for spoilt, _, good in looked]
+        after = [metrics.metric(name)(made, good) for _, made, good in looked]
+        found[name] = score.gain(before, after, protocol=metrics.protocol(name), seed=0).row()
+    return found
 
 
 def main() -> None:
@@ -66,7 +68,7 @@ def main() -> None:
     rows, bars = [], []
     for quality in QUALITIES:
         pairs = [(compressed(one, quality), one) for one in good]
-        found = {name: gained(model, pairs, name) for name in ("psnr_y", "psnr_b", "ssim_y")}
+        found = gained(model, pairs, "psnr_y", "psnr_b", "ssim_y")
         rows.append({"quality": quality, **found})
         one = found["psnr_y"]
         bars.append(
@@ -79,7 +81,7 @@ def main() -> None:
             )
         )
     for first, second in PAIRS:
-        aligned, shifted = (gained(model, [twice(one, first, second, by) for one in good], "psnr_y") for by in (0, SHIFT))
+        aligned, shifted = (gained(model, [twice(one, first, second, by) for one in good], "psnr_y")["psnr_y"] for by in (0, SHIFT))
         rows.append({"twice": [first, second], "aligned": aligned, "shifted": shifted})
         bars.append(
             Bar(

@@ -33,9 +33,9 @@ COMPARED = ("unet", "feature", "cross")
 WAYS = (
     ("optimiser.kind=adamw", "optimiser.rate=0.0003"),
     ("optimiser.kind=adamw", "optimiser.rate=0.001"),
-    ("optimiser.kind=adamw", "optimiser.rate=0.002"),
     ("optimiser.kind=muon", "optimiser.rate=0.005"),
     ("optimiser.kind=muon", "optimiser.rate=0.015"),
+    ("optimiser.kind=muon", "optimiser.rate=0.03"),
 )
 LECTURE = {"ae": 0.207, "unet": 0.073}  # MSE in normalised units on held-out pictures
 RATIOS = (("feature", "borrowed", 0.198 / 0.303), ("borrowed", "cross", 0.189 / 0.198))  # of combined losses

@@ -166,9 +166,15 @@ def test_fine_tuning_moves_the_head_alone_at_first_then_all(folder, trained, tmp
     assert all(name.startswith("head.") for name in moved(0.99)) and any(name.startswith("body.stem.") for name in moved(0.5))
 
 
-def test_rates_of_stages_need_an_optimiser_that_has_them(folder):
-    with pytest.raises(Refusal, match="adamw"):
-        recipe(folder, "optimiser.kind=muon", "fine_tune.factor=2.0")
+@pytest.mark.parametrize("kind", ["adamw", "muon"])
+def test_each_stage_learns_at_a_rate_of_its_own(kind, folder):
+    """The head at the highest, each stage before it at half the rate of the next; matrices and the rest alike."""
+    task = classify.build(recipe(folder, f"optimiser.kind={kind}", "optimiser.rate=0.02", "fine_tune.factor=2.0"))
+    rates = {id(p): group["lr"] for group in task.optimiser(task.network, True).param_groups for p in group["params"]}
+    stages = task.network.units()
+    for before, stage in enumerate(reversed(stages)):
+        assert {rates[id(p)] for p in stage.parameters() if p.ndim > 1} == {0.02 / 2**before}
+    assert len(rates) == len(list(task.network.parameters()))
 
 
 def test_decoupled_mixing_without_mixing_is_refused(folder):

@@ -9,7 +9,7 @@ from pydantic.dataclasses import dataclass
 from sfumato.core.errors import Refusal
 from sfumato.nets.catalogue import ClassifierNetwork
 from sfumato.nets.classify_arguments import ResNet
-from sfumato.tasks.parts.sections import STRICT, AdamW, FineTune, Labelled, Look, Muon, Schedule, Train, check_fine_tune, check_name
+from sfumato.tasks.parts.sections import STRICT, AdamW, FineTune, Labelled, Look, Muon, Schedule, Train, check_name
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
@@ -49,7 +49,6 @@ class Classify:
 
     def __post_init__(self) -> None:
         check_name(self.name)
-        check_fine_tune(self.fine_tune, self.optimiser)
         if self.loss.decoupled and self.augment.mix == "off":
             raise Refusal("loss.decoupled weighs pictures that are mixed, but augment.mix is 'off': give 'mixup' or 'cutmix'.")
 

@@ -25,7 +25,6 @@ from sfumato.tasks.parts.sections import (
     Schedule,
     Train,
     check_batch,
-    check_fine_tune,
     check_name,
 )
 
@@ -64,7 +63,6 @@ class Restore:
     def __post_init__(self) -> None:
         check_name(self.name)
         check_batch(self.data, self.train)
-        check_fine_tune(self.fine_tune, self.optimiser)
         if self.critic.kind == "features" and not self.feature.network:
             raise Refusal("critic.kind = 'features' sees by the classifier that judges features: name it in feature.network.")
         if self.critic.kind != "none" and self.optimiser.kind == "muon":

@@ -167,11 +167,7 @@ class Job(ABC):
 
     def optimiser(self, network: nn.Module, fused: bool) -> torch.optim.Optimizer:
         """What changes the weights; with fine-tuning, each stage has a rate of its own.  fused: in one kernel, where there is one."""
-        spec, fine = self.recipe.optimiser, self.recipe.fine_tune
-        if fine.factor == 1 or spec.kind != "adamw":
-            return training.optimiser(spec, network, fused=fused)
-        rated = groups.rates(network, spec.rate, fine.factor)
-        return training.adamw(spec, [(group["lr"], group["params"]) for group in rated], fused=fused)
+        return training.optimiser(self.recipe.optimiser, network, factor=self.recipe.fine_tune.factor, fused=fused)
 
     @cached_property
     def game(self) -> Game | None:

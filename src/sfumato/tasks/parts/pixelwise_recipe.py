@@ -20,7 +20,6 @@ from sfumato.tasks.parts.sections import (
     Previews,
     Schedule,
     Train,
-    check_fine_tune,
     check_name,
 )
 
@@ -49,7 +48,6 @@ class PixelwiseRecipe:
 
     def __post_init__(self) -> None:
         check_name(self.name)
-        check_fine_tune(self.fine_tune, self.optimiser)
 
 
 def found_in(folders: tuple[str, ...], maps: str, *, called: str) -> list[str]:

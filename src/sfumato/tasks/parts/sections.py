@@ -257,12 +257,6 @@ def check_batch(data: Data, train: Train) -> None:
         )
 
 
-def check_fine_tune(fine_tune: FineTune, optimiser: Muon | AdamW) -> None:
-    """Refuse rates of its own for each stage where the optimiser has one for all."""
-    if fine_tune.factor != 1 and optimiser.kind != "adamw":
-        raise Refusal("fine_tune.factor gives each stage a rate of its own, which optimiser.kind = 'adamw' can do and 'muon' cannot.")
-
-
 def check_name(name: str) -> None:
     """Refuse a name that could not be a folder's: run folders are called by it."""
     if not name.strip(". ") or len(name) > 100 or not name.isprintable() or set(name) & set('/\\:<>"|?*'):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -12,7 +12,7 @@ from sfumato.core.errors import Refusal
 from sfumato.core.progress import say
 from sfumato.data.geometry import Geometry
 from sfumato.nets import load as model_files
-from sfumato.nets.surgery import copying
+from sfumato.nets.surgery import copying, groups
 from sfumato.tasks.parts.sections import AdamW, Augment, Muon, Train
 from sfumato.train.budget import Budget
 from sfumato.train.learner import Learner
@@ -48,24 +48,23 @@ def half_life(train: Train, length: Budget) -> float:
     return AVERAGE_STEPS if length.steps is None else max(1.0, min(AVERAGE_STEPS, length.steps / AVERAGE_STEPS))
 
 
-def optimiser(spec: Muon | AdamW, network: nn.Module, *, fused: bool = True) -> torch.optim.Optimizer:
+def optimiser(spec: Muon | AdamW, network: nn.Module, *, factor: float = 1, fused: bool = True) -> torch.optim.Optimizer:
     """The optimiser a recipe asks for; weight decay spares biases and norms (everything of fewer than two dimensions).
 
+    factor : by how much each stage learns more slowly than the one after it.
     fused : AdamW in one kernel.
     """
+    whole = [(1.0, list(network.parameters()))]
+    stages = whole if factor == 1 else [(group["lr"], group["params"]) for group in groups.rates(network, 1.0, factor)]
     if isinstance(spec, Muon):
-        return muon.Muon(network, rate=spec.rate, rest_rate=spec.rest_rate, momentum=spec.momentum, weight_decay=spec.weight_decay)
-    return adamw(spec, [(spec.rate, list(network.parameters()))], fused=fused)
-
-
-def adamw(spec: AdamW, rated: Sequence[tuple[float, Sequence[nn.Parameter]]], *, fused: bool = True) -> torch.optim.AdamW:
-    """AdamW over parameters with rates of their own."""
-    groups = [
-        {"params": [p for p in parameters if (p.ndim > 1) == matrices], "lr": rate, "weight_decay": spec.weight_decay if matrices else 0.0}
-        for rate, parameters in rated
-        for matrices in (True, False)
+        decay, momentum = spec.weight_decay, spec.momentum
+        return muon.Muon(network, rate=spec.rate, rest_rate=spec.rest_rate, momentum=momentum, weight_decay=decay, stages=stages)
+    rated = [
+        {"params": [p for p in parameters if (p.ndim > 1) == matrices], "lr": spec.rate * share, "weight_decay": weight_decay}
+        for share, parameters in stages
+        for matrices, weight_decay in ((True, spec.weight_decay), (False, 0.0))
     ]
-    return torch.optim.AdamW([group for group in groups if group["params"]], lr=spec.rate, betas=(spec.beta1, spec.beta2), fused=fused)
+    return torch.optim.AdamW([group for group in rated if group["params"]], lr=spec.rate, betas=(spec.beta1, spec.beta2), fused=fused)
 
 
 def due(every: int | str) -> Callable[[Learner], bool]:

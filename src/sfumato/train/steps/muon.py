@@ -7,7 +7,7 @@ bench/optimisers.py compares the two on the default restorer after equal minutes
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, cast
 
 import torch
@@ -22,6 +22,7 @@ class Muon(torch.optim.Optimizer):
 
     rate : of the matrices; one step moves a matrix by about `rate` in spectral norm, whatever the gradient's size.
     rest_rate : of biases and norms, by AdamW without weight decay.
+    stages : parameters that learn at a share of these rates, and each share; unless told, all of them at the whole of it.
     """
 
     def __init__(
@@ -33,13 +34,16 @@ class Muon(torch.optim.Optimizer):
         momentum: float = 0.95,
         betas: tuple[float, float] = (0.9, 0.99),
         weight_decay: float = 0,
+        stages: Sequence[tuple[float, Iterable[nn.Parameter]]] | None = None,
     ):
-        matrices = [p for p in network.parameters() if p.ndim > 1 and p.requires_grad]
-        rest = [p for p in network.parameters() if p.ndim <= 1 and p.requires_grad]
-        groups: list[dict[str, Any]] = [
-            {"params": matrices, "lr": rate, "matrices": True, "momentum": momentum, "weight_decay": weight_decay},
-            {"params": rest, "lr": rest_rate, "matrices": False, "beta1": betas[0], "beta2": betas[1]},
-        ]
+        groups: list[dict[str, Any]] = []
+        for share, parameters in stages or [(1.0, network.parameters())]:
+            learning = [p for p in parameters if p.requires_grad]
+            matrices, rest = ([p for p in learning if (p.ndim > 1) == wanted] for wanted in (True, False))
+            groups += [
+                {"params": matrices, "lr": rate * share, "matrices": True, "momentum": momentum, "weight_decay": weight_decay},
+                {"params": rest, "lr": rest_rate * share, "matrices": False, "beta1": betas[0], "beta2": betas[1]},
+            ]
         super().__init__([group for group in groups if group["params"]], {})
 
     @torch.no_grad()
