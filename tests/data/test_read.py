@@ -193,7 +193,9 @@ def test_colours_of_a_profile_become_those_of_srgb(tmp_path, small):
 
 
 @pytest.mark.parametrize(
-    "profile", [icc.profile("sRGB"), ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes(), b"no profile"]
+    "profile",
+    [icc.profile("sRGB"), ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes(), b"no profile"],
+    ids=["ours", "of Little CMS", "damaged"],  # the second holds the time it was made: no name by which a test is found again
 )
 def test_pixels_of_srgb_and_of_damaged_profiles_are_left_alone(tmp_path, small, profile):
     np.testing.assert_array_equal(read_levels(save(tmp_path / "a.png", small, icc_profile=profile)), small)

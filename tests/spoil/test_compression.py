@@ -20,6 +20,14 @@ def test_jpeg_is_what_pillow_writes_and_reads(subsampling, pillow, quality, port
     assert np.abs(ours - theirs).max() <= 2  # two builds of libjpeg may round colours differently
 
 
+def test_a_shifted_grid_is_that_of_a_file_that_was_cut(portrait, rng):
+    """Away from the first blocks, where a cut file knows what it lost."""
+    whole = Jpeg(quality=(20, 20), subsampling=("444",))(portrait, rng)[3:, 3:]
+    shifted = Jpeg(quality=(20, 20), subsampling=("444",), shift=(3, 3))(portrait[3:, 3:], rng)
+    assert np.array_equal(shifted[5:, 5:], whole[5:, 5:])
+    assert not np.array_equal(Jpeg(quality=(20, 20), subsampling=("444",))(portrait[3:, 3:], rng)[5:, 5:], whole[5:, 5:])
+
+
 def test_a_grey_picture_is_compressed_as_grey(portrait, rng):
     file = io.BytesIO()
     Image.fromarray(portrait[..., 0]).save(file, "JPEG", quality=30)

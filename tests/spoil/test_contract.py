@@ -17,6 +17,7 @@ VARIANTS = [  # what the defaults leave out
     "noise 40 kind=poisson,speckle,salt",
     "noise 40 kind=gaussian,poisson,speckle,salt grain=grey",
     "jpeg 1..100 subsampling=444,422",
+    "jpeg 30 shift=0..15",
     "text density=3000 kind=words,medical opacity=0.2..0.9",
     'text density=3000 says="one","two \\"quoted\\"" font="DejaVuSerif.ttf" size=3',
     'text density=3000 says="","two\nlines"',
@@ -103,6 +104,7 @@ def test_every_step_with_its_defaults_written_out_is_the_bare_step(name):
 
 LOCAL = [name for name in NAMES if name != "webp"]  # whose blocks are guessed from those before, without end
 WIDER = ["scale 2", "scale 3 filter=lanczos up=bicubic", "shrink 2", "blur 2 kind=box,motion,defocus", "jpeg 30", "jpeg subsampling=444"]
+WIDER += ["jpeg 30 shift=0..15", "jpeg 40 subsampling=444 shift=3"]
 
 
 @pytest.mark.parametrize("text", LOCAL + WIDER)

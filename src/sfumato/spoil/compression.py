@@ -25,13 +25,17 @@ class Jpeg:
 
     quality : 1..100 as in libjpeg, drawn once a picture as a whole number.
     subsampling : of the colours, one of those given, drawn once a picture: 420 (as most programs write), 422, 444 (none).
+    shift : px by which the blocks begin above and left of the picture, 0..15, two whole numbers drawn once a picture: what is left of a
+        file that was cut after it was written.
     """
 
     quality: Range = (10, 70)
     subsampling: tuple[Subsampling, ...] = ("420",)
+    shift: Range = (0, 0)
 
     def __post_init__(self) -> None:
         check_range("The quality of jpeg", self.quality, within=(1, 100))
+        check_range("The shift of jpeg", self.shift, within=(0, 15))
 
     @property
     def reach(self) -> int:
@@ -39,16 +43,21 @@ class Jpeg:
         return 7 if set(self.subsampling) == {"444"} else 16
 
     def context(self, low: int, high: int) -> tuple[int, int]:
-        """Whole blocks, of a picture that starts with one; and where colours are smoothed, one halved pixel more."""
+        """Whole blocks, of a picture that starts with one; where colours are smoothed, a halved pixel more; a block more if they shift."""
         block, smooth = (8, 0) if set(self.subsampling) == {"444"} else (16, 2)
-        return (low - smooth) // block * block, -(-(high + smooth) // block) * block
+        around = smooth + (block if self.shift[1] else 0)
+        return (low - around) // block * block, -(-(high + around) // block) * block
 
     def __call__(self, picture: Levels, rng: np.random.Generator) -> Levels:
         """uint8 (H, W, C) -> the same shape."""
         quality, subsampling = round(draw(rng, self.quality)), pick(rng, self.subsampling, "subsampling")
         note(rng, "quality", quality)
         options = [cv2.IMWRITE_JPEG_QUALITY, quality, cv2.IMWRITE_JPEG_SAMPLING_FACTOR, _FACTORS[subsampling]]
-        return _through(picture, ".jpg", options)
+        down, right = (round(draw(rng, self.shift, name)) for name in ("down", "right"))
+        if not down and not right:
+            return _through(picture, ".jpg", options)
+        larger = np.pad(picture, ((down, 0), (right, 0), (0, 0)), mode="symmetric")
+        return np.ascontiguousarray(_through(larger, ".jpg", options)[down:, right:])
 
 
 @dataclass(frozen=True, kw_only=True)
