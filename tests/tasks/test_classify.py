@@ -153,13 +153,14 @@ def test_pictures_that_cannot_be_read_are_left_out_and_counted(folder, tmp_path)
     assert len(split.train) + len(split.held) == 179 and len(split.unread) == 1
 
 
-def test_fine_tuning_moves_the_head_alone_at_first_then_all(folder, trained, tmp_path):
+@pytest.mark.parametrize("kind", ["adamw", "muon"])
+def test_fine_tuning_moves_the_head_alone_at_first_then_all(kind, folder, trained, tmp_path):
     start = str(trained / "last.safetensors")
     changes = ["train.steps=8", "train.average=off", "fine_tune.factor=3.0", f"start_from={json.dumps(start)}", "train.state_steps=4"]
 
     def moved(frozen):
         run = tmp_path / str(frozen)
-        classify.train(recipe(folder, *changes, f"fine_tune.frozen={frozen}"), run)
+        classify.train(recipe(folder, *changes, f"fine_tune.frozen={frozen}", f"optimiser.kind={kind}"), run)
         before, after = (sfumato.load(path).network.state_dict() for path in (start, run / "last.safetensors"))
         return {name for name in before if not torch.equal(before[name], after[name])}
 

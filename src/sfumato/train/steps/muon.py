@@ -51,6 +51,8 @@ class Muon(torch.optim.Optimizer):
         """Change the weights by their gradients."""
         for group in self.param_groups:
             parameters = [p for p in group["params"] if p.grad is not None]
+            if not parameters:  # a stage that is frozen
+                continue
             if group["matrices"]:
                 self._matrices(parameters, group)
             else:
