@@ -94,6 +94,19 @@ def test_a_weight_twice_as_large_doubles_its_part_and_raises_its_share(classifie
     assert shares[1]["feature stage2"] > shares[0]["feature stage2"]
 
 
+def test_a_classifier_looks_from_another_place_in_each_step_but_judges_from_the_corner(classifier):
+    task = restore.build(recipe(classifier, *seen(classifier, "feature.shift=3")))
+    batch = next(task.batches.stream(0, 0))
+
+    def found(training):
+        task.network.train(training)
+        draws = [torch.Generator().manual_seed(seed) for seed in (1, 1, *range(2, 90))]
+        return [task.plain(task.network, batch, draw).loss.item() for draw in draws]
+
+    moved, still = found(True), found(False)
+    assert moved[0] == moved[1] and len(set(moved)) == 16 and len(set(still)) == 1  # 4 x 4 places
+
+
 def test_the_plan_says_whether_the_classifier_sees_the_damage(judged):
     plan = (judged / "plan.txt").read_text()
     assert "feature tap    stage1" in plan and "% of signs equal" in plan and "of its norm at the output" in plan

@@ -19,6 +19,8 @@ from sfumato.nets.surgery.borrow import open_classifier
 from sfumato.tasks.parts.sections import Feature, Loss
 from sfumato.train.objective import Outcome
 
+Place = tuple[int, int]  # px down and right
+CORNER = (0, 0)
 DISTANCES = {"l1": pixel.l1, "mse": pixel.mse}
 
 
@@ -30,12 +32,21 @@ class Perception:
     weights: tuple[float, ...]  # a tap
     grams: tuple[float, ...]  # a tap, or none
     distance: Any
+    shift: int = 0  # px, at most
 
-    def terms(self, output: Tensor, target: Tensor) -> dict[str, Tensor]:
+    def place(self, draw: torch.Generator) -> Place:
+        """How far from the corner the classifier begins to look, in this step."""
+        if not self.shift:
+            return CORNER
+        down, right = torch.randint(self.shift + 1, (2,), generator=draw, device=draw.device).tolist()
+        return down, right
+
+    def terms(self, output: Tensor, target: Tensor, place: Place = CORNER) -> dict[str, Tensor]:
         """Weighed parts by name.  Two (B, C, H, W); the target's features carry no gradient."""
+        down, right = place
         with torch.no_grad():
-            wanted = self.network(target)
-        made = self.network(output)
+            wanted = self.network(target[..., down:, right:])
+        made = self.network(output[..., down:, right:])
         taps = self.network.taps
         found = _weighed("feature", taps, self.weights, seen.feature_distances(made, wanted, self.distance))
         if self.grams:
@@ -60,22 +71,22 @@ class Difference:
     def __call__(self, network: nn.Module, batch: Batch, draw: torch.Generator) -> Outcome:
         """All parts in float32."""
         outputs: Tensor = network(batch.input)
-        return self.judged(outputs, batch.target)
+        return self.judged(outputs, batch.target, self.perception.place(draw) if self.perception and network.training else CORNER)
 
-    def judged(self, outputs: Tensor, target: Tensor) -> Outcome:
-        """What an output is worth.  Two (B, C, H, W)."""
-        terms = self.terms(outputs, target)
+    def judged(self, outputs: Tensor, target: Tensor, place: Place = CORNER) -> Outcome:
+        """What an output is worth.  Two (B, C, H, W); place: where the classifier begins to look."""
+        terms = self.terms(outputs, target, place)
         loss = torch.stack(list(terms.values())).sum() if len(terms) > 1 else next(iter(terms.values()))
         return Outcome(loss, {name: term.detach() for name, term in terms.items()}, outputs, terms=terms)
 
-    def terms(self, outputs: Tensor, target: Tensor) -> dict[str, Tensor]:
+    def terms(self, outputs: Tensor, target: Tensor, place: Place = CORNER) -> dict[str, Tensor]:
         """Weighed parts by name, with their gradients."""
         apart = self.distance(outputs, target)
         terms = {self.name: self.weight * apart if self.weight != 1 else apart}
         if self.colour:
             terms["colour"] = self.colour * seen.low_colours(outputs, target)
         if self.perception:
-            terms.update(self.perception.terms(outputs, target))
+            terms.update(self.perception.terms(outputs, target, place))
         return terms
 
 
@@ -96,6 +107,7 @@ def perception(feature: Feature, device: torch.device) -> Perception | None:
         _one_a_tap("feature.weights", feature.weights, network.taps),
         _one_a_tap("feature.gram", feature.gram, network.taps) if feature.gram else (),
         DISTANCES[feature.distance],
+        feature.shift,
     )
 
 

@@ -132,6 +132,7 @@ class Feature:
     gram: tuple[Annotated[float, Field(ge=0)], ...] = ()  # of Gram matrices likewise; empty: none
     distance: Literal["mse", "l1"] = "mse"
     enlarge: int = Field(default=1, ge=1, le=8)  # times, for a classifier that was made for larger pictures
+    shift: int = Field(default=0, ge=0, le=32)  # px by which it looks elsewhere in each step, at most: no pattern hides between its strides
     shares_every: int = Field(default=100, ge=1)  # steps between two records of each part's share of the gradient
 
 
