@@ -64,8 +64,8 @@ def _text(colour: str) -> Text:
     )  # fmt: skip
 
 
-WHITE = Damage("", _text("white"), f"{BLUR} | jpeg quality=15..50 subsampling=420")
-COLOURED = Damage(f"{SCALE} | jpeg quality=20..60 subsampling=420", _text("any"), "")
+WHITE = Damage("", _text("white"), f"{BLUR} | jpeg quality=15..50 subsampling=420 shift=0")
+COLOURED = Damage(f"{SCALE} | jpeg quality=20..60 subsampling=420 shift=0", _text("any"), "")
 SETS = {"demo": WHITE, "bsds": COLOURED, "set14": COLOURED, "set5": COLOURED}
 
 
