@@ -212,7 +212,7 @@ def test_a_critic_that_cannot_be_fooled_is_named(classifier, judged, tmp_path, m
     """What is repaired is black to it."""
     plain = EncoderUNet.forward
     monkeypatch.setattr(EncoderUNet, "forward", lambda network, picture: plain(network, picture) * 0.0)
-    restore.train(game(classifier, judged, "train.steps=60", "game.limit=1.0"), tmp_path / "run")
+    restore.train(game(classifier, judged, "train.steps=100", "game.limit=1.0", "game.warm_steps=400"), tmp_path / "run")
     assert "it has won" in capsys.readouterr().err
 
 
