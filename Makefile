@@ -35,7 +35,7 @@ slow: setup data  ## kills, fuzzing and long trainings
 gpu: setup data  ## what needs a CUDA device: tests, then about ten minutes of trainings side by side
 	$(BIN)/pytest -q -m gpu
 	$(BIN)/python bench/on_gpu.py
-	$(BIN)/python bench/superres.py --gpu --minutes 8 --set train.batch=64 --set train.workers=3
+	$(BIN)/python bench/superres.py --gpu --minutes 8
 
 bench: setup data  ## one script a bar; each writes bench/results/NAME.json (about a day; comparisons need `make peers`)
 	$(BIN)/python bench/newcomer.py

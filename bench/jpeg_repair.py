@@ -59,8 +59,7 @@ def main() -> None:
     options.add_argument("--seed", type=int, default=1)
     options.add_argument("--set", action="append", default=[], dest="changes", help="of the recipe, for another network")
     given = options.parse_args()
-    label = "-".join(["", *(change.replace("=", "-") for change in given.changes)]) if given.changes else ""
-    folder = RUNS / f"grey-{given.minutes:g}m-{given.seed}{label}"
+    folder = RUNS / f"grey-{given.minutes:g}m-{given.seed}{trainings.label(given.changes)}"
     changes = ('data.folders=["known:bsds"]', f"train.minutes={given.minutes}", f"train.seed={given.seed}", *given.changes)
     run = trainings.finished(folder, "jpeg-grey", *changes)
     model = restorer.load(run / "last.safetensors", device="cpu")

@@ -110,8 +110,7 @@ def main() -> None:
     with ThreadPoolExecutor(32) as pool:
         enlarged: list[Future[Path]] = []
         if given.superres:
-            changes = (*BATCH, "train.workers=3")
-            enlarged = [pool.submit(superres.run, times, given.superres, 1, changes) for times in superres.NEEDED]
+            enlarged = [pool.submit(superres.run, times, given.superres, 1, superres.ON_GPU) for times in superres.NEEDED]
         way, rows = best(given.rates, pool)
         print(json.dumps(rows, indent=1), "taken:", way, flush=True)
         asked = {name: pool.submit(rung, name, way, given.minutes) for name in RUNGS}

@@ -36,6 +36,7 @@ BICUBIC = {  # published, of set5, set14 and BSD100 (Timofte et al. 2014 and who
     2: (33.66, 30.24, 29.56),
     4: (28.42, 26.00, 25.96),
 }
+ON_GPU = ("train.batch=64", "train.workers=3")  # what bench/on_gpu.py trains with, and a run with --gpu is looked for by
 LIKE, MOST = 0.05, 700_000  # dB by which the protocol may miss the published scores of bicubic; numbers a network may have
 
 
@@ -63,8 +64,7 @@ def scored(repair: Any, held: pairs.HeldOut, times: int) -> dict[str, dict[str, 
 
 def run(times: int, minutes: float, seed: int, changes: Sequence[str]) -> Path:
     """The folder of a training that is finished: changed as told, and so named."""
-    label = "".join(f"-{change.replace('=', '-')}" for change in changes)
-    folder = RUNS / f"x{times}-{minutes:g}m-{seed}{label}"
+    folder = RUNS / f"x{times}-{minutes:g}m-{seed}{trainings.label(changes)}"
     return trainings.finished(folder, f"superres-x{times}", f"train.minutes={minutes}", f"train.seed={seed}", *changes)
 
 
@@ -84,6 +84,7 @@ def main() -> None:
     options.add_argument("--set", action="append", default=[], dest="changes", help="of the recipe, for another network")
     given = options.parse_args()
     needed = NEEDED_GPU if given.gpu else NEEDED
+    changes = list(dict.fromkeys([*(ON_GPU if given.gpu else ()), *given.changes]))
     bars: list[Bar] = []
     rows: list[dict[str, Any]] = []
     for times in given.times:
@@ -100,7 +101,7 @@ def main() -> None:
                 holds=max(map(abs, apart)) <= LIKE,
             )
         )
-        model = run(times, given.minutes, given.seed, given.changes) / "last.safetensors"
+        model = run(times, given.minutes, given.seed, changes) / "last.safetensors"
         network = restorer.load(model, device="cpu")
         ours = {name: scored(network.restore, held, times) for name, held in sets.items()}
         count = numbers(model)

@@ -5,12 +5,18 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 
 def _done(folder: Path) -> bool:
     facts = folder / "run.json"
     return facts.is_file() and json.loads(facts.read_text(encoding="utf-8")).get("status") == "done"
+
+
+def label(changes: Sequence[str]) -> str:
+    """What a run folder's name ends with, so that other changes are another run: "-train.seed-1"."""
+    return "".join(f"-{change.replace('=', '-')}" for change in changes)
 
 
 def finished(folder: Path, recipe: str, *changes: str, options: tuple[str, ...] = ()) -> Path:

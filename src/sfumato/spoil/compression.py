@@ -53,9 +53,9 @@ class Jpeg:
         quality, subsampling = round(draw(rng, self.quality)), pick(rng, self.subsampling, "subsampling")
         note(rng, "quality", quality)
         options = [cv2.IMWRITE_JPEG_QUALITY, quality, cv2.IMWRITE_JPEG_SAMPLING_FACTOR, _FACTORS[subsampling]]
-        down, right = (round(draw(rng, self.shift, name)) for name in ("down", "right"))
-        if not down and not right:
+        if not self.shift[1]:
             return _through(picture, ".jpg", options)
+        down, right = (round(draw(rng, self.shift, name)) for name in ("down", "right"))
         larger = np.pad(picture, ((down, 0), (right, 0), (0, 0)), mode="symmetric")
         return np.ascontiguousarray(_through(larger, ".jpg", options)[down:, right:])
 

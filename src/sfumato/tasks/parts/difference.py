@@ -35,11 +35,9 @@ class Perception:
     shift: int = 0  # px, at most
 
     def place(self, draw: torch.Generator) -> Place:
-        """How far from the corner the classifier begins to look, in this step."""
-        if not self.shift:
-            return CORNER
-        down, right = torch.randint(self.shift + 1, (2,), generator=draw, device=draw.device).tolist()
-        return down, right
+        """How far from the corner the classifier begins to look: it follows from the step's seed, for a draw would wait for the device."""
+        places = self.shift + 1
+        return divmod(draw.initial_seed() % places**2, places)
 
     def terms(self, output: Tensor, target: Tensor, place: Place = CORNER) -> dict[str, Tensor]:
         """Weighed parts by name.  Two (B, C, H, W); the target's features carry no gradient."""
