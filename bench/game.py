@@ -2,9 +2,10 @@
 
     python bench/game.py [--from build/ladder/cross-8m-1/last.safetensors]
 
-The game is the recipe tiny-superres-critic, begun from the model named (rung 5 of the ladder).  `kill -9` falls at three moments; a step's
-cost is that of the Learner with all that a run has, against a bare loop that does the same forwards, backwards and updates on the same
-batches, in turn, in one process.
+The game is the recipe tiny-superres-critic, begun from the model named (rung 5 of the ladder).  Fairness: a critic learns real pictures
+as both sides, by the path of each, and is asked about others.  `kill -9` falls after three states of the game.  A step's cost is that of
+the Learner with all that a run has, against a bare loop that does the same forwards, backwards and updates on the same batches, in turn,
+in one process.
 """
 
 from __future__ import annotations
@@ -29,18 +30,17 @@ from safetensors.torch import load_file
 
 import results  # bench is a folder of scripts, not a package
 from results import Bar
-from sfumato.core.levels import batch_to_levels
 from sfumato.data.batches import Batch
 from sfumato.tasks import catalogue, restore
-from sfumato.tasks.parts.against import told_rightly
 from sfumato.train.callback import Callback
+from sfumato.train.callbacks.game import ACCURACY
 from sfumato.train.run import Run
 
 RECIPE = "tiny-superres-critic"
 STEPS, FAST = 300, ("train.minutes=off", f"train.steps={300}", "train.batch=8", "train.tune=false", "game.patience=999", "previews.count=0")
-KILLS = (0.2, 0.5, 0.8)  # of the time that the whole takes
+KILLS = (50, 150, 250)  # steps: as soon as a state of so many, or more, is there
 ROUNDS, TIMED = 7, 12  # interleaved pairs, steps in each
-COIN = 200  # steps that a critic learns from nothing
+COIN = 100  # pairs of batches that a critic learns from nothing, and as many that it is asked about
 
 
 def task(model: Path, *changes: str) -> restore.RestoreTask:
@@ -63,21 +63,24 @@ def ready(model: Path, folder: Path) -> Bar:
 
 
 def coin(model: Path) -> Bar:
-    """A critic that is shown real pictures on both sides, by both paths: it must not be right more often than a coin."""
+    """A critic that is shown real pictures as both sides, by the path of each: it must not be right more often than a coin."""
     made = task(model)
-    assert made.critic is not None
+    critic = made.critic
+    assert critic is not None
     [player] = made.opponents(made.tuned())
     telling, draw, held = replace(made.telling, generator=torch.nn.Identity()), torch.Generator(), []
-    for number, batch in zip(range(2 * COIN), made.batches.stream(0, 0), strict=False):
-        other = batch.target.roll(1, 0)  # what the generator would have made: a real picture, and not the one beside it
+    stream = made.batches.stream(0, 0)
+    for number, (one, other) in enumerate(islice(zip(stream, stream, strict=False), 2 * COIN)):  # no picture is on both sides
+        pair = Batch(one.target, other.target, other.items)  # the first in the place of what the generator made
         if number < COIN:
             player.optimiser.zero_grad()
-            telling(made.critic, Batch(other, batch.target, batch.items), draw.manual_seed(number)).loss.backward()
+            telling(critic, pair, draw.manual_seed(number)).loss.backward()
             player.optimiser.step()
-        else:
-            held.append(np.concatenate([batch_to_levels(one).numpy() for one in (other, batch.target)], -1))
-    pairs = np.concatenate(held)
-    right, count = told_rightly(made.critic, pairs, made.device), 2 * len(pairs)
+            continue
+        critic.eval()
+        with torch.no_grad():
+            held.append(telling(critic, pair, draw).parts[ACCURACY].item())
+    right, count = float(np.mean(held)), 2 * made.batches.batch * len(held)
     apart = (right - 0.5) / (0.25 / count) ** 0.5
     return Bar(
         what=f"real against real by both paths: share told rightly, {count} pictures",
@@ -91,31 +94,40 @@ def coin(model: Path) -> Bar:
 def command(model: Path, folder: Path) -> list[str]:
     """A training of 300 steps by the command line."""
     words = [sys.executable, "-m", "sfumato", "-q", "train", RECIPE, "--from", str(model), "--out", str(folder)]
-    return [*words, *(word for change in (*FAST, "train.state_steps=25") for word in ("--set", change))]
+    more = ("train.state_steps=25", "game.warm_steps=20", "game.warm_pairs=64")
+    return [*words, *(word for change in (*FAST, *more) for word in ("--set", change))]
 
 
 def killed(model: Path, work: Path) -> Bar:
     """Weights after kills and resumption against those of a run nobody stopped."""
-    begun = time.monotonic()
     subprocess.run(command(model, work / "whole"), check=True)
-    whole = time.monotonic() - begun
-    wanted, same = load_file(work / "whole" / "last.safetensors"), []
-    for share in KILLS:
-        folder = work / f"killed-{share}"
+    wanted, same, lost = load_file(work / "whole" / "last.safetensors"), [], []
+    for step in KILLS:
+        run = Run(work / f"killed-{step}")
+        folder = run.folder
         running = subprocess.Popen(command(model, folder))
-        time.sleep(share * whole)
+        while running.poll() is None and _saved(run) < step:
+            time.sleep(0.05)
+        if running.poll() is not None:
+            raise SystemExit(f"The game was over before it could be killed at step {step}.")
         running.send_signal(signal.SIGKILL)
         running.wait()
+        lost.append(_saved(run))
         subprocess.run([sys.executable, "-m", "sfumato", "-q", "resume", str(folder)], check=True)
         found = load_file(folder / "last.safetensors")
         same.append(all(torch.equal(tensor, found[name]) for name, tensor in wanted.items()))
     return Bar(
-        what=f"a game of {STEPS} steps killed at {KILLS} of its time and resumed: equal to one nobody stopped",
+        what=f"a game of {STEPS} steps killed after its states of steps {', '.join(map(str, lost))} and resumed: as one nobody stopped",
         needed="every bit, each time",
         measured=f"{sum(same)} of {len(same)}",
         spread="",
-        holds=all(same),
+        holds=all(same) and max(lost) < STEPS,
     )
+
+
+def _saved(run: Run) -> int:
+    """The step of the newest state."""
+    return max((int(path.stem) for path in run.states.glob("*.safetensors") if path.stem.isdecimal()), default=0)
 
 
 def silent(model: Path, work: Path) -> Bar:

@@ -3,7 +3,8 @@
     python bench/ladder.py [--minutes 8] [--seeds 1 2] [--held 2000] [--only unet feature ...]
 
 Every rung trains a built-in recipe for the same minutes on the part of Tiny ImageNet at hand (build/ladder; a run that is there is not
-made again) and repairs the same held-out pictures, once each, with its last averaged weights.  Distances are paired picture by picture,
+made again), and the first five for the same steps too: one epoch, a borrowed body frozen throughout, as the lecture shows it.  Each
+repairs the same held-out pictures, once each, with its last averaged weights.  Distances are paired picture by picture,
 averaged over seeds; an interval is a bootstrap over pictures.  Two classifiers judge: the project's own, which three rungs were taught by,
 and the MobileNet of `weights/`, which taught none: pictures are enlarged threefold for it, and seen at three named taps.
 """
@@ -39,6 +40,7 @@ from sfumato.tasks import restore
 from sfumato.tasks.parts import difference, pairs, restorer
 
 RUNS = results.ROOT / "build" / "ladder"
+EVEN = ("ae", "unet", "feature", "borrowed", "cross")  # rungs that are trained for an epoch as well
 RUNGS = ("ae", "unet", "feature", "borrowed", "cross", "longer", "critic")  # longer: rung 5 for twice the time, what a critic must beat
 OTHER, TAPS, ENLARGE = "mobilenet_v1_025", ("features.3", "features.5", "features.11"), 3
 WHITE = 255.0
@@ -140,8 +142,8 @@ def run(rung: str, seed: int, minutes: float) -> Path:
 
 
 def epochs(rung: str, seed: int) -> Path:
-    """The same for exactly one epoch, the borrowed one frozen throughout."""
-    frozen = ("fine_tune.frozen=1.0",) if rung == "borrowed" else ()
+    """The same for exactly one epoch, a borrowed body frozen throughout."""
+    frozen = ("fine_tune.frozen=1.0",) if rung in ("borrowed", "cross") else ()
     changes = ("train.minutes=off", "train.epochs=1", f"train.seed={seed}", *frozen)
     return trainings.finished(RUNS / f"{rung}-one-epoch-{seed}", f"tiny-superres-{rung}", *changes)
 
@@ -200,20 +202,49 @@ def main() -> None:
             run(rung, seed, given.minutes)
     if len(given.only) < len(RUNGS):
         return
+    for rung in EVEN:
+        for seed in given.seeds:
+            epochs(rung, seed)
     held = held_out(given.held)
     judges = Judges(held)
-    seen: dict[str, list[dict[str, Float]]] = {}
-    losses: dict[str, list[Float]] = {}
-    shown = [held.spoilt[:SHOWN]]
-    for rung in RUNGS:
-        models = [run(rung, seed, given.minutes) / "last.safetensors" for seed in given.seeds]
-        made = [repaired(model, held.spoilt) for model in models]
-        shown.append(made[0][:SHOWN])
-        seen[rung] = [judges.look(one) for one in made]
-        losses[rung] = [combined(model, held) for model in models]
-    draw([*shown, held.good[:SHOWN]])
-    first = {rung: [combined(epochs(rung, seed) / "last.safetensors", held) for seed in given.seeds] for rung in ("feature", "borrowed")}
-    results.write("ladder", bars(seen, losses, first, judges, given.seeds), rungs=table(seen, losses, given), protocol=__doc__)
+    trained = {rung: Trained([run(rung, seed, given.minutes) for seed in given.seeds], judges) for rung in RUNGS}
+    even = {rung: Trained([epochs(rung, seed) for seed in given.seeds], judges) for rung in EVEN}
+    draw([held.spoilt[:SHOWN], *(one.made[0][:SHOWN] for one in trained.values()), held.good[:SHOWN]])
+    seen, losses = ({rung: getattr(one, name) for rung, one in trained.items()} for name in ("seen", "losses"))
+    first = {rung: one.losses for rung, one in even.items()}
+    rows = [one.row(rung, f"{given.minutes:g} minutes") for rung, one in trained.items()]
+    rows += [one.row(rung, "one epoch") for rung, one in even.items()]
+    table = {"titles": TITLES, "rows": rows, "says": f"Means over {len(held.good)} held-out pictures and {len(given.seeds)} seeds."}
+    results.write("ladder", bars(seen, losses, first, judges, given.seeds), table=table, protocol=__doc__)
+
+
+TITLES = [
+    "rung",
+    "trained",
+    "steps of each seed",
+    "PSNR, dB",
+    "MSE, normalised as in the lecture",
+    "loss of the rung `feature`",
+    "distance by the classifier that taught",
+    "distance by one that taught nobody",
+]
+
+
+class Trained:
+    """A rung's runs, one a seed, judged."""
+
+    def __init__(self, runs: list[Path], judges: Judges):
+        self.runs = runs
+        self.made = [repaired(one / "last.safetensors", judges.held.spoilt) for one in runs]
+        self.seen = [judges.look(one) for one in self.made]
+        self.losses = [combined(one / "last.safetensors", judges.held) for one in runs]
+
+    def row(self, rung: str, trained: str) -> list[Any]:
+        """Means over pictures and seeds, as `TITLES` says."""
+        steps = [json.loads((one / "run.json").read_text(encoding="utf-8"))["steps"] for one in self.runs]
+        psnr, mse, own, other = (float(np.mean([one[name] for one in self.seen])) for name in ("psnr", "mse", "own", "other"))
+        told = (f"{psnr:.2f}", f"{mse / SPREAD**2:.4f}", f"{np.mean(self.losses):.5f}", f"{own:.4f}", f"{other:.4f}")
+        return [rung, trained, ", ".join(map(str, steps)), *told]
 
 
 def draw(columns: list[Levels]) -> None:
@@ -247,18 +278,6 @@ def bars(
         nearer("the same, critic less rung 5 trained on as long without one", seen["longer"], seen["critic"], judges, seeds),
         within("PSNR lost by the critic against the feature loss", of("feature", "psnr"), of("critic", "psnr")),
     ]
-
-
-def table(seen: dict[str, list[dict[str, Float]]], losses: dict[str, list[Float]], given: Any) -> list[dict[str, Any]]:
-    """One row a rung: means over pictures and seeds, with steps and minutes."""
-    rows = []
-    for rung in RUNGS:
-        facts = [json.loads((run(rung, seed, given.minutes) / "run.json").read_text(encoding="utf-8")) for seed in given.seeds]
-        row = {name: round(float(np.mean([one[name] for one in seen[rung]])), 6) for name in ("mse", "psnr", "own", "other")}
-        row |= {"normalised mse": round(row["mse"] / SPREAD**2, 4), "combined": round(float(np.mean(losses[rung])), 6)}
-        row |= {name: [round(fact[name], 2) for fact in facts] for name in ("steps", "minutes")}
-        rows.append({"rung": rung, **row, "parameters": facts[0]["parameters"]})
-    return rows
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ import statistics
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any
 
 import cv2
@@ -27,6 +27,7 @@ import trainings
 from results import Bar
 from sfumato.core.levels import TOP, Levels, to_levels, to_unit
 from sfumato.core.seed import Seed
+from sfumato.data.items import Items
 from sfumato.metrics import pictures as metrics
 from sfumato.metrics import score
 from sfumato.show.sheets import sheet
@@ -53,8 +54,9 @@ def median(spoilt: Levels, gone: Levels) -> Levels:
 
 
 def non_local(spoilt: Levels, gone: Levels) -> Levels:
-    """Non-local means as OpenCV has it for colour, its strength by scikit-image's estimate of the noise."""
-    sigma = float(np.mean(restoration.estimate_sigma(spoilt, channel_axis=2)))
+    """Non-local means as OpenCV has it for colour, its strength by Immerkaer's estimate of the noise (1996)."""
+    edges = cv2.filter2D(spoilt.astype(np.float32), -1, np.outer((1, -2, 1), (1, -2, 1)).astype(np.float32))[1:-1, 1:-1]
+    sigma = float(np.abs(edges).mean() * np.sqrt(np.pi / 2) / 6)
     return np.asarray(cv2.fastNlMeansDenoisingColored(spoilt, None, sigma, sigma, 7, 21))
 
 
@@ -70,11 +72,9 @@ def unsharp(spoilt: Levels, gone: Levels) -> Levels:
 
 
 def mean_colour(spoilt: Levels, gone: Levels) -> Levels:
-    """What is missing, in the mean colour of the rest; everything, where nothing is marked as missing."""
+    """What is missing, in the mean colour of the rest."""
     filled = spoilt.copy()
-    known = spoilt[~gone] if gone.any() else spoilt.reshape(-1, 3)
-    where = gone if gone.any() else np.ones_like(gone)
-    filled[where] = known.mean(0).round().astype(np.uint8)
+    filled[gone] = spoilt[~gone].mean(0).round().astype(np.uint8)
     return filled
 
 
@@ -114,6 +114,23 @@ def difference_of_gaussians(spoilt: Levels, gone: Levels) -> Levels:
     return on_white(cv2.GaussianBlur(light, (0, 0), 1.0) - cv2.GaussianBlur(light, (0, 0), 1.6) < -0.01)
 
 
+@cache
+def colour_of_all() -> Levels:
+    """The mean of all training pictures' pixels.  uint8 (3,)"""
+    items = training_pictures()
+    return np.mean([items[index].levels(3).mean((0, 1)) for index in range(len(items))], 0).round().astype(np.uint8)
+
+
+def mean_picture(spoilt: Levels, gone: Levels) -> Levels:
+    """The mean colour of all training pictures everywhere: what is best where nothing is seen."""
+    return np.broadcast_to(colour_of_all(), spoilt.shape)
+
+
+def training_pictures() -> Items:
+    """Those of bsds/train."""
+    return sources.gather(recipes.read("restore", ['data.folders=["known:bsds"]']).data, Seed(0))[0]
+
+
 class PatchFill:
     """Every 8 x 8 px are those of the training picture whose spoilt patch of 16 x 16 px around is the nearest (of a sample of 40,000)."""
 
@@ -126,7 +143,7 @@ class PatchFill:
     @cached_property
     def known(self) -> tuple[Any, Levels]:
         """Spoilt patches (N, 16 * 16 * 3) and the inner parts of the good ones (N, 8, 8, 3)."""
-        items = sources.gather(recipes.read("restore", ['data.folders=["known:bsds"]']).data, Seed(0))[0]
+        items = training_pictures()
         held = pairs.held_out(items, grammar.parse(self.spoil), None, seed=Seed(1), side=1 << 30, count=len(items))
         margin, rng = (self.outer - self.inner) // 2, np.random.default_rng(0)
         keys, values = [], []
@@ -152,14 +169,17 @@ class PatchFill:
 
 @dataclass(frozen=True)
 class Preset:
-    """A recipe, what it must beat, how long it learns, how it is scored, and what stands beside for whoever must choose."""
+    """A recipe, what it must beat, how long it learns, how it is scored, and what stands beside for whoever must choose.
+
+    scored : the damage that it is scored on, where that is only a part of what it has learnt to undo.
+    """
 
     recipe: str
     baselines: tuple[Repair, ...]
     minutes: float = 3.0
     metric: str = "psnr_rgb"
     inside: bool = False  # only what the chain changed is scored
-    changes: tuple[str, ...] = ()
+    scored: str = ""
     others: tuple[Repair, ...] = ()
 
 
@@ -171,16 +191,18 @@ PRESETS = {
     "denoise": Preset("denoise", (non_local,), 10, others=SMOOTH),
     "old-photographs": Preset("old-photographs", (median,), 10, others=(non_local,)),
     "text": Preset("text", (median,)),
+    "watermark": Preset("watermark", (median,)),
+    "scratches": Preset("scratches", (median,)),
     "sharpen": Preset("sharpen", (unsharp,)),
     "deblur": Preset("deblur", (unsharp,)),
     "general": Preset("general", (non_local,), others=SMOOTH),
     "colourise": Preset("colourise", (as_it_is,), metric="ciede2000"),
-    "holes": Preset("holes", (biharmonic,), inside=True, changes=("spoil.chain=hole 8..24",), others=(telea, mean_colour)),
-    "large-holes": Preset("holes", (mean_colour,), inside=True, changes=("spoil.chain=hole 40..64 density=20",), others=(telea,)),
+    "holes": Preset("holes", (biharmonic,), inside=True, scored="hole 8..24", others=(telea, mean_colour)),
+    "large-holes": Preset("holes", (mean_colour,), inside=True, scored="hole 40..64 density=20", others=(telea,)),
     "border": Preset("border", (mean_colour,), inside=True, others=(telea,)),
     "drawing": Preset("drawing", (canny, difference_of_gaussians)),
-    "edges-to-picture": Preset("edges-to-picture", (mean_colour, PatchFill("edges")), metric="feature"),
-    "drawing-to-painting": Preset("drawing-to-painting", (mean_colour, PatchFill("posterise | edges")), metric="feature"),
+    "edges-to-picture": Preset("edges-to-picture", (mean_picture, PatchFill("edges")), metric="feature"),
+    "drawing-to-painting": Preset("drawing-to-painting", (mean_picture, PatchFill("posterise | edges")), metric="feature"),
 }
 
 
@@ -194,11 +216,11 @@ def judged(preset: Preset, seen: dict[str, scoring.Seen]) -> Callable[[Levels, L
 
 def compare(name: str, preset: Preset, minutes: float, seen: dict[str, scoring.Seen]) -> tuple[list[Bar], list[list[str]]]:
     """Train, repair, and set beside the others: a bar for each baseline, and a row for each way."""
-    changes = ('data.folders=["known:bsds"]', f"train.minutes={minutes}", "train.epochs=off", "train.seed=1", *preset.changes)
-    run = trainings.finished(RUNS / f"{name}-{minutes:g}m", preset.recipe, *changes)
+    changes = ('data.folders=["known:bsds"]', f"train.minutes={minutes}", "train.epochs=off", "train.seed=1")
+    run = trainings.finished(RUNS / f"{preset.recipe}-{minutes:g}m", preset.recipe, *changes)
     model = restorer.load(run / "last.safetensors", device="cpu")
-    recipe = recipes.read(preset.recipe, list(preset.changes))
-    chain = grammar.parse(recipe.spoil.chain)
+    recipe = recipes.read(preset.recipe, [])
+    chain = grammar.parse(preset.scored or recipe.spoil.chain)
     target = grammar.parse(recipe.spoil.target) if recipe.spoil.target else None
     items = sources.held_out("known:bsds")[:COUNT]
     held = pairs.held_out(items, chain, target, seed=Seed(0), side=1 << 30, count=COUNT)
@@ -244,9 +266,8 @@ def _middle(picture: Levels, side: int) -> Levels:
 def _ahead(
     name: str, preset: Preset, minutes: float, ours: list[float], other: list[float], way: str, seen: dict[str, scoring.Seen]
 ) -> Bar:
-    before, after = (ours, other) if preset.metric in ("feature", "ciede2000") else (other, ours)
     protocol = seen[preset.metric].protocol if preset.metric in seen else metrics.protocol(preset.metric)
-    gain = score.gain(before, after, protocol=metrics.PROTOCOLS["psnr_inside"] if preset.inside else protocol, seed=0)
+    gain = score.gain(other, ours, protocol=metrics.PROTOCOLS["psnr_inside"] if preset.inside else protocol, seed=0)
     assert gain.low is not None and gain.high is not None
     what = "px that were missing, " if preset.inside else ""
     means = f"{statistics.mean(ours):.3f}, {statistics.mean(other):.3f}"
@@ -261,8 +282,7 @@ def _ahead(
 
 def _command(preset: Preset, minutes: float) -> dict[str, str]:
     """The recipe of a preset, and how a person trains it on a folder of theirs as it was trained here."""
-    changes = "".join(f' --set "{change}"' for change in preset.changes)
-    return {"recipe": preset.recipe, "command": f"sfumato train {preset.recipe} photos/ --minutes {minutes:g}{changes}"}
+    return {"recipe": preset.recipe, "command": f"sfumato train {preset.recipe} photos/ --minutes {minutes:g}"}
 
 
 TITLES = ["preset", "way", "metric", "mean", "ms a picture"]

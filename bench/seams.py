@@ -117,7 +117,8 @@ def looked_at(one: Restorer, picture: Levels) -> dict[str, float]:
         full = dataclasses.replace(whole, margin=-(-exact // stride) * stride)
         one_, other = (tiles.restore(each, one._patchwise, full, enlarges=factor) for each in (picture, changed))
         far = float(np.abs(one_.astype(int) - other)[:, : (picture.shape[1] - 8 - exact) * factor].max(initial=0))
-    return {"beyond": beyond, "apart": float(np.abs(made - wanted).max()), "far": far}
+    free = float(((wanted > 0) & (wanted < 255)).mean())
+    return {"beyond": beyond, "apart": float(np.abs(made - wanted).max()), "far": far, "free": free}
 
 
 def identity() -> bool:
@@ -138,14 +139,16 @@ def main() -> None:
     for name in given.only:
         one, where = model(name)
         if not one.contract.tiles:
-            rows.append([name, where, "seen whole", "", "", ""])
+            rows.append([name, where, "seen whole", "", "", "", ""])
             continue
         found = {kind: looked_at(one, picture) for kind, picture in pictures().items()}
         most = {what: max(each[what] for each in found.values()) for what in worst}
         worst = {what: float(np.nanmax([worst[what], most[what]])) for what in worst}
         near += [name] if np.isnan(most["far"]) else []
         context = f"{one.contract.margin(exact=False)} of {one.contract.reach} px"
-        rows.append([name, where, context, *("all is near" if np.isnan(most[what]) else f"{most[what]:g}" for what in worst)])
+        free = min(each["free"] for each in found.values())
+        told = ("all is near" if np.isnan(most[what]) else f"{most[what]:g}" for what in worst)
+        rows.append([name, where, context, *told, f"{free:.0%}"])
         print(" | ".join(rows[-1]), flush=True)
     count = f"{len(given.only)} recipes, three pictures each"
     same = identity()
@@ -180,6 +183,7 @@ def main() -> None:
         ),
     ]
     titles = ["recipe", "model", "context, of what is looked at", "step at borders beyond others", "to the whole", "far away"]
+    titles.append("values between black and white, at least")
     says = f"Tiles of {SIDE} px; all differences in levels of 255."
     results.write("seams", bars, table={"titles": titles, "rows": rows, "says": says})
 

@@ -6,6 +6,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from sfumato.tasks import restore
+from tests.tasks.test_real_pairs import folders, recipe  # noqa: F401  # fixtures
+
 
 @pytest.fixture
 def folder(portrait, tmp_path):
@@ -64,3 +67,30 @@ def test_other_pictures_and_files_that_hold_no_scores_are_refused(sfumato, model
     (tmp_path / "none.json").write_text("{}")
     done = scored(sfumato, model, folder, "--against", tmp_path / "none.json")
     assert done.returncode == 2 and "holds no scores" in done.stderr
+
+
+def test_it_is_scored_on_real_pairs_and_never_on_damage_it_has_not_learnt(folders, tmp_path, sfumato):  # noqa: F811
+    restore.train(recipe(folders), tmp_path / "run")
+    model = tmp_path / "run" / "last.safetensors"
+    done = sfumato("eval", model, folders[1])
+    assert done.returncode == 2 and "has learnt from real pairs: give --inputs" in done.stderr
+    done = sfumato("eval", model, folders[1], "--inputs", folders[0], "--json")
+    assert done.returncode == 0 and json.loads(done.stdout)["gains"]["psnr_rgb"]["mean"] > 1
+    done = sfumato("eval", model, folders[1], "--inputs", folders[0], "--spoil", "noise 5")
+    assert done.returncode == 2 and "leave --spoil out" in done.stderr
+
+
+def test_of_distances_less_is_a_gain(sfumato, model, folder):
+    done = sfumato("eval", model, folder, "--spoil", "noise 25", "--metrics", "psnr_rgb,ciede2000", "--json")
+    scores = json.loads(done.stdout)
+    came, *_, restored = scores["rows"]
+    assert restored["ciede2000"]["mean"] < came["ciede2000"]["mean"] and scores["gains"]["ciede2000"]["mean"] > 0
+    assert scores["gains"]["psnr_rgb"]["mean"] > 0
+
+
+def test_where_the_eyes_look_may_be_named_and_unknown_places_are_refused(sfumato, model, folder):
+    seen = ("--metrics", "feature", "--features", "tiny-features")
+    scores = json.loads(scored(sfumato, model, folder, *seen, "--taps", "stage1,stage2").stdout)
+    assert "taps stage1, stage2" in scores["protocols"]["feature"]
+    done = scored(sfumato, model, folder, *seen, "--taps", "stage9")
+    assert done.returncode == 2 and "stage9" in done.stderr

@@ -22,3 +22,19 @@ def test_masks_are_drawn_for_files_and_folders(run, folder, tmp_path, sfumato, r
 def test_what_is_not_a_png_is_refused(run, folder, tmp_path, sfumato):  # noqa: F811
     done = sfumato("segment", run / "last.safetensors", folder / "pictures" / "03.png", "--out", tmp_path / "mask.jpg")
     assert done.returncode == 2 and "call it mask.png" in done.stderr
+
+
+def test_it_is_scored_on_a_folder_with_masks_of_the_same_classes(run, folder, tmp_path, sfumato):  # noqa: F811
+    last, pictures, legend = run / "last.safetensors", folder / "pictures", folder / "legend.txt"
+    done = sfumato("eval", last, pictures)
+    assert done.returncode == 2 and "give --masks with their folder and their legend" in done.stderr
+    done = sfumato("eval", last, pictures, "--masks", folder / "masks", legend, "--json")
+    assert done.returncode == 0 and json.loads(done.stdout)["rows"][0]["pixel_accuracy"]["mean"] > 0.9
+    (tmp_path / "other.txt").write_text(legend.read_text().replace("disc", "ball"))
+    done = sfumato("eval", last, pictures, "--masks", folder / "masks", tmp_path / "other.txt")
+    assert done.returncode == 2 and "ground, ball, square apart, but the model ground, disc, square" in done.stderr
+
+
+def test_known_streets_may_be_called_as_known_pictures_are(run, sfumato):  # noqa: F811
+    done = sfumato("eval", run / "last.safetensors", "known:camvid:nothing")
+    assert done.returncode == 2 and "nothing" in done.stderr

@@ -50,6 +50,27 @@ def test_gradients_of_both_sides_are_those_of_finite_differences(kind):
         assert torch.autograd.gradcheck(in_double(side), opinions, eps=1e-2, atol=5e-2, rtol=3e-2)
 
 
+def test_the_gradient_of_the_penalty_on_slopes_is_that_of_finite_differences():
+    """With respect to the critic's own weights, through the slope at the pictures."""
+    real, made = (torch.rand(3, 2, 2, 2, generator=torch.Generator().manual_seed(seed)) for seed in (3, 4))
+
+    class Bent(nn.Module):
+        """Not linear, so that the slope depends on where it is taken."""
+
+        def __init__(self, weight):
+            super().__init__()
+            self.weight = weight
+
+        def forward(self, pictures):
+            return torch.tanh(pictures.flatten(1) @ self.weight.float())[:, None]
+
+    def penalty(weight):
+        return 32 * adversarial.gradient_penalty(Bent(weight), real, made, torch.Generator().manual_seed(5)).double()
+
+    weight = torch.linspace(-1, 1, 8, dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradcheck(penalty, (weight,), eps=1e-2, atol=5e-2, rtol=3e-2)
+
+
 @pytest.mark.parametrize("kind", adversarial.GAMES)
 def test_a_critic_gains_by_being_right_and_a_generator_by_its_being_wrong(kind):
     game = adversarial.game(kind)
@@ -64,7 +85,15 @@ def test_known_values():
     assert adversarial.game("logistic").critic(zero, zero).item() == pytest.approx(math.log(2))
     assert adversarial.game("relativistic").critic(zero, zero).item() == pytest.approx(math.log(2))
     assert adversarial.game("squares").critic(zero + 1, zero - 1).item() == 0
-    assert adversarial.accuracy(zero + 1, zero + 1).item() == 0.5
+    assert adversarial.game("hinge").accuracy(zero + 1, zero + 1).item() == 0.5
+
+
+def test_a_relative_critic_is_right_by_what_it_says_of_one_kind_beside_the_other():
+    real, made = torch.tensor([[5.0], [6.0]]), torch.tensor([[3.0], [2.0]])
+    plain, relative = adversarial.game("hinge"), adversarial.game("relativistic")
+    assert (plain.accuracy(real, made).item(), plain.fooled(real, made).item()) == (0.5, 1)
+    assert (relative.accuracy(real, made).item(), relative.fooled(real, made).item(), relative.on_real(real, made).item()) == (1, 0, 1)
+    assert relative.accuracy(made, real).item() == 0
 
 
 @pytest.mark.parametrize("kind", adversarial.GAMES)

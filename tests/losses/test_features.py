@@ -1,6 +1,7 @@
 """Feature losses against naive loops and finite differences, on networks that own their normalisation."""
 
 import copy
+from functools import partial
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from torch import nn
 from sfumato.core.errors import Refusal
 from sfumato.losses import features
 from sfumato.losses.features import FeatureNetwork
-from sfumato.losses.pixel import l1, mse
+from sfumato.losses.pixel import charbonnier, l1, mse
 from sfumato.nets.classify_arguments import ResNet
 from tests.nets.classifiers import make, pictures, wake
 
@@ -27,6 +28,9 @@ def test_taps_are_found_where_the_grid_is_about_to_change(network):
     assert FeatureNetwork(make(SPEC), ["stage2"]).taps == ["stage2"]
     with pytest.raises(Refusal, match="Did you mean 'stage1'"):
         FeatureNetwork(make(SPEC), ["stge1"])
+    for unordered in (["stage2", "stage1"], ["stage1", "stage1"]):  # weights would go to other taps than they were meant for
+        with pytest.raises(Refusal, match="fine to coarse: take"):
+            FeatureNetwork(make(SPEC), unordered)
 
 
 def test_it_never_moves_whatever_is_asked(network):
@@ -98,6 +102,14 @@ def test_the_target_gets_no_gradient_from_a_feature_loss(network):
     terms = Perception(network, (1.0, 1.0, 1.0), (1.0, 1.0, 1.0), mse).terms(made, good)
     sum(terms.values()).backward()
     assert len(terms) == 6 and made.grad.any() and good.grad is None
+
+
+@pytest.mark.parametrize("loss", [features.low_colours, partial(charbonnier, epsilon=0.1), l1, mse])
+def test_gradients_of_losses_in_pixels_are_those_of_finite_differences(loss):
+    """The losses turn to float32: the step of the differences is as wide as that allows, and no pixel lies on a kink."""
+    good = pictures(1, side=8).double()
+    made = (good + 0.3 * torch.where(good > 0.5, -1.0, 1.0)).requires_grad_(True)
+    assert torch.autograd.gradcheck(lambda one: 32 * loss(one, good).double(), (made,), eps=1e-2, atol=5e-2, rtol=3e-2)
 
 
 def test_half_and_whole_inputs_agree():

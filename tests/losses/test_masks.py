@@ -83,5 +83,12 @@ def test_gradients_are_finite_differences():
 
 
 def test_rare_classes_weigh_more_up_to_a_limit():
-    weights = losses.balanced_weights(np.array([1000, 100, 10, 0, 1]))
+    weights = losses.balanced_weights(np.array([[1000, 100, 10, 0, 1]]))
     assert weights.tolist() == pytest.approx([0.055, 0.55, 5.5, 1.0, 10.0])
+
+
+def test_a_class_is_as_frequent_as_it_is_where_it_is_seen():
+    """Eigen and Fergus 2015, section 6.3: pixels of a class over all pixels of the pictures that show it."""
+    counts = np.array([[60, 40, 0], [90, 0, 10], [100, 0, 0]])
+    frequencies = [250 / 300, 40 / 100, 10 / 100]
+    assert losses.balanced_weights(counts).tolist() == pytest.approx([0.4 / one for one in frequencies])

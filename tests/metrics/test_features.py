@@ -48,9 +48,11 @@ def test_lpips_is_that_of_a_naive_loop(pictures):
 
 def test_heads_are_read_from_a_file_and_a_missing_one_is_named(tmp_path):
     save_file({"lin0.model.1.weight": torch.rand(1, 3, 1, 1)}, tmp_path / "heads.safetensors")
-    assert features.heads(tmp_path / "heads.safetensors", 1)[0].shape == (3,)
+    assert features.heads(tmp_path / "heads.safetensors", [3])[0].shape == (3,)
     with pytest.raises(Refusal, match=r"lin1\.model"):
-        features.heads(tmp_path / "heads.safetensors", 2)
+        features.heads(tmp_path / "heads.safetensors", [3, 3])
+    with pytest.raises(Refusal, match=r"taps of \[3\] channels, but the classifier's have \[4\]"):
+        features.heads(tmp_path / "heads.safetensors", [4])
 
 
 def test_pictures_of_unlike_shapes_are_not_compared(pictures):

@@ -236,3 +236,15 @@ def test_large_previews_are_made_smaller_files(young, rng):
     for name in ("input", "target", "0000200"):
         Image.fromarray(rng.integers(0, 256, (600, 600, 3), np.uint8)).save(young / f"previews/{name}-01.png")
     assert "data:image/jpeg" in {address.partition(";")[0] for address in read(young).addresses}
+
+
+def test_a_game_is_drawn_and_what_went_wrong_in_it_is_said(young):
+    stands = [
+        {"kind": "game", "step": step, "distance": 0.5 - step / 1000, "drift": 0.01, "accuracy": 0.8, "faults": faults}
+        for step, faults in ((100, []), (200, ["Colours drift: 9.0% more red than in the good pictures."]))
+    ]
+    lines = (young / "stats.jsonl").read_text().rpartition("\n")[0]
+    (young / "stats.jsonl").write_text("\n".join([lines, *map(json.dumps, stands)]) + "\n")
+    said = read(young).words
+    assert "Critic: share told rightly" in said and "Drift of colours" in said and "by which the best snapshot is chosen" in said
+    assert "fault at step 200" in said and "9.0% more red" in said and "fault at step 100" not in said

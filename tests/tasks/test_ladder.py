@@ -165,8 +165,9 @@ def test_before_the_game_the_critic_tells_real_from_repaired(played):
 
 
 def test_a_game_writes_down_both_sides_and_how_things_stand(played):
-    parts = rows(played, "step")[-1]["parts"]
-    assert {"critic", "critic loss", "critic accuracy"} <= set(parts)
+    last = rows(played, "step")[-1]
+    assert {"critic", "critic loss", "critic accuracy"} <= set(last["parts"])
+    assert 0 <= last["rates"]["critic"] < 0.003 and last["rate"] != last["rates"]["critic"]
     stands = rows(played, "game")
     assert stands and all({"distance", "drift", "spread", "alike", "accuracy", "faults"} <= set(row) for row in stands)
     assert (played / "best.safetensors").is_file()
@@ -291,10 +292,19 @@ def test_growing_crops_are_the_same_with_and_without_workers(classifier):
 
 
 def test_a_model_is_scored_by_a_classifiers_eyes(judged, classifier, photograph_folder):
-    """Less is nearer: noise taken out is nearer to the good picture than noise left in."""
+    """Noise taken out is nearer to the good picture than noise left in, which is a gain though less is nearer."""
     seen = scoring.through(str(classifier))
     model = restorer.load(judged / "last.safetensors", device="cpu")
     found = restore.evaluate(
         model, items.from_folder(photograph_folder), grammar.parse("noise 25"), seed=Seed(1), names=("feature", "lpips"), seen=seen
     )
-    assert all(found["gains"][name]["mean"] < 0 for name in ("feature", "lpips")) and "small.safetensors" in found["protocols"]["lpips"]
+    assert all(found["gains"][name]["mean"] > 0 for name in ("feature", "lpips")) and "small.safetensors" in found["protocols"]["lpips"]
+
+
+def test_a_game_that_begins_oddly_says_so(classifier, judged, tmp_path, capsys):
+    """From nothing; and from a model that has learnt to undo another damage."""
+    fresh = restore.build(recipe(classifier, *seen(classifier), *CRITIC))
+    assert any("a network that has learnt nothing" in line for line in fresh.about())
+    assert not any("warning" in line for line in restore.build(game(classifier, judged)).about())
+    restore.train(game(classifier, judged, "spoil.chain=jpeg 30", "train.steps=1", "game.warm_steps=0"), tmp_path / "run")
+    assert "the model has learnt to undo 'noise 25', but is to learn 'jpeg 30'" in capsys.readouterr().err

@@ -1,6 +1,7 @@
 """Pictures grown sideways by a model that fills borders."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -48,3 +49,20 @@ def test_a_picture_with_transparency_is_refused(model):
     flat = np.zeros((40, 40, 3), np.uint8)
     with pytest.raises(Refusal, match="transparency"):
         panorama.Panorama(model, 1)(Photograph(pixels=flat, alpha=flat[..., 0]))
+
+
+def test_sixteen_bits_and_a_transparency_that_hides_nothing_stay(model):
+    picture = np.ascontiguousarray(photographs.rocket()[100:164, 200:264]).astype(np.uint16) * 257
+    grown = panorama.Panorama(model, 1)(Photograph(pixels=picture, alpha=np.full((64, 64), 65535, np.uint16)))
+    assert grown.pixels.dtype == np.uint16 and np.array_equal(grown.pixels[:, :64], picture)
+    assert grown.alpha.shape == grown.pixels.shape[:2] and (grown.alpha == 65535).all()
+
+
+def test_what_a_strip_cannot_be_made_with_is_refused(model):
+    for changes in ({"enlarge": 2}, {"strength": 0.5}, {"keep_colour": True}):
+        with pytest.raises(Refusal, match="leave --enlarge, --strength and --keep-colour out"):
+            panorama.Panorama(replace(model, **changes), 1)
+    one_sided = replace(model, header=replace(model.header, recipe={"spoil": {"chain": "border 8..16 side=left"}}))
+    with pytest.raises(Refusal, match="grow a picture to the right, only to: left"):
+        panorama.Panorama(one_sided, 1)
+    panorama.Panorama(one_sided, -1)

@@ -43,6 +43,13 @@ def test_it_learns_the_way_back(folders, tmp_path):
     assert gains["psnr_rgb"]["mean"] > 1
 
 
+def test_grey_inputs_of_colourful_targets_teach_to_give_colour(folders):
+    assert not restore.build(recipe(folders)).contract.colours
+    for path in folders[0].rglob("*.png"):
+        Image.open(path).convert("L").convert("RGB").save(path)
+    assert restore.build(recipe(folders)).contract.colours
+
+
 def test_a_target_without_an_input_is_named(folders):
     (folders[0] / "left" / "coffee0.png").unlink()
     with pytest.raises(Refusal, match=r"no input of the same name in .*dark.*coffee0.jpg"):

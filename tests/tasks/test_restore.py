@@ -89,6 +89,26 @@ def test_a_network_that_learnt_to_colour_gives_colour_to_grey(trained, portrait,
     assert sfumato.load(best).restore(np.ascontiguousarray(portrait[..., :1])).shape == portrait.shape
 
 
+@pytest.mark.parametrize(
+    ("chain", "target", "gives"),
+    [
+        ("grey", "", True),
+        ("maybe(0.5, grey) | jpeg 30", "", True),
+        ("edges", "", True),  # what comes in is black on white
+        ("grey", "grey", False),
+        ("noise 0..3", "edges", False),
+        ("noise 20 grain=grey", "", False),
+        ("text colour=grey | jpeg 10", "", False),
+        ("fade | cast", "", False),
+        ("border 12..32", "", False),
+        ("hole 8..64 density=40", "", False),
+    ],
+)
+def test_whether_colour_is_learnt_is_seen_in_the_pairs(chain, target, gives):
+    task = restore.build(recipe("builtin:photographs", f"spoil.chain={json.dumps(chain)}", f"spoil.target={json.dumps(target)}"))
+    assert task.contract.colours is gives
+
+
 def test_a_folder_is_repaired_around_a_bad_file(trained, photograph_folder, tmp_path):
     (photograph_folder / "left" / "broken.jpg").write_bytes(b"\xff\xd8\xff")
     summary = sfumato.load(trained / "last.safetensors").restore_tree(photograph_folder, tmp_path / "out")
@@ -120,6 +140,34 @@ def test_a_chain_that_shrinks_makes_a_network_that_enlarges(photograph_folder, t
     spec = recipes.read(Restore, {}, [f"data.folders={json.dumps([str(photograph_folder)])}", *changes])
     best = restore.train(spec, tmp_path / "run")
     assert sfumato.load(best).restore(portrait).shape == (256, 256, 3)
+
+
+def test_grids_of_compression_lie_anywhere_in_a_crop_as_often(portrait, tmp_path):
+    """What a crop begins with in its window says where a grid of 8 px lies: all 64 places, as often."""
+    (tmp_path / "place.py").write_text(PLACE)
+    task = restore.build(recipe("builtin:photographs", "spoil.chain=place", f"spoil.steps_file={json.dumps(str(tmp_path / 'place.py'))}"))
+    found = np.bincount([int(task.pairs.pair(epoch, index)[0][0, 0, 0]) for epoch in range(40) for index in range(16)], minlength=64)
+    expected = found.sum() / 64
+    assert len(found) == 64 and np.square(found - expected).sum() / expected < 103.4  # chi square of 63 degrees, one in a thousand
+
+
+PLACE = '''
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Place:
+    """The place of each px in a grid of 8 px: eight times its row, and its column."""
+
+    def __call__(self, picture, rng):
+        y, x = np.indices(picture.shape[:2]) % 8
+        return np.repeat((8 * y + x).astype(np.uint8)[..., None], picture.shape[2], axis=2)
+
+
+STEPS = {"place": Place}
+'''
 
 
 def test_a_unet_is_not_asked_to_enlarge(photograph_folder):

@@ -173,6 +173,18 @@ def test_rare_classes_weigh_more_where_it_is_asked_for(folder):
     assert len(weights) == 3 and weights[0] < weights[1] and weights[0] < weights[2]
 
 
+def test_classes_are_weighed_by_name(folder):
+    assert segment.build(recipe(folder, 'loss.weights=["disc=3", "square=0.5"]')).objective.weights == (1, 3, 0.5)
+    more = ([], ['loss.weights=["disc=3"]'])
+    balanced, both = (segment.build(recipe(folder, "loss.classes=balanced", *one)).objective.weights for one in more)
+    assert both == pytest.approx((balanced[0], 3 * balanced[1], balanced[2]))
+    with pytest.raises(Refusal, match="no class called 'disk'. Did you mean 'disc'"):
+        segment.build(recipe(folder, 'loss.weights=["disk=3"]')).objective  # noqa: B018  # made when it is asked for
+    for wrong in ("disc", "=3", "disc=-1", "disc=many"):
+        with pytest.raises(Refusal, match=r"such as .*pedestrian=3"):
+            recipe(folder, f"loss.weights={json.dumps([wrong])}")
+
+
 def test_own_pictures_need_all_three_places(folder):
     with pytest.raises(Refusal, match="data.legend, but only masks is given"):
         recipes.read(Segment, {}, [f"data.masks={json.dumps(str(folder / 'masks'))}"])

@@ -1,6 +1,7 @@
 """Two who play against each other in one Learner: who moves when, who stands still, and what momentum does to them."""
 
 import copy
+import json
 
 import pytest
 import torch
@@ -10,7 +11,9 @@ from sfumato.core.errors import Refusal
 from sfumato.losses import adversarial
 from sfumato.train.callback import Callback
 from sfumato.train.callbacks.activations import Activations
-from sfumato.train.callbacks.game import ACCURACY, CRITIC, FOOLED, GENERATOR, Adaptive, Both, Game, Ratio, Table
+from sfumato.train.callbacks.game import ACCURACY, CRITIC, FOOLED, GENERATOR, LOSES, Adaptive, Both, Game, Ratio, Table
+from sfumato.train.callbacks.shares import GradientShares
+from sfumato.train.callbacks.stats import Stats
 from sfumato.train.objective import Outcome
 from sfumato.train.player import Player
 from sfumato.train.run import Run
@@ -29,7 +32,7 @@ def telling(generator):
         with torch.no_grad():
             made = generator(batch.input)
         real, fake = network(batch.target), network(made)
-        return Outcome(adversarial.game("hinge").critic(real, fake), {ACCURACY: adversarial.accuracy(real, fake)})
+        return Outcome(adversarial.game("hinge").critic(real, fake), {ACCURACY: adversarial.game("hinge").accuracy(real, fake)})
 
     return tell
 
@@ -63,27 +66,19 @@ class Watch(Callback):
         self.moved.append({name for name in now if any(not torch.equal(now[name][key], self.before[name][key]) for key in now[name])})
 
 
-def play(rule, *, steps=12, weight=0.1, callbacks=(), limit=1.0, **options):
+def play(rule, *, steps=12, weight=0.1, callbacks=(), limit=1.0, tells=telling, **options):
     generator, judge = small_network(), critic()
     game, watch = Game(rule, limit=limit), Watch()
     opponent = Player(
         CRITIC,
         judge,
-        telling(generator),
+        tells(generator),
         torch.optim.AdamW(judge.parameters(), lr=0.02, betas=(0.0, 0.99)),
         lambda progress: 1.0,
         Precision("float32", torch.device("cpu")),
     )
-    learner = toy_learner(
-        [game, watch, *callbacks],
-        steps=steps,
-        network=generator,
-        objective=fooling(judge, weight),
-        name=GENERATOR,
-        opponents=[opponent],
-        turns=game.turns,
-        **options,
-    )
+    sides = {"name": GENERATOR, "opponents": [opponent], "turns": game.turns, "objective": fooling(judge, weight), **options}
+    learner = toy_learner([game, watch, *callbacks], steps=steps, network=generator, **sides)
     learner.fit()
     return learner, game, watch
 
@@ -108,6 +103,34 @@ def test_what_is_recorded_inside_comes_late_where_the_critic_plays_at_its_step(t
     inside = Activations(Run(tmp_path), every=4)
     play(Ratio(1), steps=12, callbacks=[inside])
     assert inside.steps == [1, 5, 9] and all(norms.min() > 0 for norms in inside.norms)
+
+
+def test_shares_of_the_gradient_come_late_too(tmp_path):
+    def fool(network, batch, draw):
+        outcome = objective(network, batch, draw)
+        terms = {"mse": outcome.loss, "size": outcome.outputs.square().mean()}
+        return Outcome(outcome.loss, outcome.parts, outcome.outputs, terms=terms)
+
+    stats = Stats(Run(tmp_path))
+    seen = []
+    shares = GradientShares(stats, lambda terms, outputs: seen.append(set(terms)) or {}, every=4)
+    play(Ratio(1), steps=12, callbacks=[stats, shares], objective=fool)
+    rows = [json.loads(line) for line in (tmp_path / "stats.jsonl").read_text().splitlines()]
+    assert [row["step"] for row in rows if row["kind"] == "shares"] == [1, 5, 9] and seen == [{"mse", "size"}] * 3
+
+
+def test_a_rule_looks_at_what_the_game_alone_costs_the_critic():
+    """R1 makes some of its turns dear, which says nothing about who is ahead."""
+
+    def dear(generator):
+        def tell(network, batch, draw):
+            outcome = telling(generator)(network, batch, draw)
+            return Outcome(outcome.loss + 100, {**outcome.parts, LOSES: outcome.loss.detach()})
+
+        return tell
+
+    learner, game, _ = play(Both(), steps=8, tells=dear)
+    assert learner.outcome.loss < 50 and game.table.loss < 50
 
 
 def test_each_side_has_its_own_rate():
@@ -198,7 +221,7 @@ def test_limits_that_contradict_each_other_are_refused(limits):
         Adaptive(**limits)
 
 
-def test_a_critic_that_is_always_right_stops_learning_within_fifty_steps():
+def test_a_critic_that_is_always_right_stops_learning_within_fifty_steps_and_it_is_said(capsys):
     class Perfect(nn.Module):
         """Knows: what is made is darker."""
 
@@ -218,6 +241,7 @@ def test_a_critic_that_is_always_right_stops_learning_within_fifty_steps():
     sides = {"name": GENERATOR, "opponents": [opponent], "turns": game.turns}
     toy_learner([game], steps=50, network=generator, objective=fooling(judge), optimiser=frozen, **sides).fit()
     assert game.left_out > 10 and game.table.accuracy > 0.95
+    assert "does not learn until it is less so" in capsys.readouterr().err
 
 
 def test_without_a_word_of_the_critic_the_generator_learns_as_without_it():

@@ -38,6 +38,15 @@ def test_nobody_enlarges_without_end(portrait):
         enlarge(portrait, 17)
 
 
+def test_transparency_is_enlarged_and_never_repaired(portrait):
+    """A soft edge goes through no network: it stays as it is, or grows by the plain kernel."""
+    soft = np.tile(np.linspace(0, 255, 128).astype(np.uint8), (128, 1))
+    photo = Photograph(pixels=portrait, alpha=soft)
+    assert np.array_equal(restorer.load(device="cpu").restore(photo).alpha, soft)
+    grown = restorer.load(device="cpu", enlarge=2).restore(photo).alpha
+    assert np.array_equal(grown, enlarge(soft[..., None], 2)[..., 0])
+
+
 def test_a_picture_of_256_px_becomes_one_of_1024_in_tiles_as_in_one_piece(portrait, monkeypatch):
     small = np.ascontiguousarray(np.tile(portrait, (2, 2, 1)))
     model = restorer.load(device="cpu", exact=True, enlarge=4)

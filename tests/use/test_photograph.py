@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 import pytest
 import tifffile
-from PIL import ExifTags, Image, ImageOps, PngImagePlugin
+from PIL import ExifTags, Image, ImageCms, ImageOps, PngImagePlugin
 
 from sfumato.core.errors import Refusal
 from sfumato.use import photograph
@@ -223,6 +223,23 @@ def test_text_of_a_png_is_kept(tmp_path, small):
     info.add_itxt("Beschreibung", "Gesicht, 顔", lang="de")
     Image.fromarray(small).save(tmp_path / "a.png", pnginfo=info)
     assert Image.open(around(tmp_path / "a.png")).text == {"Title": "A face", "Beschreibung": "Gesicht, 顔"}
+
+
+def test_words_that_a_jpeg_has_no_room_for_are_left_out(tmp_path, small):
+    photo = Photograph(pixels=small, notes=Notes(text=(("workflow", "x" * 70_000),)))
+    photograph.write(photo, tmp_path / "a.jpg")
+    assert "comment" not in Image.open(tmp_path / "a.jpg").info
+
+
+@pytest.mark.parametrize("suffix", [".png", ".tif", ".jpg", ".webp"])
+def test_a_profile_of_grey_goes_where_colour_was_given(tmp_path, small, suffix):
+    grey = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
+    grey[16:20] = b"GRAY"  # all that is looked at
+    photo = Photograph(pixels=small, profile=bytes(grey), space="own")
+    photograph.write(photo, tmp_path / f"a{suffix}")
+    assert "icc_profile" not in Image.open(tmp_path / f"a{suffix}").info
+    photograph.write(replace(photo, pixels=small[..., :1]), tmp_path / "b.png")
+    assert Image.open(tmp_path / "b.png").info["icc_profile"] == bytes(grey)
 
 
 def test_a_jpegs_comment_is_kept(tmp_path, small):

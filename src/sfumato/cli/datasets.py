@@ -51,19 +51,28 @@ def _facts(name: str, place: Path | None) -> dict[str, Any]:
 
 
 def get(
-    name: Annotated[str, typer.Argument(help="A known data set (sfumato data list).")],
+    name: Annotated[str, typer.Argument(help="A known data set (sfumato data list), or weights of timm.")],
     into: Annotated[Path | None, option("--to", shape="FOLDER", says="Folder to put it in.", default="the cache folder")] = None,
 ) -> None:
     """Fetch a data set from where it is published, check its sums and unpack it; goes on where it broke off.
+
+    So are weights of timm's models, for features, borrowed bodies and critics: as timm: and a full name there.
 
     \b
     Examples:
       sfumato data get mnist
       sfumato data get tiny-imagenet --to data/
+      sfumato data get timm:resnet34.a1_in1k --to weights/
     """
     from sfumato.data.known import catalogue
-    from sfumato.data.known.get import get
+    from sfumato.data.known.get import get, get_weights
 
+    if name.startswith("timm:"):
+        progress.say(f"terms of {name}: those that its page at the hub names")
+        path = get_weights(name.removeprefix("timm:"), into)
+        progress.say(f"use: --set network.encoder_from={name}:{path}, or likewise feature.network")
+        show(str(path))
+        return
     progress.say(f"terms of {name}: {catalogue.entry(name).licence}")
     show(str(get(name, into)))
 

@@ -19,8 +19,13 @@ def evaluate(
     spoil: OwnSpoil = None,
     metrics: Annotated[str, option("--metrics", says="Scores, separated by commas.")] = "psnr_rgb,ssim_rgb",
     eyes: Annotated[str, option("--features", shape="CLASSIFIER", says="Whose eyes feature and lpips need.", default=False)] = "",
+    taps: Annotated[str, option("--taps", shape="NAMES", says="Where they look, separated by commas.", default=False)] = "",
     heads: Annotated[Path | None, option("--heads", says="Published weights of lpips, a safetensors file.", default=False)] = None,
+    inputs: Annotated[Path | None, option("--inputs", shape="FOLDER", says="What is spoilt already, of real pairs.", default=False)] = None,
     depths: Annotated[Path | None, option("--depths", says="Depth maps of the pictures, for a model of depth.", default=False)] = None,
+    masks: Annotated[
+        tuple[Path, Path] | None, option("--masks", shape="FOLDER LEGEND", says="Their masks, for a segmenter.", default=False)
+    ] = None,
     against: Annotated[Path | None, option("--against", shape="FILE", says="Its eval --json: how far ahead.", default=False)] = None,
     steps_file: StepsFile = None,
     seed: Seed = 42,
@@ -37,21 +42,23 @@ def evaluate(
       sfumato eval runs/superres-x4-1/last.safetensors known:set5 --metrics psnr_y_crop4
       sfumato eval newer.safetensors photos/valid --against older.json
       sfumato eval runs/digits/last.safetensors mnist
+      sfumato eval runs/scans/last.safetensors repaired/valid --inputs scans/valid
       sfumato eval runs/depth-1/last.safetensors rooms/pictures --depths rooms/maps
+      sfumato eval runs/camvid-1/last.safetensors known:camvid
     """
     from sfumato.nets import load
 
     task = load.read_header(model).task
-    if against is not None and task != "restore":
-        raise Refusal(f"--against compares models that repair, but {model} has learnt the task {task!r}: leave it out.")
-    if depths is not None and task != "depth":
-        raise Refusal(f"--depths is for a model that tells depth, but {model} has learnt the task {task!r}: leave it out.")
+    belong = {"against": (against, "restore"), "inputs": (inputs, "restore"), "depths": (depths, "depth"), "masks": (masks, "segment")}
+    for name, (given, wanted) in belong.items():
+        if given is not None and task != wanted:
+            raise Refusal(f"--{name} is for a model of the task {wanted!r}, but {model} has learnt {task!r}: leave it out.")
     match task:
         case "classify":
-            classify.score(model, str(folder), seed=seed, device=device, as_json=as_json)
+            classify.score(model, str(folder).removeprefix("known:"), seed=seed, device=device, as_json=as_json)
             return
         case "segment":
-            segment.score(model, str(folder), seed=seed, device=device, as_json=as_json)
+            segment.score(model, str(folder).removeprefix("known:"), masks, seed=seed, device=device, as_json=as_json)
             return
         case "depth":
             depth.score(model, folder, depths, seed=seed, device=device, as_json=as_json)
@@ -59,18 +66,26 @@ def evaluate(
     from sfumato.core import seed as seeds
     from sfumato.spoil import catalogue, grammar
     from sfumato.tasks import restore
-    from sfumato.tasks.parts import restorer, scoring, sources
+    from sfumato.tasks.parts import real_pairs, restorer, scoring, sources
 
     tested = restorer.load(model, device=device)
-    own = _own_spoil(model, tested.header.recipe, needed=spoil is None, steps_given=steps_file is not None)
-    ways = catalogue.with_file(steps_file or "")
-    chain = grammar.parse(spoil or own["chain"], ways)
-    target = grammar.parse(own["target"], ways) if own["target"] else None
     names = tuple(metrics.split(","))
     if not eyes and (blind := {"feature", "lpips"} & set(names)):
         raise Refusal(f"The score {min(blind)!r} is taken as a classifier sees it: name one with --features, such as tiny-features.")
-    seen = scoring.through(eyes, heads) if eyes else {}
-    scores = restore.evaluate(tested, sources.held_out(str(folder)), chain, seed=seeds.Seed(seed), target=target, names=names, seen=seen)
+    seen = scoring.through(eyes, heads, taps.split(",") if taps else ()) if eyes else {}
+    items = sources.held_out(str(folder))
+    if inputs is not None:
+        if spoil:
+            raise Refusal("What is in --inputs is spoilt already: leave --spoil out.")
+        held = real_pairs.held_out(items, existing(inputs, "folder"), side=1 << 30, count=len(items))
+        scores, how = restore.score_pairs(tested, held, seed=seeds.Seed(seed), names=names, seen=seen), f"as they are in {inputs}"
+    else:
+        own = _own_spoil(model, tested.header.recipe, needed=spoil is None, steps_given=steps_file is not None)
+        ways = catalogue.with_file(steps_file or "")
+        chain = grammar.parse(spoil or own["chain"], ways)
+        target = grammar.parse(own["target"], ways) if own["target"] else None
+        scores = restore.evaluate(tested, items, chain, seed=seeds.Seed(seed), target=target, names=names, seen=seen)
+        how = f"spoilt by {str(chain)!r}"
     if against is not None:
         scores["against"] = _ahead(scores, existing(against, "file"), names)
     if as_json:
@@ -79,7 +94,7 @@ def evaluate(
     show_scores(scores, names, [{"name": f"ahead of {against.name}", **scores["against"]}] if against is not None else [])
     for name in names:
         show(f"{name}: {scores['protocols'][name]}")
-    show(f"{len(scores['pictures'])} pictures, spoilt by {str(chain)!r} with seed {seed}; in brackets the 95 % interval of the mean")
+    show(f"{len(scores['pictures'])} pictures, {how}, with seed {seed}; in brackets the 95 % interval of the mean")
 
 
 def _ahead(scores: dict[str, Any], path: Path, names: tuple[str, ...]) -> dict[str, Any]:
@@ -123,6 +138,8 @@ def _own_spoil(model: Path, recipe: dict[str, Any], *, needed: bool, steps_given
     own = recipe.get("spoil")
     table = own if isinstance(own, dict) else {}
     chains = {name: str(table.get(name, "")) for name in ("chain", "target")}
+    if needed and (recipe.get("data") or {}).get("inputs"):
+        raise Refusal(f"{model} has learnt from real pairs: give --inputs with the folder of what is to be repaired, or --spoil.")
     if table.get("steps_file") and not steps_given and (needed or chains["target"]):
         raise Refusal(
             f"{model} was trained with ways to spoil from the file {str(table['steps_file'])!r}, which is Python and would be run. "

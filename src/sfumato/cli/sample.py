@@ -31,14 +31,15 @@ def sample(
     from sfumato.tasks.parts import dreams
     from sfumato.tasks.parts.watch import save_png
 
-    if out.suffix and out.exists() and not overwrite:
-        raise Refusal(f"{out} exists already. Give --overwrite to replace it, or another --out.")
+    single = [out] if out.suffix else [out / f"{index:05d}.png" for index in range(count)]
+    if not overwrite and (taken := [path for path in single if path.exists()]):
+        raise Refusal(f"{taken[0]} exists already. Give --overwrite to replace it, or another --out.")
     made = dreams.load(existing(model, "model file"), device=device).sample(count, seed=seed)
     if out.suffix:
         across = max(1, round(count**0.5))
         save_png(out, sheet([[*made[start : start + across]] for start in range(0, count, across)], scale=1))
     else:
         files.make_folder(out)
-        for index, picture in enumerate(made):
-            save_png(out / f"{index:05d}.png", picture)
+        for path, picture in zip(single, made, strict=True):
+            save_png(path, picture)
     show(str(out))

@@ -39,15 +39,18 @@ def segment(
     trees.tell(folders.in_turn(planned, partial(loaded.segment_tree, how=draw, overwrite=overwrite)), as_json)
 
 
-def score(model: Path, pictures: str, *, seed: int, device: str, as_json: bool) -> None:
-    """Score a segmenter on the held-out part of a known data set."""
+def score(model: Path, pictures: str, masks: tuple[Path, Path] | None, *, seed: int, device: str, as_json: bool) -> None:
+    """Score a segmenter on the held-out part of a known data set, or on pictures with masks and their legend."""
     from sfumato.core.seed import Seed
-    from sfumato.data.known import catalogue
     from sfumato.tasks import segment as task
+    from sfumato.tasks.parts import scenes
 
-    name, _, part = pictures.partition(":")
-    held = catalogue.open_scenes(name, part=part or catalogue.held_out_part(name))  # type: ignore[arg-type]  # refused where it is none
-    scores = task.evaluate(task.load(model, device=device), held, seed=Seed(seed))
+    if masks is not None:
+        existing(Path(pictures), "folder")
+        existing(masks[0], "folder")
+        existing(masks[1], "legend")
+    loaded = task.load(model, device=device)
+    scores = task.evaluate(loaded, scenes.to_score(pictures, masks, loaded.void), seed=Seed(seed))
     if as_json:
         show_json(scores)
         return

@@ -21,7 +21,19 @@ class Game:
 
     critic: Callable[[Tensor, Tensor], Tensor]
     generator: Callable[[Tensor, Tensor], Tensor]
-    relative: bool = False  # the generator's side looks at the real pictures too
+    relative: bool = False  # opinions mean something beside the others' alone: the generator's side looks at the real pictures too
+
+    def on_real(self, real: Tensor, made: Tensor) -> Tensor:
+        """Share of real pictures that are taken for real.  -> a scalar tensor in 0..1"""
+        return taken_for_real(real, than=made if self.relative else None)
+
+    def fooled(self, real: Tensor, made: Tensor) -> Tensor:
+        """Share of made pictures that are taken for real.  -> a scalar tensor in 0..1"""
+        return taken_for_real(made, than=real if self.relative else None)
+
+    def accuracy(self, real: Tensor, made: Tensor) -> Tensor:
+        """Share of pictures told rightly.  -> a scalar tensor in 0..1"""
+        return (self.on_real(real, made) + 1 - self.fooled(real, made)) / 2
 
 
 def _logistic(opinion: Tensor) -> Tensor:
@@ -100,11 +112,7 @@ def clip_weights(critic: nn.Module, limit: float) -> None:
         weight.clamp_(-limit, limit)
 
 
-def taken_for_real(opinions: Tensor) -> Tensor:
-    """Share of pictures that are taken for real, each by the mean of its opinions.  -> a scalar tensor in 0..1"""
-    return (opinions.detach().float().flatten(1).mean(1) > 0).float().mean()
-
-
-def accuracy(real: Tensor, made: Tensor) -> Tensor:
-    """Share of pictures told rightly.  -> a scalar tensor in 0..1"""
-    return (taken_for_real(real) + 1 - taken_for_real(made)) / 2
+def taken_for_real(opinions: Tensor, *, than: Tensor | None = None) -> Tensor:
+    """Share of pictures that are taken for real, each by the mean of its opinions: above zero, or above the others'.  -> a scalar, 0..1"""
+    bar = 0.0 if than is None else than.detach().float().mean()
+    return (opinions.detach().float().flatten(1).mean(1) > bar).float().mean()

@@ -38,6 +38,8 @@ class FeatureNetwork(nn.Module):
         levels = pyramid.describe(classifier, 3, SIDE)
         chosen = set(taps) or {level.name for level in pyramid.last_of_each_grid(levels)}
         self.levels = [level for level in levels if level.name in chosen]
+        if taps and list(taps) != self.taps:  # weights are given in their order
+            raise Refusal(f"Taps are named once each, fine to coarse: take {self.taps}, not {list(taps)}.")
         self.encoder = pyramid.cut(classifier, self.levels[-1].name)
         self.enlarge = enlarge
         self._places = [self.encoder.names.index(level.name) for level in self.levels]

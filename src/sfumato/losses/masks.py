@@ -43,9 +43,12 @@ def dice(logits: Tensor, masks: Tensor) -> Tensor:
 def balanced_weights(counts: NDArray[np.int64], most: float = 10.0) -> NDArray[np.float32]:
     """Median frequency balancing (Eigen and Fergus 2015): the median class weighs 1, a rarer one more, at most `most`.
 
-    Pixels of each class (K,) -> (K,); a class without a pixel weighs 1.
+    Pixels of each class in each picture (N, K) -> (K,).  A class is as frequent as its share in the pictures that show it; one that none
+    shows weighs 1.
     """
-    there = counts > 0
-    middle = np.median(counts[there]) if there.any() else 1.0
-    found = np.where(there, middle / np.maximum(counts, 1), 1.0)
-    return np.minimum(found, most).astype(np.float32)
+    around = ((counts > 0) * counts.sum(1, keepdims=True)).sum(0)
+    there = around > 0
+    frequency = counts.sum(0) / np.maximum(around, 1)
+    middle = np.median(frequency[there]) if there.any() else 1.0
+    found = np.divide(middle, frequency, out=np.ones(counts.shape[1]), where=there)
+    return np.asarray(np.minimum(found, most), np.float32)

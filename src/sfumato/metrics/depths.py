@@ -18,9 +18,9 @@ _KNOWN = "over pixels of known depth, then over pictures"
 
 PROTOCOLS: dict[str, str] = {
     "delta1": f"Share of pixels whose depth is within a factor of {NEAR} of the true one, in metres as they come out, mean {_KNOWN}.",
-    "abs_rel": f"Distance to the true depth over the true depth, in metres as they come out, mean {_KNOWN}; less is nearer.",
+    "abs_rel": f"Distance to the true depth over the true depth, in metres as they come out, mean {_KNOWN}; {score.LESS}.",
     "delta1_scaled": f"The share within a factor of {NEAR} after one factor for each picture has made the medians equal, mean {_KNOWN}.",
-    "abs_rel_scaled": f"The relative distance after one factor for each picture has made the medians equal, mean {_KNOWN}; less is nearer.",
+    "abs_rel_scaled": f"The relative distance after one factor for each picture has made the medians equal, mean {_KNOWN}; {score.LESS}.",
 }
 
 

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from sfumato.core.errors import Refusal
 from sfumato.core.levels import Levels, batch_to_unit
 from sfumato.core.seed import Seed
+from sfumato.metrics.score import LESS
 from sfumato.nets import tensor_file
 
 Float = NDArray[np.float64]
@@ -27,10 +28,11 @@ DEGREE = 3  # of KID's polynomial kernel (Binkowski et al. 2018)
 BLOCKS = 100  # that KID's interval is taken over: subsets, as in the paper
 
 PROTOCOLS = {
-    "feature": "Mean squared difference of a classifier's features, each tap over the mean square of the good picture's, mean over taps",
+    "feature": "Mean squared difference of a classifier's features, each tap over the mean square of the good picture's, mean over taps; "
+    + LESS,
     "lpips": "Squared difference of features of unit length by channel, mean over the grid, summed over taps (Zhang et al. 2018), "
-    "channels weighed alike where no heads are given",
-    "kid": "KID (Binkowski et al. 2018): unbiased squared MMD of pooled features, polynomial kernel of degree 3",
+    f"channels weighed alike where no heads are given; {LESS}",
+    "kid": f"KID (Binkowski et al. 2018): unbiased squared MMD of pooled features, polynomial kernel of degree 3; {LESS}",
 }
 
 
@@ -48,14 +50,20 @@ def lpips(see: See, pictures: Levels, truths: Levels, heads: Sequence[Tensor] | 
     return _over(see, pictures, truths, lambda ours, theirs: _unit_distance(ours, theirs, heads))
 
 
-def heads(path: Path, taps: int) -> list[Tensor]:
-    """Weights of channels from a safetensors file of the published heads: `lin0.model.1.weight` (1, c, 1, 1) and so on, one a tap."""
+def heads(path: Path, channels: Sequence[int]) -> list[Tensor]:
+    """Weights of channels from a safetensors file of the published heads: `lin0.model.1.weight` (1, c, 1, 1) and so on, one a tap.
+
+    Refuses a file that lacks one, or whose heads are for other taps than those of so many channels.
+    """
     file = tensor_file.look(path)
-    names = [f"lin{index}.model.1.weight" for index in range(taps)]
+    names = [f"lin{index}.model.1.weight" for index in range(len(channels))]
     if missing := [name for name in names if name not in file.places]:
-        raise Refusal(f"{path} holds no head {missing[0]!r}: one is needed for each of {taps} tap(s).")
+        raise Refusal(f"{path} holds no head {missing[0]!r}: one is needed for each of {len(channels)} tap(s).")
     data = file.data()
-    return [file.tensor(name, data).flatten().float() for name in names]
+    found = [file.tensor(name, data).flatten().float() for name in names]
+    if (counts := [len(head) for head in found]) != list(channels):
+        raise Refusal(f"{path} has heads for taps of {counts} channels, but the classifier's have {list(channels)}: name its own taps.")
+    return found
 
 
 def _relative(ours: list[Tensor], theirs: list[Tensor]) -> Tensor:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from sfumato.core.errors import Refusal, unknown
 from sfumato.core.levels import TOP, Unit, to_levels
+from sfumato.metrics.score import LESS
 
 Float = NDArray[np.float64]
 
@@ -40,8 +41,10 @@ PROTOCOLS: dict[str, str] = {
     "ssim_y": f"{_SSIM}, {_LUMA}; {_ROUNDED}.",
     "psnr_inside": f"{_PSNR}, over the pixels of a mask and all channels of sRGB-encoded RGB (or grey); {_ROUNDED}.",
     "psnr_b": f"PSNR-B in dB (Yim and Bovik 2011), blocks of {BLOCK} px, {_LUMA}; {_ROUNDED}.",
-    "ciede2000": "Colour difference CIEDE2000 (Sharma et al. 2005; sRGB, D65), mean over pixels, less is nearer; " + f"{_ROUNDED}.",
+    "ciede2000": "Colour difference CIEDE2000 (Sharma et al. 2005; sRGB, D65), mean over pixels, " + f"{LESS}; {_ROUNDED}.",
     "colourfulness": "Colourfulness M3 of the picture alone (Hasler and Suesstrunk 2003), on levels 0..255; rounded to 8 bits.",
+    "drift": f"Largest difference of a channel's mean, in levels of {TOP}, {LESS}; {_ROUNDED}.",
+    "peak": f"Largest difference of any value, in levels of {TOP}, {LESS}; {_ROUNDED}.",
     "psnr_outside": f"{_PSNR}, over the pixels outside a mask and all channels of sRGB-encoded RGB (or grey); {_ROUNDED}.",
 }
 
@@ -158,6 +161,18 @@ def psnr_outside(picture: Unit, truth: Unit, mask: NDArray[np.bool_]) -> float:
     return psnr_inside(picture, truth, ~mask)
 
 
+def drift(picture: Unit, truth: Unit) -> float:
+    """The largest difference of a channel's mean, in levels: a cast, or light that was lost or gained.  Two Unit (H, W, C) -> 0..255"""
+    one, other = _as_written(picture, truth)
+    return float(np.abs((one - other).mean((0, 1))).max() * TOP)
+
+
+def peak(picture: Unit, truth: Unit) -> float:
+    """The largest difference of any value, in levels.  Two Unit (H, W, C) -> 0..255"""
+    one, other = _as_written(picture, truth)
+    return float(np.abs(one - other).max() * TOP)
+
+
 Metric = Callable[[Unit, Unit], float]
 METRICS: dict[str, Metric] = {
     "psnr_rgb": psnr_rgb,
@@ -167,6 +182,8 @@ METRICS: dict[str, Metric] = {
     "ssim_y": ssim_y,
     "ciede2000": ciede2000,
     "colourfulness": colourfulness,
+    "drift": drift,
+    "peak": peak,
 }
 _CROPPED = re.compile(r"((?:psnr|ssim)_(?:rgb|y))_crop([1-9][0-9]?)")  # such as psnr_y_crop4: without 4 px of every border
 

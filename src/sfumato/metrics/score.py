@@ -12,6 +12,7 @@ from sfumato.core.seed import Seed
 
 RESAMPLES = 2000  # of the bootstrap; its interval then wavers by about 2 % of its own width
 LEVEL = 0.95
+LESS = "less is nearer"  # what the protocol of a distance says
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,10 +66,13 @@ def wilson(hits: int, n: int) -> tuple[float, float]:
 
 
 def gain(before: Sequence[float], after: Sequence[float], *, protocol: str, seed: int) -> Score:
-    """Mean of after - before, picture by picture, so that the interval is that of the gain and not of the pictures' variety."""
+    """Mean of what was gained, picture by picture, so that the interval is that of the gain and not of the pictures' variety.
+
+    That is after - before, or before - after where the protocol says that less is nearer: above zero is better either way.
+    """
     if len(before) != len(after):
         raise Refusal(f"A gain is counted picture by picture, but there are {len(before)} scores before and {len(after)} after.")
-    differences = np.asarray(after, dtype=np.float64) - np.asarray(before, dtype=np.float64)
+    differences = (np.asarray(after, dtype=np.float64) - np.asarray(before, dtype=np.float64)) * (-1 if LESS in protocol else 1)
     return over_pictures(differences.tolist(), protocol=f"Gain, picture by picture, in {protocol}", seed=seed)
 
 

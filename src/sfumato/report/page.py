@@ -15,6 +15,11 @@ from sfumato.report.instruments import instruments
 from sfumato.report.read import Points, Preview, RunFiles, read_run, series, thinned
 
 NAME = "report.html"
+GAME = {  # what is drawn of a game, by its name in stats.jsonl
+    "distance": "Distance from good pictures, by which the best snapshot is chosen",
+    "drift": "Drift of colours (1 is black to white)",
+    "accuracy": "Critic: share told rightly",
+}
 STAGES = 6  # pictures of one preview over time, at most
 
 
@@ -186,6 +191,10 @@ def curves(run: RunFiles) -> list[tuple[str, Markup, str]]:
         drawn.append(("Loss", chart(lines, until=run.step, says="Loss over steps", log=falls), f"{smooth[-1][1]:.4g}"))
     for metric in dict.fromkeys(name for row in run.validations for name in row.get("scores", {})):
         drawn += [_scored(metric, points, run.step)] if (points := series(run.validations, "scores", metric)) else []
+    for name, title in GAME.items():
+        if points := series(run.games, name):
+            drawing = chart([Line(points=points)], until=run.step, says=f"{title} over steps")
+            drawn.append((title, drawing, f"{points[-1][1]:.3g}"))
     for name, title in (("rate", "Learning rate"), ("momentum", "Momentum")):
         if points := thinned(series(run.steps, name), 300):
             drawing = chart([Line(points=points, look="second")], until=run.step, says=f"{title} over steps")
@@ -212,5 +221,6 @@ def facts(run: RunFiles) -> list[tuple[str, str]]:
     shown += [("pictures to learn from", words.amount(known["pictures"]))] if known.get("pictures") else []
     shown += [("whole time, with loading and scoring", words.duration(float(known["wall_minutes"])))] if known.get("wall_minutes") else []
     shown += [(name, str(version)) for name, version in dict(known.get("versions", {})).items()]
+    shown += [(f"fault at step {words.amount(row['step'])}", " ".join(row["faults"])) for row in run.games if row.get("faults")]
     shown += [("lines of stats.jsonl that could not be read", str(run.unread))] if run.unread else []
     return [(what, value) for what, value in shown if value]

@@ -37,6 +37,7 @@ class RunFiles:
     facts: Row  # run.json
     steps: tuple[Row, ...]  # lines of stats.jsonl of kind "step"
     validations: tuple[Row, ...]  # ... of kind "valid"
+    games: tuple[Row, ...]  # ... of kind "game": how a game of two stood at each look
     unread: int  # lines of stats.jsonl that are no JSON: a kill cuts at most the last
     scores: Row  # scores.json
     previews: tuple[Preview, ...]
@@ -68,6 +69,7 @@ def read_run(folder: Path) -> RunFiles:
         facts=_table(folder / "run.json"),
         steps=tuple(row for row in good if row.get("kind") == "step"),
         validations=tuple(row for row in good if row.get("kind") == "valid"),
+        games=tuple(row for row in good if row.get("kind") == "game"),
         unread=len(rows) - len(good),
         scores=_table(folder / "scores.json"),
         previews=tuple(_previews(folder / "previews")),

@@ -112,7 +112,12 @@ def gains(scores: Row) -> dict[str, Row]:
         return dict(scores.get("gains", {}))
     start, ours = next(iter(rows.values())), rows[_ours(rows)]
     shared = [name for name, value in ours.items() if isinstance(value, Mapping) and name in start]
-    return {name: {"mean": ours[name]["mean"] - start[name]["mean"], "n": start[name]["n"]} for name in shared}
+    return {name: {"mean": _gained(start[name]["mean"], ours[name]["mean"], name), "n": start[name]["n"]} for name in shared}
+
+
+def _gained(before: float, after: float, metric: str) -> float:
+    """Above zero is better."""
+    return before - after if words.unit(metric).lower else after - before
 
 
 def _rows(scores: Row) -> dict[str, Row]:
@@ -131,7 +136,7 @@ def _cell(name: str, metric: str, rows: Mapping[str, Row], scores: Row) -> Cell:
     return Cell(
         mean=words.number(score["mean"], metric),
         interval=words.interval(score, metric),
-        gain="" if name == start else words.signed(score["mean"] - rows[start][metric]["mean"], metric),
+        gain="" if name == start else words.signed(_gained(rows[start][metric]["mean"], score["mean"], metric), metric),
         gain_interval=words.interval(gained, metric, gain=True),
         best=score["mean"] == (min(means) if words.unit(metric).lower else max(means)),
     )

@@ -265,8 +265,18 @@ class RestoreTask(Job):
             tiles=bool(self.network.tiles),
             enlarges=self.chain.enlarges,
             up=pairs.enlarged_by(self.chain),
-            colours=pairs.greys(self.chain) and not pairs.greys(self.target_chain),
+            colours=pairs.colours(self.pairs),
         )
+
+    def _begins(self) -> list[str]:
+        """What is odd about where a game begins."""
+        if not self.recipe.start_from:
+            return ["warning        the game begins with a network that has learnt nothing: train one without a critic, and give --from"]
+        spoil = model_files.read_header(Path(self.recipe.start_from)).recipe.get("spoil") or {}
+        before, now = str(spoil.get("chain", "")), str(self.chain)
+        if self.recipe.data.inputs or not before or str(self._parse(before)) == now:
+            return []
+        return [f"warning        the model has learnt to undo {before!r}, but is to learn {now!r}: give --spoil, if that is wrong"]
 
     def save(self, path: Path, network: nn.Module, scores: dict[str, float], step: int, *, half: bool = False) -> None:
         """Write a model file of the network as it stands, in the form in which it is used."""
@@ -293,6 +303,7 @@ class RestoreTask(Job):
         if self.critic is not None:
             sees = f"patches of {self.critic.sees} px" if isinstance(self.critic, PatchCritic) else "what the classifier sees"
             lines.append(f"critic         {sees}, {parameters_of(self.critic):,} parameters; rule: {self.recipe.game.rule}")
+            lines += self._begins()
         if self.plain.perception is not None:
             batch = next(self.batches.stream(0, 0)).to(self.device)
             lines += foresight.look(self.plain, self.network, batch)

@@ -7,9 +7,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from torch import nn
 
 from sfumato.core import recipe as recipes
+from sfumato.core.errors import Refusal, unknown
 from sfumato.core.levels import Levels
 from sfumato.core.seed import Seed
 from sfumato.data.masks import Scenes
@@ -74,9 +76,16 @@ class SegmentTask(Pixelwise):
     @cached_property
     def objective(self) -> Masking:
         """The loss."""
-        loss = self.recipe.loss
-        weights = balanced_weights(scenes.counts(self.source.maps, len(self.classes))).tolist() if loss.classes == "balanced" else ()
-        return Masking(loss.gamma, loss.dice, tuple(weights))
+        loss, count = self.recipe.loss, len(self.classes)
+        named = loss.by_name()
+        for name in named:
+            if name not in self.classes:
+                raise unknown("class", name, self.classes)
+        if loss.classes == "equal" and not named:
+            return Masking(loss.gamma, loss.dice)
+        weights = balanced_weights(scenes.counts(self.source.maps, count)) if loss.classes == "balanced" else np.ones(count, np.float32)
+        own = np.array([named.get(name, 1.0) for name in self.classes], np.float32)
+        return Masking(loss.gamma, loss.dice, tuple((weights * own).tolist()))
 
     def watching(self, run: Run, stats: Stats) -> list[Callback]:
         """Held-out scores, previews, models and the bar."""
@@ -134,6 +143,8 @@ def resume(folder: Path, *, workers: int | None = None) -> Path:
 
 def evaluate(model: Segmenter, pictures: Scenes, *, seed: Seed) -> dict[str, Any]:
     """Scores on pictures with masks of the model's own classes, in its order."""
+    if (theirs := pictures.legend.names) != model.classes:
+        raise Refusal(f"The masks tell {', '.join(theirs)} apart, but the model {', '.join(model.classes)}: it cannot be scored on them.")
     held = scenes.held_out(pictures)
     count = len(model.classes)
     matrices = [metrics.confusion(model.segment(one), mask, count) for one, mask in zip(held.pictures, held.maps, strict=True)]

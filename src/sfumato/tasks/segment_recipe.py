@@ -1,10 +1,12 @@
 """The recipe of the task `segment`: pictures and masks, what is done to them, a network.  It needs neither torch nor OpenCV."""
 
+import math
 from typing import Literal
 
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
+from sfumato.core.errors import Refusal
 from sfumato.tasks.parts.pixelwise_recipe import PixelwiseRecipe, found_in
 from sfumato.tasks.parts.sections import STRICT, Masked
 
@@ -16,6 +18,24 @@ class MaskLoss:
     gamma: float = Field(default=0.0, ge=0, le=10)  # above 0: what is surer than it need be counts less (focal; 2 is usual)
     dice: float = Field(default=0.0, ge=0)  # weight of the soft Dice loss
     classes: Literal["equal", "balanced"] = "equal"  # balanced: rare classes weigh more (median frequency)
+    weights: tuple[str, ...] = ()  # of classes by name, on top, such as "pedestrian=3"
+
+    def __post_init__(self) -> None:
+        """Refuses what is no name with a weight."""
+        self.by_name()
+
+    def by_name(self) -> dict[str, float]:
+        """Weights of the classes that have one."""
+        found = {}
+        for text in self.weights:
+            name, _, number = text.rpartition("=")
+            try:
+                found[name.strip()] = float(number)
+            except ValueError:
+                found[name.strip()] = math.nan
+            if not name.strip() or not 0 <= found[name.strip()] < math.inf:
+                raise Refusal(f'loss.weights holds names with weights of at least 0, such as "pedestrian=3", not {text!r}.')
+        return found
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)

@@ -33,7 +33,7 @@ def png(pixels: Pixels, profile: bytes | None, notes: Notes) -> bytes:
 def tiff(pixels: Pixels, profile: bytes | None, notes: Notes) -> bytes:
     """A whole TIFF file of one strip.  Grey with 16-bit transparency becomes RGB with it: few programs open the former."""
     if pixels.shape[2] == 2 and pixels.itemsize == 2:
-        pixels = pixels[..., [0, 0, 0, 1]]
+        pixels, profile = pixels[..., [0, 0, 0, 1]], None  # a profile of grey would not fit
     data = zlib.compress(_differences(pixels).tobytes(), _LEVEL)
     directory = _directory(pixels, len(data), profile, notes)
     try:

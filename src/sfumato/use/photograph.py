@@ -105,6 +105,8 @@ def write(photograph: Photograph, path: Path, *, quality: int = QUALITY, strip: 
         raise Refusal(f"{path.name} cannot be written: pictures are written as {', '.join(FORMATS)}. Take another suffix, such as .png.")
     if photograph.alpha is not None and kind not in KEEPS_ALPHA and not _is_opaque(photograph.alpha):
         raise Refusal(f"{path.name} cannot be written: {kind} holds no transparency, which the picture has. Take .png, .tif or .webp.")
+    if photograph.profile and photograph.pixels.shape[2] == 3 and profiles.of_grey(photograph.profile):
+        photograph = replace(photograph, profile=None)  # of grey, and colours were given to it: they are sRGB
     if strip:
         photograph = replace(photograph, notes=Notes(dpi=photograph.notes.dpi))
     try:
@@ -193,7 +195,8 @@ def _options(profile: bytes | None, notes: Notes, kind: str, quality: int, pixel
     options: dict[str, Any] = {"icc_profile": profile} if profile else {}
     if kind == "JPEG":
         room = {name: value for name, value in (("exif", notes.exif), ("xmp", notes.xmp)) if value and len(value) < _MOST_IN_JPEG}
-        comment = {"comment": "\n".join(words for _, words in notes.text)} if notes.text else {}
+        said = "\n".join(words for _, words in notes.text)
+        comment = {"comment": said} if 0 < len(said.encode()) < _MOST_IN_JPEG else {}
         dpi = {"dpi": tuple(max(1, round(one)) for one in notes.dpi)} if notes.dpi else {}
         return options | room | comment | dpi | {"quality": quality, "subsampling": 0, "optimize": pixels <= _TWICE}
     if kind == "WEBP":

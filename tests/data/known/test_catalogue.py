@@ -364,6 +364,9 @@ def test_a_file_with_another_sum_than_the_list_beside_it_is_refused(tmp_path, mo
     path.write_bytes(path.read_bytes()[:-1] + b"?")
     with pytest.raises(Refusal, match="t10k-labels-idx1-ubyte is not what"):
         examine.check_sums("mnist")
+    (tmp_path / "SHA256SUMS").write_text(f"{'0' * 64}  mnist/train-images.gz\n")
+    with pytest.raises(Refusal, match=r"train-images.gz is missing, which .*SHA256SUMS lists"):
+        examine.check_sums("mnist")
 
 
 @real

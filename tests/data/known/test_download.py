@@ -7,14 +7,18 @@ import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from importlib.util import find_spec
 
 import numpy as np
 import pytest
+import safetensors.torch
+import torch
 
 from sfumato.core.errors import Refusal
 from sfumato.data.known import catalogue, get
 from sfumato.data.known.catalogue import Entry, Source
 from sfumato.data.known.download import download
+from sfumato.nets.surgery.borrow import open_classifier
 
 WHOLE = np.random.default_rng(5).bytes(1_000_000)
 MD5, SHA256 = hashlib.md5(WHOLE).hexdigest(), hashlib.sha256(WHOLE).hexdigest()
@@ -32,6 +36,7 @@ class Manners:
     asked: list[str] = field(default_factory=list)  # the range of each request
     status: int = 200
     leads_to: str = ""
+    paths: list[str] = field(default_factory=list)  # what was asked for
 
 
 class Server(ThreadingHTTPServer):
@@ -47,6 +52,7 @@ class Handler(BaseHTTPRequestHandler):
         manners = self.server.manners
         asked = self.headers.get("Range", "")
         manners.asked.append(asked)
+        manners.paths.append(self.path)
         if manners.leads_to:
             return self.answer(302, b"", Location=manners.leads_to)
         if manners.status != 200:
@@ -102,6 +108,26 @@ def url(server, monkeypatch) -> str:
 def test_a_file_comes_whole_and_nothing_is_left_beside_it(url, tmp_path, checksum):
     assert download(url, tmp_path / "in" / "set.bin", checksum=checksum).read_bytes() == WHOLE
     assert [path.name for path in (tmp_path / "in").iterdir()] == ["set.bin"]
+
+
+def test_weights_come_by_the_name_they_have_at_their_hub(server, url, tmp_path, monkeypatch):
+    """And are what a classifier is opened with, where timm is there."""
+    monkeypatch.setenv("HF_ENDPOINT", url.removesuffix("/set.bin"))
+    tensors, name = {"weight": torch.rand(3)}, "test_resnet.r160_in1k"
+    if find_spec("timm"):
+        import timm
+
+        tensors = timm.create_model(name, pretrained=False).state_dict()
+    server.manners.data = safetensors.torch.save(tensors)
+    path = get.get_weights(name, tmp_path)
+    assert path.name == f"{name}.safetensors" and path.read_bytes() == server.manners.data
+    assert server.manners.paths == [f"/timm/{name}/resolve/main/model.safetensors"]
+    if find_spec("timm"):
+        _, network = open_classifier(f"timm:{name}:{path}")
+        first = next(tensor for tensor in tensors.values() if tensor.ndim == 4)
+        assert any(torch.equal(one, first) for one in network.state_dict().values())
+    with pytest.raises(Refusal, match="full name at timm"):
+        get.get_weights("../resnet34", tmp_path)
 
 
 def test_a_connection_that_breaks_off_is_made_anew_where_it_was(server, url, tmp_path):

@@ -41,7 +41,7 @@ def _trouble(item: Item) -> str:
 def check_sums(name: str) -> int:
     """How many files of a known set agree with the list SHA256SUMS that stands beside it; 0 where there is none.
 
-    Refuses a set of which one file does not.
+    Refuses a set of which one file does not, or is missing.
     """
     known = catalogue.SETS.get(name)
     place = None if known is None else catalogue.where(name)
@@ -52,6 +52,8 @@ def check_sums(name: str) -> int:
         return 0
     expected = _of_set(_read(sums), sums.parent, place, known.folder)
     for path, checksum in expected.items():
+        if not path.is_file():
+            raise Refusal(f"{path} is missing, which {sums} lists. Get it again.")
         found = sum_of(path, checksum)
         if found != checksum:
             raise Refusal(f"{path} is not what {sums} says: its sum is {found}, but {checksum} was expected. Get it again.")
@@ -67,4 +69,4 @@ def _of_set(listed: dict[str, str], root: Path, place: Path, folder: str) -> dic
     """The archive itself, or what lies in the set's folder."""
     if place.is_file():
         return {place: listed[place.name]} if place.name in listed else {}
-    return {root / one: checksum for one, checksum in listed.items() if one.startswith(f"{folder}/") and (root / one).is_file()}
+    return {root / one: checksum for one, checksum in listed.items() if one.startswith(f"{folder}/")}

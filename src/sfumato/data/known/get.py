@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 import shutil
 from pathlib import Path
 
@@ -11,6 +13,8 @@ from sfumato.data.known import catalogue
 from sfumato.data.known.catalogue import Source
 from sfumato.data.known.download import download
 from sfumato.data.unpack import KINDS, unpack
+
+HUB = "https://huggingface.co"
 
 
 def get(name: str, into: Path | None = None) -> Path:
@@ -34,6 +38,17 @@ def get(name: str, into: Path | None = None) -> Path:
         raise Refusal(f"What was fetched for {name!r} is not what was expected: {', '.join(known.marks)} should be in {target}.")
     shutil.rmtree(waiting, ignore_errors=True)
     return target
+
+
+def get_weights(name: str, into: Path | None = None) -> Path:
+    """Fetch the weights that timm publishes for a model, by its full name: `resnet34.a1_in1k`.  -> a safetensors file
+
+    From the hub that HF_ENDPOINT names, as its own programs have it; unless told, into the cache's folder `weights`.
+    """
+    if not re.fullmatch(r"\w+\.\w+", name, re.ASCII):
+        raise Refusal(f"Weights are fetched by a model's full name at timm, such as resnet34.a1_in1k, not {name!r}.")
+    hub = os.environ.get("HF_ENDPOINT", HUB).rstrip("/")
+    return download(f"{hub}/timm/{name}/resolve/main/model.safetensors", (into or catalogue.kept_in() / "weights") / f"{name}.safetensors")
 
 
 def _add(source: Source, path: Path, folder: Path, called: str) -> None:

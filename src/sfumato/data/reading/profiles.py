@@ -40,6 +40,11 @@ def from_srgb(pixels: Levels, profile: bytes | None) -> Levels:
     return np.asarray(ImageCms.applyTransform(Image.fromarray(pixels), way))
 
 
+def of_grey(profile: bytes) -> bool:
+    """Whether a profile says what grey means, so that it fits no colours (ICC.1, header: data colour space)."""
+    return profile[16:20] == b"GRAY"
+
+
 def cmyk_to_srgb(picture: Image.Image, profile: bytes | None) -> Image.Image:
     """A picture of four inks -> RGB, by its profile where it has one."""
     way = _way_in(profile, "CMYK") if profile else None

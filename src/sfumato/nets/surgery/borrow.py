@@ -20,6 +20,7 @@ from sfumato.nets.classify import borrowed
 from sfumato.nets.classify_arguments import VGG16, MobileNet, SqueezeNet, Timm
 
 SHELVES = (Path("models"), Path(__file__).parents[4] / "models")  # where a bare name is looked for: here, and in a checkout of ours
+OWN = ("tiny-features", "fashion-evaluator")  # classifiers of ours that recipes name, but the package does not hold
 CLASSES = 1000  # of the set that published networks were trained on
 
 
@@ -57,8 +58,9 @@ def _found(source: str) -> Path:
         if path.is_file():
             return path
     looked = f" (looked for in {', '.join(str(shelf) for shelf in SHELVES)})" if bare else ""
+    made = f" It is in the repository's folder {SHELVES[0]}: put it there, or make it (sfumato train {source})." if source in OWN else ""
     raise Refusal(
-        f"There is no classifier {source!r}{looked}. Give a model of the task classify (sfumato train classify PICTURES makes one), "
+        f"There is no classifier {source!r}{looked}.{made} Give a model of the task classify (sfumato train classify PICTURES makes one), "
         "a safetensors file of published weights, or timm:NAME:FILE."
     )
 

@@ -31,7 +31,7 @@ from sfumato.tasks.parts.difference import Difference
 from sfumato.tasks.parts.sections import Game
 from sfumato.train.budget import Budget
 from sfumato.train.callback import Callback
-from sfumato.train.callbacks.game import ACCURACY, CRITIC, FOOLED, ON_REAL, WOULD_LOSE, Adaptive, Both, Ratio, Rule
+from sfumato.train.callbacks.game import ACCURACY, CRITIC, FOOLED, LOSES, ON_REAL, Adaptive, Both, Ratio, Rule
 from sfumato.train.callbacks.nonfinite import SkipNonFinite
 from sfumato.train.callbacks.stats import ShowProgress, Stats
 from sfumato.train.callbacks.stop import StopGently
@@ -64,9 +64,9 @@ class Fooling:
             with torch.no_grad():
                 real = self.critic(as_written(batch.target))
         term = self.weight * self.game.generator(real, made)
-        parts = {**outcome.parts, CRITIC: term.detach(), FOOLED: adversarial.taken_for_real(made)}
+        parts = {**outcome.parts, CRITIC: term.detach(), FOOLED: self.game.fooled(real, made)}
         if self.tells_loss:
-            parts[WOULD_LOSE] = self.game.critic(real, made.detach())
+            parts[LOSES] = self.game.critic(real, made.detach())
         return replace(outcome, loss=outcome.loss + term, parts=parts, terms={**outcome.terms, CRITIC: term})
 
 
@@ -89,10 +89,10 @@ class Telling:
         real = as_written(batch.target)
         of_real, of_made = network(torch.cat([real, made])).chunk(2)
         loss = self.game.critic(of_real, of_made)
-        parts = {ACCURACY: adversarial.accuracy(of_real, of_made), ON_REAL: adversarial.taken_for_real(of_real)}
+        parts = {ACCURACY: self.game.accuracy(of_real, of_made), ON_REAL: self.game.on_real(of_real, of_made)}
         if self.slope and draw.initial_seed() % self.every == 0:  # which steps these are follows from the step's seed alone
             slope = self.slope * self.every * adversarial.r1(network, real)
-            parts["r1"] = slope.detach()
+            parts |= {"r1": slope.detach(), LOSES: loss.detach()}
             loss = loss + slope
         return Outcome(loss, parts)
 
@@ -155,7 +155,7 @@ class Warming(Callback):
         pictures = self._cached(learner)
         held = min(len(pictures) - 1, max(1, round(HELD * len(pictures))))
         self._teach(learner, Cached(pictures[held:]))
-        self.accuracy = told_rightly(learner.players[CRITIC].network, pictures[:held], learner.device)
+        self.accuracy = told_rightly(learner.players[CRITIC].network, self.telling.game, pictures[:held], learner.device)
         del pictures
         for path in self.run.folder.glob(f"{self.cache.name}*"):
             with suppress(OSError):  # still mapped, on Windows
@@ -214,7 +214,7 @@ def _beside(network: nn.Module, batch: Batch) -> Levels:
         return np.concatenate([batch_to_levels(one).cpu().numpy() for one in (network(batch.input), batch.target)], -1)
 
 
-def told_rightly(critic: nn.Module, pairs: Levels, device: torch.device, at_once: int = 32) -> float:
+def told_rightly(critic: nn.Module, game: adversarial.Game, pairs: Levels, device: torch.device, at_once: int = 32) -> float:
     """How often a critic in evaluation mode is right about cached pairs, uint8 (N, H, W, 2C)."""
     was_training = critic.training
     critic.eval()
@@ -223,6 +223,6 @@ def told_rightly(critic: nn.Module, pairs: Levels, device: torch.device, at_once
         for start in range(0, len(pairs), at_once):
             both = torch.from_numpy(np.array(pairs[start : start + at_once]))
             made, real = (critic(batch_to_unit(one).to(device)) for one in torch.split(both, both.shape[-1] // 2, dim=-1))
-            total += len(both) * adversarial.accuracy(real, made).item()
+            total += len(both) * game.accuracy(real, made).item()
     critic.train(was_training)
     return total / len(pairs)

@@ -80,7 +80,11 @@ def _fit(task: Job, run: Run, saved: dict[str, Any] | None) -> Path:
     tuned = _tuned_once(task, run)
     task.ranks.wait()  # what was chosen, and the state to go on from, are there for the others to read
     learner = _learner(task, run, tuned, saved)
-    files.write_text(run.plan, f"{task.plan(tuned)}\nchosen         {tuned.why}\n")
+    plan = task.plan(tuned)
+    files.write_text(run.plan, f"{plan}\nchosen         {tuned.why}\n")
+    for line in plan.splitlines() if saved is None else ():
+        if line.startswith(("warning", "suggestion")):
+            say(" ".join(line.split()))
     run.note(parameters=sum(parameter.numel() for parameter in task.network.parameters()), difference=recipes.difference(task.recipe))
     try:
         _together(learner, run)

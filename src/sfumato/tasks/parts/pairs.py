@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
+import cv2
 import numpy as np
 
 from sfumato.core.errors import Refusal
@@ -21,6 +21,9 @@ from sfumato.data.store import Store
 from sfumato.spoil.chain import Chain, Step
 from sfumato.spoil.resample import Scale
 
+LOOKED_AT = 128  # pairs that are asked whether colour is lost
+COLOURED = 8.0  # levels: a picture with less colour cannot tell
+LOST = 0.25  # share of the others that must have lost it
 JITTER = 16  # px by which the cut wanders: the period of JPEG with halved colour
 
 
@@ -157,8 +160,9 @@ def held_out(
 
 def centre(picture: Levels, side: int, multiple: int = 1) -> Levels:
     """The middle of a picture, at most `side` px in both directions, a multiple of `multiple`."""
-    height, width = (min(side, length) // multiple * multiple for length in picture.shape[:2])
-    top, left = (picture.shape[0] - height) // 2, (picture.shape[1] - width) // 2
+    rows, columns = (length // multiple * multiple for length in picture.shape[:2])  # what is over goes at the far ends, as in papers
+    height, width = (min(side, length) // multiple * multiple for length in (rows, columns))
+    top, left = (rows - height) // 2, (columns - width) // 2
     return np.ascontiguousarray(picture[top : top + height, left : left + width])
 
 
@@ -168,6 +172,22 @@ def enlarged_by(chain: Chain) -> Any:
     return kernels[-1][-1] if kernels else ""
 
 
-def greys(chain: Chain | None) -> bool:
-    """Whether a chain takes colour away."""
-    return re.search(r"\bgrey\b", str(chain or "")) is not None
+def colours(pairs: SpoiltPairs) -> bool:
+    """Whether a network that learns from such pairs learns to give colour to what has none.
+
+    So it does where inputs have lost the colour that their targets have; of those with colour a share, for a hole may hide it by chance.
+    """
+    found = [tuple(map(_colour, pairs.pair(0, index))) for index in range(min(LOOKED_AT, len(pairs)))]
+    lost = [spoilt < good / 8 for spoilt, good in found if good > COLOURED]
+    return sum(lost) > LOST * len(lost)
+
+
+def _colour(picture: Levels) -> float:
+    """Levels by which the channels of large squares lie off straight lines over their mean, in the root of the mean square.
+
+    Such a line is what grey has, and a cast over grey as well.
+    """
+    squares = cv2.resize(picture, (8, 8), interpolation=cv2.INTER_AREA).reshape(64, -1).astype(np.float64)
+    straight = np.stack([squares.mean(1), np.ones(64)], axis=1)
+    off = squares - straight @ np.linalg.lstsq(straight, squares)[0]
+    return float(np.sqrt(np.square(off).mean()))

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from sfumato.core.errors import Refusal
-from sfumato.core.levels import Levels, to_levels, to_unit
+from sfumato.core.levels import like, to_unit
 from sfumato.core.seed import Seed
+from sfumato.data.reading.read import Pixels
 from sfumato.spoil import grammar
 from sfumato.spoil.chain import Step
 from sfumato.spoil.missing import Border, stuff
@@ -27,28 +28,46 @@ class Panorama:
     model: Restorer
     times: int
 
-    def __call__(self, photo: Photograph) -> Photograph:
-        """The same picture, wider.  Refuses one with transparency, and a model that has not learnt to grow a border."""
-        if photo.alpha is not None:
-            raise Refusal("A picture with transparency cannot be grown: what should be seen through the new part?")
-        return replace(photo, pixels=self.grown(to_levels(to_unit(photo.pixels))))
+    def __post_init__(self) -> None:
+        """Refuses a model that has not learnt to grow this border, and what a strip cannot be made with."""
+        side, learnt_sides = "right" if self.times > 0 else "left", self._border.side
+        if not {side, "any", "all"} & set(learnt_sides):
+            raise Refusal(f"This model has not learnt to grow a picture to the {side}, only to: {', '.join(learnt_sides)}.")
+        if self.model.grows > 1 or self.model.strength < 1 or self.model.keep_colour:
+            raise Refusal("What is new in a picture has no size or colour to keep: leave --enlarge, --strength and --keep-colour out.")
 
-    def grown(self, picture: Levels) -> Levels:
-        """uint8 (H, W, C) -> (H, W + strips, C)"""
-        border = learnt(self.model.header.recipe)
+    @property
+    def _border(self) -> Border:
+        return learnt(self.model.header.recipe)
+
+    def __call__(self, photo: Photograph) -> Photograph:
+        """The same picture, wider, with as many bits.  Refuses one that can be seen through."""
+        alpha, pixels = photo.alpha, self.grown(photo.pixels)
+        if alpha is not None:
+            if (alpha != np.iinfo(alpha.dtype).max).any():
+                raise Refusal("A picture with transparency cannot be grown: what should be seen through the new part?")
+            alpha = np.full(pixels.shape[:2], alpha.flat[0], alpha.dtype)
+        return replace(photo, pixels=pixels, alpha=alpha)
+
+    def grown(self, picture: Pixels) -> Pixels:
+        """uint8 or uint16 (H, W, C) -> the same, (H, W + strips, C)"""
+        border = self._border
         strip = max(1, round(SHARE * border.size[1]))
         rng = Seed(0).at("panorama")
         picture = picture if self.times > 0 else picture[:, ::-1]
         for _ in range(abs(self.times)):
             height, width, channels = picture.shape
             blank = stuff(height * strip, channels, border.fill[:1], rng).reshape(height, strip, channels)
+            blank = like(to_unit(blank), picture.dtype)
             start = max(0, width - SEEN * height)
             window = np.concatenate([picture[:, start:], blank], axis=1)
             window = window if self.times > 0 else window[:, ::-1]  # the model sees its own side
-            made = np.asarray(self.model.restore(np.ascontiguousarray(window)))
-            made = made if self.times > 0 else made[:, ::-1]
+            repaired = self.model.restore(Photograph(pixels=np.ascontiguousarray(window)))
+            assert isinstance(repaired, Photograph)  # as what it was given
+            made = repaired.pixels if self.times > 0 else repaired.pixels[:, ::-1]
             picture = np.concatenate([picture, made[:, -strip:]], axis=1)
-        return np.ascontiguousarray(picture if self.times > 0 else picture[:, ::-1])
+        grown: Any = np.ascontiguousarray(picture if self.times > 0 else picture[:, ::-1])
+        return grown  # type: ignore[no-any-return]  # of the depth that came
 
 
 def learnt(recipe: dict[str, Any]) -> Border:

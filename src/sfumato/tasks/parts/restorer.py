@@ -15,7 +15,6 @@ from sfumato.core.errors import Refusal
 from sfumato.core.levels import Levels, Unit
 from sfumato.core.system import devices
 from sfumato.data.reading.find import FILM_SUFFIXES
-from sfumato.data.reading.read import Pixels
 from sfumato.nets import load as model_files
 from sfumato.nets.load import Contract, Header
 from sfumato.tasks.parts.cutting import Cutter
@@ -84,7 +83,12 @@ class Restorer:
         return self._photograph(picture) if isinstance(picture, Photograph) else self._each(animation.read(Path(picture)))
 
     def _photograph(self, photo: Photograph) -> Photograph:
-        return replace(photo, pixels=self._pixels(photo.pixels), alpha=self._alpha(photo.alpha))
+        """Transparency is no picture: it is as large as what is repaired, and otherwise stays."""
+        alpha = photo.alpha
+        for factor in (self.enlarge, *[self.contract.enlarges] * self.times):
+            if alpha is not None and factor > 1:
+                alpha = enlarge.enlarge(alpha[..., None], factor, self.contract.up or "bicubic")[..., 0]
+        return replace(photo, pixels=self._pixels(photo.pixels), alpha=alpha)
 
     def _each(self, read: Photograph | Animation) -> Photograph | Animation:
         return animation.each(self._photograph, read)
@@ -136,15 +140,6 @@ class Restorer:
         switches = "".join(f" {name}" for name in ("exact", "ensemble") if getattr(self, name))
         names = ("enlarge", "times", "strength", "keep_colour")
         return switches + "".join(f" {name}={value}" for name in names if (value := getattr(self, name)) != usual[name].default)
-
-    def _alpha(self, alpha: Pixels | None) -> Pixels | None:
-        """Transparency is repaired apart, as a grey picture; a constant one is kept exactly."""
-        if alpha is None:
-            return None
-        if alpha.size and (alpha == alpha.flat[0]).all():
-            factor = self.grows
-            return np.full((alpha.shape[0] * factor, alpha.shape[1] * factor), alpha.flat[0], alpha.dtype)
-        return self._pixels(alpha[..., None])[..., 0]
 
     def _pixels(self, pixels: tiles.Picture) -> tiles.Picture:
         """(H, W, 1 or 3) -> the same; grey goes in as three equal channels and comes back grey, unless the network colours."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from sfumato.core.errors import Refusal
 from sfumato.core.levels import VOID, Levels, Mask
 from sfumato.data import items, masks
 from sfumato.data.batches import Batch
@@ -45,15 +47,26 @@ def gather(data: Masked) -> Split:
     return Split(whole, catalogue.open_scenes(data.known, part=data.part), f"the set's own part {data.part!r}")
 
 
+def to_score(place: str, masks_: tuple[Path, Path] | None, void: Sequence[str] = ()) -> Scenes:
+    """Pictures that taught nothing: of a known set, NAME or NAME:PART; or of a folder, with the folder of their masks and its legend."""
+    if masks_ is not None:
+        folder, legend = masks_
+        return masks.from_folders(items.from_folder(Path(place)), items.from_folder(folder), masks.legend(legend, void))
+    if Path(place).is_dir():
+        raise Refusal(f"The pictures of {place} are scored beside their masks: give --masks with their folder and their legend.")
+    name, _, part = place.partition(":")
+    return catalogue.open_scenes(name, part=part or catalogue.held_out_part(name))  # type: ignore[arg-type]  # refused where it is none
+
+
 def label(levels: Levels) -> Mask:
     """Labels as they are kept beside pictures, uint8 (..., 3) -> uint8 (...)"""
     return levels[..., 0]
 
 
 def counts(store: Store, classes: int) -> NDArray[np.int64]:
-    """Pixels of each class, in all pictures; what is decoded for it is kept as for any crop."""
+    """Pixels of each class in each picture, (N, classes); what is decoded for it is kept as for any crop."""
     found = [np.bincount(label(store[number]).ravel(), minlength=VOID + 1) for number in range(len(store))]
-    return np.asarray(np.sum(found, axis=0)[:classes], np.int64)
+    return np.stack(found)[:, :classes]
 
 
 def held_out(scenes: Scenes) -> HeldMaps:

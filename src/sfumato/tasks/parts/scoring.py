@@ -13,11 +13,12 @@ import numpy as np
 
 from sfumato.core.errors import Refusal
 from sfumato.core.levels import Levels, to_levels, to_unit
-from sfumato.core.progress import track
+from sfumato.core.progress import say, track
 from sfumato.losses.features import FeatureNetwork
 from sfumato.metrics import features, score
 from sfumato.metrics import pictures as metrics
 from sfumato.nets.surgery.borrow import open_classifier
+from sfumato.spoil.resample import resize
 
 Repair = Callable[[Levels], Levels]
 
@@ -30,11 +31,11 @@ class Seen:
     protocol: str
 
 
-def through(source: str, heads: Path | None = None) -> dict[str, Seen]:
+def through(source: str, heads: Path | None = None, taps: Sequence[str] = ()) -> dict[str, Seen]:
     """`feature` and `lpips` by the eyes of a classifier (see `nets.surgery.borrow`), weighed by published heads where there are any."""
-    network = FeatureNetwork(open_classifier(source)[1])
+    network = FeatureNetwork(open_classifier(source)[1], taps)
     see = features.see_through(network)
-    weights = features.heads(heads, len(network.taps)) if heads else None
+    weights = features.heads(heads, [level.channels for level in network.levels]) if heads else None
 
     def seen(distance: Callable[[Levels, Levels], Any]) -> metrics.Metric:
         return lambda picture, truth: float(distance(to_levels(picture)[None], to_levels(truth)[None])[0])
@@ -57,11 +58,8 @@ def _as_stack(filtered: Any, shape: tuple[int, ...]) -> Levels:
 
 
 def bicubic(factor: int) -> Repair:
-    """Plain enlargement, what a network that enlarges is compared with."""
-    return lambda picture: _as_stack(
-        cv2.resize(picture, None, fx=factor, fy=factor, interpolation=cv2.INTER_CUBIC),
-        (picture.shape[0] * factor, picture.shape[1] * factor, picture.shape[2]),
-    )
+    """Plain enlargement as papers do it, what a network that enlarges is compared with."""
+    return lambda picture: resize(picture, picture.shape[0] * factor, picture.shape[1] * factor, "matlab-bicubic")
 
 
 def judge(
@@ -90,6 +88,8 @@ def judge(
             for name in names:
                 measure = seen[name].metric if name in seen else metrics.metric(name)
                 values[way][name].append(measure(result, truth))
+    if same := [name for name, spoilt, good in pairs if np.array_equal(spoilt, good)]:
+        say(f"{len(same)} of {len(pairs)} pictures came as they should be, such as {same[0]}: nothing was spoilt in them.")
     base = next(iter(ways))
     protocols = {name: seen[name].protocol if name in seen else metrics.protocol(name) for name in names}
     return {

@@ -27,6 +27,11 @@ class Segmenter(Seer):
         """Names, in the order of labels."""
         return tuple(self.header.card["classes"])
 
+    @property
+    def void(self) -> tuple[str, ...]:
+        """Names in a legend that are no class."""
+        return tuple((self.header.recipe.get("data") or {}).get("void", ()))
+
     @cached_property
     def palette(self) -> Levels:
         """A colour for each class: the legend's, or others.  uint8 (256, 3)"""

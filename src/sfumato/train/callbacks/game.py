@@ -21,7 +21,7 @@ GENERATOR, CRITIC = "generator", "critic"
 ACCURACY = "critic accuracy"  # the part of the critic's outcome that tells how often it is right, 0..1
 ON_REAL = "critic on real"  # likewise of the real pictures alone
 FOOLED = "fooled"  # the part of the generator's outcome that tells how often what it made was taken for real, 0..1
-WOULD_LOSE = "critic would lose"  # the part of the generator's outcome that is the critic's loss, where a rule looks at it
+LOSES = "critic loses"  # the game alone, without R1: a part where a rule looks at it in the generator's turn, or the loss holds more
 SPEAKS = 20  # updates that are left out before it is said
 SMOOTHED = 10  # turns over which the critic's accuracy is smoothed
 
@@ -169,7 +169,7 @@ class Game(Callback):
             table.on_real = parts[ON_REAL].item() if ON_REAL in parts else found.item()
         elif FOOLED in parts:
             found = (table.on_real + 1 - parts[FOOLED]) / 2
-        loss = learner.outcome.loss if learner.player == CRITIC else parts.get(WOULD_LOSE)
+        loss = parts.get(LOSES, learner.outcome.loss if learner.player == CRITIC else None)
         if found is not None:
             table.accuracy += (found.item() - table.accuracy) / SMOOTHED
         if loss is not None:

@@ -21,11 +21,14 @@ class GradientShares(Callback):
 
     def __init__(self, stats: Stats, shares: Shares, *, every: int):
         self.stats, self.shares, self.every = stats, shares, every
+        self.due = False  # in a game the step may be the opponent's, whose loss has no such parts: then the next one is looked at
 
     def after_forward(self, learner: Learner) -> None:
         """Where there is more than one part, and somebody learns."""
         outcome = learner.outcome
-        if learner.phase != "train" or learner.step % self.every or len(outcome.terms) < 2 or outcome.outputs is None:
+        if learner.phase != "train":
             return
-        if outcome.outputs.requires_grad:
+        self.due |= learner.step % self.every == 0
+        if self.due and len(outcome.terms) > 1 and outcome.outputs is not None and outcome.outputs.requires_grad:
+            self.due = False
             self.stats.add(learner, "shares", shares=self.shares(outcome.terms, outcome.outputs))

@@ -53,7 +53,9 @@ class Stats(Callback):
         if self.sums["loss"][1] >= self.every:
             means = {name: total / count for name, (total, count) in self.sums.items()}
             group = learner.now.optimiser.param_groups[0]
-            self.add(learner, "step", loss=means.pop("loss"), parts=means, rate=group["lr"], **_momentum(group))
+            others = [player for player in learner.players.values() if player is not learner.main]
+            rates = {"rates": {player.name: player.optimiser.param_groups[0]["lr"] for player in others}} if others else {}
+            self.add(learner, "step", loss=means.pop("loss"), parts=means, rate=group["lr"], **rates, **_momentum(group))
             self.sums = {}
             if time.monotonic() - self.flushed > 5:
                 self.flush()
