@@ -32,6 +32,7 @@ import results  # bench is a folder of scripts, not a package
 from results import Bar
 from sfumato.data.batches import Batch
 from sfumato.tasks import catalogue, restore
+from sfumato.tasks.parts.pairs import HeldOut
 from sfumato.train.callback import Callback
 from sfumato.train.callbacks.game import ACCURACY
 from sfumato.train.run import Run
@@ -170,7 +171,7 @@ def cost(model: Path, work: Path) -> Bar:
         run = Run(work / f"cost-{next(turns)}")
         run.folder.mkdir(parents=True)
         object.__setattr__(made, "watching", lambda run, stats: [*watching(run, stats), clock])
-        object.__setattr__(made, "held", ())
+        object.__setattr__(made, "held", HeldOut((), (), ()))
         made.learner(made.tuned(), run).fit()
         return _median(clock.ends)
 

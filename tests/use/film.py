@@ -18,8 +18,8 @@ def frames(count=COUNT, size=SIZE):
     return np.stack([np.stack([x * 2 + 5 * n, y * 4, np.full_like(x, 90 + n)], -1) for n in range(count)]).astype(np.uint8)
 
 
-def make(path: Path, *, pixels=None, pix_fmt="yuv420p", sound=True, times=None, chapters=()) -> Path:
-    """A film of these frames, shown at steps `times` of one frame's time each."""
+def make(path: Path, *, pixels=None, pix_fmt="yuv420p", sound=True, times=None, chapters=(), words="") -> Path:
+    """A film of these frames, shown at steps `times` of one frame's time each; words: subtitles, as an SRT file has them."""
     pixels = frames() if pixels is None else pixels
     with av.open(str(path), "w") as film:
         film.metadata["title"] = "a ramp"
@@ -29,6 +29,7 @@ def make(path: Path, *, pixels=None, pix_fmt="yuv420p", sound=True, times=None, 
         pictures.pix_fmt = pix_fmt
         codec, rate = ("libopus", 48_000) if path.suffix == ".webm" else ("aac", SOUND)
         tone = film.add_stream(codec, rate=rate) if sound else None
+        said = subtitles(path.with_suffix(".srt"), words, film) if words else []
         for number, one in enumerate(pixels):
             frame = av.VideoFrame.from_ndarray(one, format="rgb24")
             frame.pts, frame.time_base = (times or range(len(pixels)))[number], 1 / RATE
@@ -38,7 +39,20 @@ def make(path: Path, *, pixels=None, pix_fmt="yuv420p", sound=True, times=None, 
             film.mux(packet)
         if tone is not None:
             sing(film, tone)
+        for packet in said:
+            film.mux(packet)
     return path
+
+
+def subtitles(path: Path, words: str, film) -> list:
+    """The packets of an SRT file, bound for a new stream of the film."""
+    path.write_text(words, encoding="utf-8")
+    with av.open(str(path)) as file:
+        stream = film.add_stream_from_template(file.streams.subtitles[0])
+        packets = [packet for packet in file.demux() if packet.size]
+    for packet in packets:
+        packet.stream = stream
+    return packets
 
 
 def sing(film, tone) -> None:

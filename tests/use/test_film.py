@@ -27,6 +27,18 @@ def test_a_repair_that_changes_nothing_changes_little(tmp_path, suffix):
     assert made.packets(tmp_path / f"b{suffix}", "audio") == made.packets(came, "audio") != []
 
 
+def test_subtitles_stay_to_the_bit_at_their_times(tmp_path):
+    words = "1\n00:00:00,050 --> 00:00:00,150\nA ramp moves.\n\n2\n00:00:00,200 --> 00:00:00,350\nEs läuft, 顔.\n"
+    came = made.make(tmp_path / "a.mkv", words=words)
+    film.repair(came, tmp_path / "b.mkv", as_it_is)
+    told = []
+    for path in (came, tmp_path / "b.mkv"):
+        with av.open(str(path)) as found:
+            packets = [packet for packet in found.demux(found.streams.subtitles[0]) if packet.size]
+            told.append([(bytes(packet), float(packet.pts * packet.time_base), float(packet.duration * packet.time_base)) for packet in packets])
+    assert told[0] == told[1] and [words for words, _, _ in told[0]] == [b"A ramp moves.", "Es läuft, 顔.".encode()]
+
+
 def test_what_the_file_says_stays_or_is_left_out(tmp_path):
     came = made.make(tmp_path / "a.mp4", sound=False)
     for name, strip in (("kept", False), ("bare", True)):
