@@ -69,7 +69,7 @@ def coin(model: Path) -> Bar:
     critic = made.critic
     assert critic is not None
     [player] = made.opponents(made.tuned())
-    telling, draw, held = replace(made.telling, generator=torch.nn.Identity()), torch.Generator(), []
+    telling, draw, held = replace(made.telling, generator=torch.nn.Identity(), slope=0.0), torch.Generator(), []
     stream = made.batches.stream(0, 0)
     for number, (one, other) in enumerate(islice(zip(stream, stream, strict=False), 2 * COIN)):  # no picture is on both sides
         pair = Batch(one.target, other.target, other.items)  # the first in the place of what the generator made

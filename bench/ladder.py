@@ -170,7 +170,7 @@ def lower(what: str, before: list[Float], after: list[Float]) -> Bar:
 def nearer(what: str, before: list[dict[str, Float]], after: list[dict[str, Float]], judges: Judges, seeds: list[int]) -> Bar:
     """A bar: the second's KID is lower; of the seeds the worse.  Its interval is that of subsets of 500, wider than the mean's."""
     kids = [
-        metrics.kid_gain(one["pooled"], other["pooled"], judges.truth, seed=Seed(seed))
+        metrics.kid_change(one["pooled"], other["pooled"], judges.truth, seed=Seed(seed))
         for seed, one, other in zip(seeds, before, after, strict=True)
     ]
     mean, low, high = max(kids, key=lambda kid: kid[2])

@@ -269,7 +269,7 @@ def _ahead(
     protocol = seen[preset.metric].protocol if preset.metric in seen else metrics.protocol(preset.metric)
     gain = score.gain(other, ours, protocol=metrics.PROTOCOLS["psnr_inside"] if preset.inside else protocol, seed=0)
     assert gain.low is not None and gain.high is not None
-    what = "px that were missing, " if preset.inside else ""
+    what = (f"{preset.scored}, " if preset.scored else "") + ("px that were missing, " if preset.inside else "")
     means = f"{statistics.mean(ours):.3f}, {statistics.mean(other):.3f}"
     return Bar(
         what=f"{name}, {minutes:g} minutes, {what}{preset.metric}: ahead of {way} ({means})",

@@ -37,4 +37,9 @@ def test_it_is_scored_on_a_folder_with_masks_of_the_same_classes(run, folder, tm
 
 def test_known_streets_may_be_called_as_known_pictures_are(run, sfumato):  # noqa: F811
     done = sfumato("eval", run / "last.safetensors", "known:camvid:nothing")
-    assert done.returncode == 2 and "nothing" in done.stderr
+    assert done.returncode == 2 and "camvid" in done.stderr and "no data set called" not in done.stderr
+
+
+def test_runs_says_how_many_pixels_were_right(run, sfumato):  # noqa: F811
+    done = sfumato("runs", run.parent)
+    assert done.returncode == 0 and "% right" in done.stdout

@@ -81,5 +81,5 @@ def test_kid_of_one_distribution_is_zero_in_the_mean_and_of_two_is_not(rng):
 def test_a_way_that_is_nearer_to_the_truth_gains(rng):
     truth = rng.normal(size=(400, 8))
     far, near = rng.normal(size=(400, 8)) + 0.6, rng.normal(size=(400, 8)) + 0.1
-    mean, low, high = features.kid_gain(far, near, truth, seed=Seed(1), size=200)
+    mean, low, high = features.kid_change(far, near, truth, seed=Seed(1), size=200)
     assert low < mean < high < 0

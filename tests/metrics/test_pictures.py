@@ -206,3 +206,12 @@ def test_bicubic_has_its_published_scores(name, times, published):
         large = resize(resize(good, height, width, "matlab-bicubic"), *good.shape[:2], "matlab-bicubic")
         values.append(pictures.metric(f"psnr_y_crop{times}")(to_unit(large), to_unit(good)))
     assert np.mean(values) == pytest.approx(published, abs=0.03)
+
+
+def test_drift_is_that_of_the_channel_that_moved_most_and_peak_that_of_the_worst_value():
+    good = np.full((10, 10, 3), 100 / 255, np.float32)
+    red, spot = good.copy(), good.copy()
+    red[..., 0] += 5 / 255
+    spot[3, 4, 1] -= 40 / 255
+    assert (pictures.drift(red, good), pictures.peak(red, good)) == (pytest.approx(5), pytest.approx(5))
+    assert (pictures.drift(spot, good), pictures.peak(spot, good)) == (pytest.approx(0.4), pytest.approx(40))

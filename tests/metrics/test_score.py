@@ -62,3 +62,8 @@ def test_no_picture_is_refused():
 def test_a_score_that_is_not_finite_is_refused():
     with pytest.raises(Refusal, match="1 of 2"):
         over_pictures([np.inf, 30], protocol="p", seed=1)
+
+
+def test_of_what_is_nearer_the_less_it_is_less_is_a_gain():
+    assert gain([3.0, 4.0], [1.0, 1.0], protocol="A distance; less is nearer.", seed=1).mean == 2.5
+    assert gain([3.0, 4.0], [1.0, 1.0], protocol="Nearness.", seed=1).mean == -2.5

@@ -248,3 +248,17 @@ def test_a_game_is_drawn_and_what_went_wrong_in_it_is_said(young):
     said = read(young).words
     assert "Critic: share told rightly" in said and "Drift of colours" in said and "by which the best snapshot is chosen" in said
     assert "fault at step 200" in said and "9.0% more red" in said and "fault at step 100" not in said
+
+
+def test_of_a_distance_less_is_a_gain_everywhere_on_the_page(done):
+    protocol = "A distance; less is nearer."
+    ways = {"input": [0.30, 0.40], "restored": [0.20, 0.10]}
+    told = {
+        "protocols": {"abs_rel": protocol},
+        "rows": [{"name": way, "abs_rel": over_pictures(values, protocol=protocol, seed=1).row()} for way, values in ways.items()],
+        "gains": {"abs_rel": gain(*ways.values(), protocol=protocol, seed=1).row()},
+        "pictures": [{"name": f"{n}", **{way: {"abs_rel": values[n]} for way, values in ways.items()}} for n in (0, 1)],
+    }
+    (done / "scores.json").write_text(json.dumps(told))
+    said = read(done).words
+    assert "+20.00" in said and "+10.00" in said and "+30.00" in said and "\N{MINUS SIGN}" not in said

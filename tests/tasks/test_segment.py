@@ -180,9 +180,9 @@ def test_classes_are_weighed_by_name(folder):
     assert both == pytest.approx((balanced[0], 3 * balanced[1], balanced[2]))
     with pytest.raises(Refusal, match="no class called 'disk'. Did you mean 'disc'"):
         segment.build(recipe(folder, 'loss.weights=["disk=3"]')).objective  # noqa: B018  # made when it is asked for
-    for wrong in ("disc", "=3", "disc=-1", "disc=many"):
+    for wrong in (["disc"], ["=3"], ["disc=-1"], ["disc=many"], ["disc=3", "disc = 2"]):
         with pytest.raises(Refusal, match=r"such as .*pedestrian=3"):
-            recipe(folder, f"loss.weights={json.dumps([wrong])}")
+            recipe(folder, f"loss.weights={json.dumps(wrong)}")
 
 
 def test_own_pictures_need_all_three_places(folder):

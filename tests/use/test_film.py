@@ -35,7 +35,7 @@ def test_subtitles_stay_to_the_bit_at_their_times(tmp_path):
     for path in (came, tmp_path / "b.mkv"):
         with av.open(str(path)) as found:
             packets = [packet for packet in found.demux(found.streams.subtitles[0]) if packet.size]
-            told.append([(bytes(packet), float(packet.pts * packet.time_base), float(packet.duration * packet.time_base)) for packet in packets])
+            told.append([(bytes(one), float(one.pts * one.time_base), float(one.duration * one.time_base)) for one in packets])
     assert told[0] == told[1] and [words for words, _, _ in told[0]] == [b"A ramp moves.", "Es läuft, 顔.".encode()]
 
 

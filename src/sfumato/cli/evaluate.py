@@ -72,7 +72,9 @@ def evaluate(
     names = tuple(metrics.split(","))
     if not eyes and (blind := {"feature", "lpips"} & set(names)):
         raise Refusal(f"The score {min(blind)!r} is taken as a classifier sees it: name one with --features, such as tiny-features.")
-    seen = scoring.through(eyes, heads, taps.split(",") if taps else ()) if eyes else {}
+    if not eyes and (taps or heads):
+        raise Refusal(f"--{'taps' if taps else 'heads'} says how a classifier looks: name one with --features, such as tiny-features.")
+    seen = scoring.through(eyes, heads, [tap.strip() for tap in taps.split(",")] if taps else ()) if eyes else {}
     items = sources.held_out(str(folder))
     if inputs is not None:
         if spoil:

@@ -128,7 +128,9 @@ def _outcome(run: Run) -> str:
         return f"{100 * scores['rows'][-1]['delta1']['mean']:.2f} % within 1.25"
     if "gains" in scores:
         return f"{scores['gains']['psnr_rgb']['mean']:+.2f} dB"
-    return f"{100 * scores['rows'][0]['accuracy']['mean']:.2f} % right"
+    [row, *_] = scores["rows"]
+    right = row.get("accuracy") or row["pixel_accuracy"]
+    return f"{100 * right['mean']:.2f} % right"
 
 
 def _cell(value: Any) -> str:

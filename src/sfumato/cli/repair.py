@@ -67,8 +67,7 @@ def restore(
     )
     repair = partial(loaded.restore_tree, quality=quality, strip=strip, suffix=suffix, overwrite=overwrite)
     if pan:
-        panorama.learnt(loaded.header.recipe)  # refused here, once, and not for every picture
-        repair = partial(repair, work=panorama.Panorama(loaded, pan), does=f" pan={pan}")
+        repair = partial(repair, work=panorama.Panorama(loaded, pan), does=f" pan={pan}")  # refused here, once, and not for every picture
     trees.tell(folders.in_turn(planned, repair), as_json)
 
 

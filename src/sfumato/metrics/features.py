@@ -115,7 +115,7 @@ def kid_interval(one: Float, other: Float, *, seed: Seed, size: int = 500) -> tu
     return float(values.mean()), float(low), float(high)
 
 
-def kid_gain(before: Float, after: Float, truth: Float, *, seed: Seed, size: int = 500) -> tuple[float, float, float]:
+def kid_change(before: Float, after: Float, truth: Float, *, seed: Seed, size: int = 500) -> tuple[float, float, float]:
     """KID of `after` less that of `before`, on the same subsets: (mean, low, high), a 95 % interval over resampled pictures.
 
     before, after : features of the same pictures, made in two ways; below zero, the second way is nearer to the truth.

@@ -49,8 +49,8 @@ def _against_filters(metric: str, rows: Mapping[str, Row], start: str) -> tuple[
     others = {name: row[metric]["mean"] for name, row in rows.items() if name not in (ours, start)}
     if not others:
         return float("inf"), ""
-    best = max(others, key=lambda name: others[name])
-    lead = rows[ours][metric]["mean"] - others[best]
+    best = max(others, key=lambda name: _gained(0.0, others[name], metric))
+    lead = _gained(others[best], rows[ours][metric]["mean"], metric)
     if lead > 0:
         return lead, f", and {words.signed(lead, metric)} against the best plain one, {words.way(best)}"
     return lead, f", but a plain {words.way(best)} does as well or better ({words.signed(-lead, metric)})"
@@ -144,4 +144,4 @@ def _cell(name: str, metric: str, rows: Mapping[str, Row], scores: Row) -> Cell:
 
 def _one(row: Row, metric: str, ours: str) -> tuple[str, str, str]:
     before, after = next(value for key, value in row.items() if key not in ("name", ours))[metric], row[ours][metric]
-    return words.number(before, metric), words.number(after, metric), words.signed(after - before, metric)
+    return words.number(before, metric), words.number(after, metric), words.signed(_gained(before, after, metric), metric)

@@ -63,6 +63,7 @@ HELD_COUNT = 16  # pictures that are scored while training
 JUDGED = 50  # pictures that are scored whole at the end
 JUDGED_SIDE = 768  # px, at most, of each
 NOTHING = "noise 0"  # the chain of real pairs, which are spoilt already
+UNSPOILT = str(grammar.parse(NOTHING))  # as models of them say it
 
 
 @dataclass(frozen=True)
@@ -272,9 +273,8 @@ class RestoreTask(Job):
         """What is odd about where a game begins."""
         if not self.recipe.start_from:
             return ["warning        the game begins with a network that has learnt nothing: train one without a critic, and give --from"]
-        spoil = model_files.read_header(Path(self.recipe.start_from)).recipe.get("spoil") or {}
-        before, now = str(spoil.get("chain", "")), str(self.chain)
-        if self.recipe.data.inputs or not before or str(self._parse(before)) == now:
+        before, now = str(model_files.read_header(Path(self.recipe.start_from)).card.get("spoil", "")), str(self.chain)
+        if before in ("", now, UNSPOILT) or now == UNSPOILT:
             return []
         return [f"warning        the model has learnt to undo {before!r}, but is to learn {now!r}: give --spoil, if that is wrong"]
 

@@ -26,15 +26,16 @@ class MaskLoss:
 
     def by_name(self) -> dict[str, float]:
         """Weights of the classes that have one."""
-        found = {}
+        found: dict[str, float] = {}
         for text in self.weights:
-            name, _, number = text.rpartition("=")
+            name, _, number = (part.strip() for part in text.rpartition("="))
             try:
-                found[name.strip()] = float(number)
+                weight = float(number)
             except ValueError:
-                found[name.strip()] = math.nan
-            if not name.strip() or not 0 <= found[name.strip()] < math.inf:
-                raise Refusal(f'loss.weights holds names with weights of at least 0, such as "pedestrian=3", not {text!r}.')
+                weight = math.nan
+            if not name or name in found or not 0 <= weight < math.inf:
+                raise Refusal(f'loss.weights holds names with weights of at least 0, once each, such as "pedestrian=3", not {text!r}.')
+            found[name] = weight
         return found
 
 

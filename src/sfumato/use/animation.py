@@ -15,6 +15,7 @@ from PIL.PngImagePlugin import PngInfo
 from sfumato.core import files
 from sfumato.core.errors import Refusal
 from sfumato.core.levels import TOP, Levels, to_levels, to_unit
+from sfumato.data.reading import profiles
 from sfumato.data.reading import read as decoding
 from sfumato.data.reading.read import Decoded
 from sfumato.use import photograph
@@ -66,7 +67,7 @@ def each(work: Work, picture: Photograph | Animation) -> Photograph | Animation:
 def write(picture: Photograph | Animation, path: Path, *, quality: int = photograph.QUALITY, strip: bool = False) -> None:
     """Write in the format of `path`'s suffix, at once or not at all.  See `photograph.write`; an animation as GIF, WebP or PNG.
 
-    GIF knows no half transparency: that of another format is refused, that of a GIF, which a repair has made soft, becomes all or none.
+    GIF knows no half transparency: that of another format is refused, that of a GIF, made soft by enlarging, becomes all or none.
     """
     kind = FORMATS.get(path.suffix.lower())
     if isinstance(picture, Photograph):
@@ -144,7 +145,8 @@ def _options(picture: Animation, kind: str, quality: int, strip: bool) -> dict[s
         said = {"comment": "\n".join(words for _, words in notes.text).encode()} if notes.text else {}
         repeats = {} if picture.repeats is None else {"loop": picture.repeats}
         return said | repeats | {"duration": times, "disposal": CLEARED if seen_through else KEPT}
-    options: dict[str, Any] = {"icc_profile": first.profile} if first.profile else {}
+    fits = first.profile and not profiles.of_grey(first.profile)  # frames are written in colours
+    options: dict[str, Any] = {"icc_profile": first.profile} if fits else {}
     options |= {"exif": notes.exif} if notes.exif else {}
     options |= {"loop": 1 if picture.repeats is None else picture.repeats, "duration": times}
     if kind == "WEBP":

@@ -192,6 +192,8 @@ def _eight(pixels: Pixels) -> Levels:
 
 def _options(profile: bytes | None, notes: Notes, kind: str, quality: int, pixels: int) -> dict[str, Any]:
     """What Pillow is told beside the pixels."""
+    if profile and kind == "WEBP" and profiles.of_grey(profile):
+        profile = None  # WebP knows no grey
     options: dict[str, Any] = {"icc_profile": profile} if profile else {}
     if kind == "JPEG":
         room = {name: value for name, value in (("exif", notes.exif), ("xmp", notes.xmp)) if value and len(value) < _MOST_IN_JPEG}

@@ -42,12 +42,11 @@ class Panorama:
 
     def __call__(self, photo: Photograph) -> Photograph:
         """The same picture, wider, with as many bits.  Refuses one that can be seen through."""
-        alpha, pixels = photo.alpha, self.grown(photo.pixels)
-        if alpha is not None:
-            if (alpha != np.iinfo(alpha.dtype).max).any():
-                raise Refusal("A picture with transparency cannot be grown: what should be seen through the new part?")
-            alpha = np.full(pixels.shape[:2], alpha.flat[0], alpha.dtype)
-        return replace(photo, pixels=pixels, alpha=alpha)
+        alpha = photo.alpha
+        if alpha is not None and (alpha != np.iinfo(alpha.dtype).max).any():
+            raise Refusal("A picture with transparency cannot be grown: what should be seen through the new part?")
+        pixels = self.grown(photo.pixels)
+        return replace(photo, pixels=pixels, alpha=None if alpha is None else np.full(pixels.shape[:2], alpha.flat[0], alpha.dtype))
 
     def grown(self, picture: Pixels) -> Pixels:
         """uint8 or uint16 (H, W, C) -> the same, (H, W + strips, C)"""

@@ -52,9 +52,9 @@ def to_score(place: str, masks_: tuple[Path, Path] | None, void: Sequence[str] =
     if masks_ is not None:
         folder, legend = masks_
         return masks.from_folders(items.from_folder(Path(place)), items.from_folder(folder), masks.legend(legend, void))
-    if Path(place).is_dir():
-        raise Refusal(f"The pictures of {place} are scored beside their masks: give --masks with their folder and their legend.")
     name, _, part = place.partition(":")
+    if name not in catalogue.SETS and Path(place).is_dir():
+        raise Refusal(f"The pictures of {place} are scored beside their masks: give --masks with their folder and their legend.")
     return catalogue.open_scenes(name, part=part or catalogue.held_out_part(name))  # type: ignore[arg-type]  # refused where it is none
 
 

@@ -32,3 +32,11 @@ class GradientShares(Callback):
         if self.due and len(outcome.terms) > 1 and outcome.outputs is not None and outcome.outputs.requires_grad:
             self.due = False
             self.stats.add(learner, "shares", shares=self.shares(outcome.terms, outcome.outputs))
+
+    def state(self) -> dict[str, bool]:
+        """Whether one is still to be made."""
+        return {"due": self.due}
+
+    def load_state(self, state: dict[str, bool]) -> None:
+        """Take up what `state` gave."""
+        self.due = state["due"]
