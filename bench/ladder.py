@@ -44,6 +44,7 @@ EVEN = ("ae", "unet", "feature", "borrowed", "cross")  # rungs that are trained 
 RUNGS = ("ae", "unet", "feature", "borrowed", "cross", "longer", "critic")  # longer: rung 5 for twice the time, what a critic must beat
 OTHER, TAPS, ENLARGE = "mobilenet_v1_025", ("features.3", "features.5", "features.11"), 3
 WHITE = 255.0
+AT_ONCE = 50  # pictures
 SHOWN = 10  # pictures on the sheet
 SPREAD = 0.27  # of Tiny ImageNet's channels: the lecture divides by it
 Float = NDArray[np.float64]
@@ -108,25 +109,30 @@ def repaired(model: Path, spoilt: Levels) -> Levels:
     network = restorer.load(model).network
     found = []
     with torch.inference_mode():
-        for start in range(0, len(spoilt), 64):
-            batch = batch_to_unit(torch.from_numpy(np.array(spoilt[start : start + 64])).to(place))
+        for start in range(0, len(spoilt), AT_ONCE):
+            batch = batch_to_unit(torch.from_numpy(np.array(spoilt[start : start + AT_ONCE])).to(place))
             found.append(batch_to_levels(network(batch)).cpu().numpy())
     return np.concatenate(found)
 
 
-def combined(model: Path, held: Held, together: int = 1) -> Float:
-    """The loss of the rung `feature`, which rungs 3 to 5 make small, on each held-out picture; or means of so many pictures together."""
+def combined(model: Path, held: Held) -> Float:
+    """The loss of the rung `feature`, which rungs 3 to 5 make small, on each held-out picture."""
     place = devices.resolve().device
     recipe = tasks.read("tiny-superres-feature", [])
     objective = difference.objective(recipe.loss, recipe.feature, place)
-    network = restorer.load(model).network
+    network, perception = restorer.load(model).network, objective.perception
+    assert perception is not None
     found = []
     with torch.inference_mode():
-        for start in range(0, len(held.good), together):
-            both = (pictures[start : start + together] for pictures in (held.spoilt, held.good))
-            one, other = (batch_to_unit(torch.from_numpy(pictures.copy()).to(place)) for pictures in both)
-            found.append(objective.judged(network(one), other).loss.item())
-    return np.asarray(found)
+        for start in range(0, len(held.good), AT_ONCE):
+            both = (pictures[start : start + AT_ONCE] for pictures in (held.spoilt, held.good))
+            spoilt, good = (batch_to_unit(torch.from_numpy(pictures.copy()).to(place)) for pictures in both)
+            made = network(spoilt)
+            seen = [[tap.split(1) for tap in perception.network(pictures)] for pictures in (made, good)]
+            for index, (one, other) in enumerate(zip(made.split(1), good.split(1), strict=True)):
+                terms = perception.weighed(*([tap[index] for tap in taps] for taps in seen))
+                found.append(objective.weight * objective.distance(one, other) + sum(terms.values()))
+    return torch.stack(found).cpu().double().numpy()
 
 
 def run(rung: str, seed: int, minutes: float) -> Path:

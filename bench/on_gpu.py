@@ -82,7 +82,7 @@ def bars(models: dict[str, Path]) -> tuple[list[Bar], list[dict[str, Any]]]:
     for name, model in models.items():
         error = np.square(ladder.repaired(model, held.spoilt).astype(np.float64) - held.good).mean() / ladder.WHITE**2
         mse[name] = float(error / ladder.SPREAD**2)
-        combined[name] = float(np.mean(ladder.combined(model, held, together=50)))
+        combined[name] = float(np.mean(ladder.combined(model, held)))
     rows = []
     for name, model in models.items():
         facts = json.loads((model.parent / "run.json").read_text(encoding="utf-8"))

@@ -44,7 +44,10 @@ class Perception:
         down, right = place
         with torch.no_grad():
             wanted = self.network(target[..., down:, right:])
-        made = self.network(output[..., down:, right:])
+        return self.weighed(self.network(output[..., down:, right:]), wanted)
+
+    def weighed(self, made: list[Tensor], wanted: list[Tensor]) -> dict[str, Tensor]:
+        """The same from what the classifier saw, (B, c, h, w) a tap."""
         taps = self.network.taps
         found = _weighed("feature", taps, self.weights, seen.feature_distances(made, wanted, self.distance))
         if self.grams:
