@@ -178,6 +178,7 @@ def colours(pairs: SpoiltPairs) -> bool:
     So it does where inputs have lost the colour that their targets have; of those with colour a share, for a hole may hide it by chance.
     """
     indices = range(0, len(pairs), max(1, len(pairs) // LOOKED_AT))[:LOOKED_AT]  # of all pictures, not the first ones alone
+    pairs.prepare(indices)
     found = [tuple(map(_colour, pairs.pair(0, index))) for index in indices]
     lost = [spoilt < good / 8 for spoilt, good in found if good > COLOURED]
     return sum(lost) > LOST * len(lost)
