@@ -174,6 +174,15 @@ def test_a_line_that_a_kill_cut_short_is_counted(young):
     assert "lines of stats.jsonl that could not be read 1" in read(young).words
 
 
+def test_updates_that_were_left_out_are_counted(young):
+    assert "updates left out" not in read(young).words
+    with (young / "stats.jsonl").open("r+") as file:
+        rest = file.read()
+        file.seek(0)
+        file.write('{"kind": "skipped", "step": 3, "player": "network", "parts": [], "items": [1]}\n' * 2 + rest)
+    assert "updates left out, for their gradient was no number 2" in read(young).words
+
+
 def test_a_run_that_failed_says_why(young):
     note(young, status="stopped: the loss was not finite at step 77", steps=77)
     assert "77 steps in 1.7 min, then: the loss was not finite at step 77" in read(young).words

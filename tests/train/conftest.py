@@ -51,7 +51,7 @@ def toy_learner(callbacks=(), *, steps=12, workers=0, batch=4, rate=0.01, accumu
     network = network or small_network()
     return Learner(
         network,
-        Batches(source=Darkened(), batch=batch, seed=Seed(5), workers=workers),
+        Batches(source=Darkened(), batch=batch, seed=Seed(5), accumulate=accumulate, workers=workers),
         options.pop("objective", objective),
         held_out=held_out,
         optimiser=options.pop("optimiser", None) or torch.optim.AdamW(network.parameters(), lr=rate),
@@ -60,7 +60,6 @@ def toy_learner(callbacks=(), *, steps=12, workers=0, batch=4, rate=0.01, accumu
         seed=Seed(5),
         device=torch.device("cpu"),
         precision=Precision("float32", torch.device("cpu")),
-        accumulate=accumulate,
         callbacks=callbacks,
         **options,
     )

@@ -12,6 +12,7 @@ from sfumato.losses import adversarial
 from sfumato.train.callback import Callback
 from sfumato.train.callbacks.activations import Activations
 from sfumato.train.callbacks.game import ACCURACY, CRITIC, FOOLED, GENERATOR, LOSES, Adaptive, Both, Game, Ratio, Table
+from sfumato.train.callbacks.nonfinite import SkipNonFinite
 from sfumato.train.callbacks.shares import GradientShares
 from sfumato.train.callbacks.stats import Stats
 from sfumato.train.objective import Outcome
@@ -302,3 +303,20 @@ def test_momentum_makes_two_chase_each_other(beta, distance):
         optimisers[1].step()
     found = (x.square() + y.square()).sqrt().item()
     assert found < 0.05 if distance == 0 else found == pytest.approx(distance, abs=0.15)
+
+
+def test_an_opponents_loss_that_is_no_number_is_a_row_of_its_own_and_no_mean_of_others(tmp_path):
+    class Poison(Callback):
+        def after_forward(self, learner):
+            if learner.player == CRITIC and learner.step == 4:
+                learner.outcome = Outcome(learner.outcome.loss * float("nan"), learner.outcome.parts, None)
+
+    run = Run(tmp_path)
+    play(Both(), callbacks=[Poison(), SkipNonFinite(), Stats(run, every=3)])
+
+    def no_constant(name):
+        raise AssertionError(name)
+
+    rows = [json.loads(line, parse_constant=no_constant) for line in run.stats.read_text().splitlines()]
+    assert [(row["player"], row["step"]) for row in rows if row["kind"] == "skipped"] == [(CRITIC, 4)]
+    assert len([row for row in rows if row["kind"] == "step"]) == 4

@@ -1,12 +1,19 @@
 """The loop: order of events, slots, skipped updates, interruption, memory."""
 
+import copy
+import dataclasses
+import json
+import weakref
+
 import pytest
 import torch
 from torch import nn
 
 from sfumato.core.errors import Interrupted, Refusal
+from sfumato.train import run as runs
 from sfumato.train.callback import EVENTS, Callback
 from sfumato.train.callbacks.nonfinite import SkipNonFinite, WatchDivergence
+from sfumato.train.callbacks.stats import Stats
 from tests.train.conftest import objective, small_network, toy_learner
 
 
@@ -184,6 +191,51 @@ def test_out_of_memory_halves_the_batch_and_goes_on(capsys):
     assert (learner.step, learner.pieces) == (4, 2)
 
 
+def test_out_of_memory_halves_until_there_is_room_and_holds_nothing_of_what_failed():
+    kept = []  # what a failed pass had made: it must be gone before the next is tried
+
+    def hungry(network, batch, draw):
+        assert all(made() is None for made in kept)
+        outcome = objective(network, batch, draw)
+        if len(batch.items) > 2:
+            kept.append(weakref.ref(outcome.outputs))
+            raise torch.OutOfMemoryError("out of memory")
+        return outcome
+
+    learner = toy_learner(objective=hungry, steps=3, batch=8)
+    learner.fit()
+    assert (learner.step, learner.pieces, len(kept)) == (3, 4, 2)
+
+
+def test_pieces_of_a_batch_draw_unlike_noise():
+    drawn = []
+
+    def noisy(network, batch, draw):
+        drawn.append(torch.rand(1, generator=draw).item())
+        return objective(network, batch, draw)
+
+    learner = toy_learner(objective=noisy, steps=2)
+    learner.pieces = 2
+    learner.fit()
+    assert len(set(drawn)) == 4
+
+
+@pytest.mark.parametrize("accumulate", [4, 6])
+def test_batches_that_make_up_no_step_are_left_out_of_an_epoch(accumulate):
+    class Watch(Callback):
+        def after_update(self, learner):
+            seen.append((learner.epoch, learner.position))
+
+    seen = []
+    toy_learner([Watch()], steps=3, accumulate=accumulate).fit()  # an epoch has six batches
+    assert seen == [(epoch, accumulate - 1) for epoch in range(3)]
+
+
+def test_more_batches_a_step_than_an_epoch_has_are_refused():
+    with pytest.raises(Refusal, match="6 batches of 4, fewer than the 7"):
+        toy_learner(accumulate=7)
+
+
 def test_other_errors_are_not_taken_for_lack_of_memory():
     def broken(network, batch, draw):
         raise RuntimeError("shapes differ")
@@ -198,10 +250,26 @@ def test_five_gradients_in_a_row_that_are_no_numbers_stop_the_run_with_the_cause
         return type(outcome)(outcome.loss * float("nan"), outcome.parts, None)
 
     network = small_network()
-    before = [parameter.clone() for parameter in network.parameters()]
+    before = copy.deepcopy(network.state_dict())
     with pytest.raises(Refusal, match=r"5th time in a row .* learning rate"):
         toy_learner([SkipNonFinite()], objective=poisoned, network=network).fit()
-    assert all(torch.equal(one, other) for one, other in zip(before, network.parameters(), strict=True))
+    assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items() if value.is_floating_point())
+
+
+def test_one_pass_with_numbers_that_are_none_leaves_no_trace_in_statistics_and_is_told(tmp_path, capsys):
+    class Poison(Callback):
+        def before_batch(self, learner):
+            if learner.position == 2 and learner.epoch == 0:
+                learner.batch = dataclasses.replace(learner.batch, input=learner.batch.input * float("inf"))
+
+    run = runs.create(tmp_path / "run")
+    network = small_network()
+    toy_learner([Poison(), SkipNonFinite(), Stats(run)], network=network).fit()
+    assert all(value.isfinite().all() for value in network.state_dict().values())
+    rows = [json.loads(line) for line in run.stats.read_text().splitlines()]
+    (left_out,) = [row for row in rows if row["kind"] == "skipped"]
+    assert (left_out["step"], left_out["player"], left_out["parts"], len(left_out["items"])) == (2, "network", ["mse"], 4)
+    assert "this update is left out" in capsys.readouterr().err
 
 
 def test_a_rate_that_is_far_too_high_is_said_by_the_run():

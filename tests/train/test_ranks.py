@@ -9,12 +9,17 @@ from itertools import islice
 import pytest
 import torch
 
+from sfumato.core import recipe as recipes
 from sfumato.core.errors import Refusal
 from sfumato.core.seed import Seed
 from sfumato.data.batches import Batches
 from sfumato.nets.load import read_header
+from sfumato.tasks import restore
+from sfumato.tasks.restore_recipe import Restore
 from sfumato.train import ranks
-from tests.train.conftest import Darkened
+from sfumato.train.callbacks.forms import OtherForm
+from sfumato.train.ranks import Ranks
+from tests.train.conftest import Darkened, toy_learner
 
 
 def test_alone_a_process_is_the_first_of_one():
@@ -34,6 +39,22 @@ def test_shares_of_a_batch_taken_in_turn_are_the_batch(count):
 def test_a_batch_that_cannot_be_shared_alike_is_refused():
     with pytest.raises(Refusal, match="multiple of 2"):
         Batches(source=Darkened(), batch=5, seed=Seed(3), share=(0, 2))
+
+
+def test_a_form_that_could_not_be_made_does_not_hide_why():
+    class Lost(Ranks):
+        def parallel(self, network):
+            raise RuntimeError("the other process is gone")
+
+    with pytest.raises(RuntimeError, match="the other process is gone"):
+        toy_learner([OtherForm(compiled=False, ranks=Lost())]).fit()
+
+
+def test_parts_that_stand_still_are_not_trained_in_several_processes():
+    task = restore.build(recipes.read(Restore, {}, ["fine_tune.frozen=0.5", "train.tune=false"]))
+    task.__dict__["ranks"] = Ranks(rank=0, count=2)
+    with pytest.raises(Refusal, match="start it without torchrun"):
+        task.plan()
 
 
 def test_only_words_about_a_lost_process_are_taken_for_one(monkeypatch):

@@ -4,6 +4,7 @@ import json
 
 import pytest
 import torch
+from torch import nn
 
 from sfumato.core.errors import Interrupted, Refusal, Unwritable
 from sfumato.train import run as runs
@@ -26,8 +27,8 @@ class StopAt(Callback):
             learner.stopping = "for the test"
 
 
-def learner_in(run, extra=(), *, muon=False, workers=0, every=5):
-    network = small_network()
+def learner_in(run, extra=(), *, muon=False, workers=0, every=5, dropout=False):
+    network = nn.Sequential(nn.Dropout2d(0.3), *small_network()) if dropout else small_network()
     optimiser = Muon(network, rate=0.01, rest_rate=0.01) if muon else None
     callbacks = [SkipNonFinite(), WeightAverage(half_life=3), Stats(run, every=2), SaveState(run, steps=every, seconds=1e9), *extra]
     return toy_learner(callbacks, steps=20, network=network, optimiser=optimiser, workers=workers)
@@ -58,6 +59,20 @@ def test_a_run_may_be_resumed_with_another_number_of_workers(tmp_path):
     with pytest.raises(Interrupted):
         learner_in(run, [StopAt(8)], workers=2).fit()
     second = learner_in(run, workers=0)
+    second.resumed = state.newest(run, torch.device("cpu"))
+    second.fit()
+    assert all(torch.equal(a, b) for a, b in zip(whole.network.state_dict().values(), second.network.state_dict().values(), strict=True))
+
+
+def test_what_dropout_drops_follows_from_the_seed_and_the_step(tmp_path):
+    torch.manual_seed(1)
+    whole = learner_in(runs.create(tmp_path / "whole"), dropout=True)
+    whole.fit()
+    run = runs.create(tmp_path / "parts")
+    torch.manual_seed(2)  # whatever was drawn before
+    with pytest.raises(Interrupted):
+        learner_in(run, [StopAt(8)], dropout=True, workers=2).fit()
+    second = learner_in(run, dropout=True)
     second.resumed = state.newest(run, torch.device("cpu"))
     second.fit()
     assert all(torch.equal(a, b) for a, b in zip(whole.network.state_dict().values(), second.network.state_dict().values(), strict=True))

@@ -103,6 +103,7 @@ class Order(Sampler[list[Place]]):
     seed: Seed
     epoch: int
     position: int  # batches of this epoch that are already done
+    batches: int  # in an epoch
     share: tuple[int, int] = (0, 1)  # (rank, ranks): of every batch, this process takes each `ranks`-th place
 
     def __iter__(self) -> Iterator[list[Place]]:
@@ -114,7 +115,7 @@ class Order(Sampler[list[Place]]):
     def _epoch(self, epoch: int, position: int) -> Iterator[list[Place]]:
         order = self.seed.at("order", epoch).permutation(self.count)
         rank, ranks = self.share
-        for start in range(position * self.batch, self.count - self.batch + 1, self.batch):
+        for start in range(position * self.batch, self.batches * self.batch, self.batch):
             yield [(epoch, int(index)) for index in order[start + rank : start + self.batch : ranks]]
 
 
@@ -122,12 +123,13 @@ class Order(Sampler[list[Place]]):
 class Batches:
     """Training batches without end, of `batch` items in all processes together.
 
-    The last, smaller batch of an epoch is left out, so every step weighs the same.
+    The last, smaller batch of an epoch is left out, and so are the last few that do not make up a step, so every step weighs the same.
     """
 
     source: Source
     batch: int
     seed: Seed
+    accumulate: int = 1  # batches a step
     workers: int = 0
     context: str = "fork"  # how workers start; spawn works as well
     share: tuple[int, int] = (0, 1)  # (rank, ranks): which part of every batch this process takes
@@ -137,15 +139,21 @@ class Batches:
         if self.batch % ranks:
             raise Refusal(f"Batches of {self.batch} cannot be shared by {ranks} processes alike: make train.batch a multiple of {ranks}.")
         object.__setattr__(self, "batch", min(self.batch, len(self.source) // ranks * ranks))
+        if self.batch and not self.per_epoch:
+            batches = len(self.source) // self.batch
+            raise Refusal(
+                f"An epoch has {batches} batches of {self.batch}, fewer than the {self.accumulate} that make up a step: "
+                "lower train.accumulate, or give more pictures (data.crops_per_picture takes more of each)."
+            )
 
     @property
     def per_epoch(self) -> int:
         """Batches in an epoch."""
-        return len(self.source) // self.batch
+        return len(self.source) // self.batch // self.accumulate * self.accumulate
 
     def stream(self, epoch: int, position: int) -> Generator[Batch]:
         """Batches from a position on, without end; where it starts costs nothing.  Closing it ends the workers."""
-        order = Order(len(self.source), self.batch, self.seed, epoch, position, self.share)
+        order = Order(len(self.source), self.batch, self.seed, epoch, position, self.per_epoch, self.share)
         if self.workers == 0:
             for places in order:
                 self.source.prepare([index for _, index in places])

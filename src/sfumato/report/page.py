@@ -222,5 +222,6 @@ def facts(run: RunFiles) -> list[tuple[str, str]]:
     shown += [("whole time, with loading and scoring", words.duration(float(known["wall_minutes"])))] if known.get("wall_minutes") else []
     shown += [(name, str(version)) for name, version in dict(known.get("versions", {})).items()]
     shown += [(f"fault at step {words.amount(row['step'])}", " ".join(row["faults"])) for row in run.games if row.get("faults")]
+    shown += [("updates left out, for their gradient was no number", str(run.skipped))] if run.skipped else []
     shown += [("lines of stats.jsonl that could not be read", str(run.unread))] if run.unread else []
     return [(what, value) for what, value in shown if value]

@@ -60,7 +60,6 @@ class Learner:
         device: torch.device,
         precision: Precision,
         clip: float | None = None,
-        accumulate: int = 1,
         valid_due: Callable[[Learner], bool] = lambda learner: True,
         ranks: Ranks = Ranks(),
         callbacks: Sequence[Callback] = (),
@@ -73,7 +72,7 @@ class Learner:
         self.turns = turns
         self.now = self.main  # whose turn it is
         self.batches, self.held_out, self.budget, self.seed = batches, held_out, budget, seed
-        self.device, self.accumulate, self.valid_due, self.ranks = device, accumulate, valid_due, ranks
+        self.device, self.accumulate, self.valid_due, self.ranks = device, batches.accumulate, valid_due, ranks
         self.callbacks = in_order(callbacks)
         self.slots = slot_owners(self.callbacks)
         self._listeners = {event: [m for c in self.callbacks if (m := overrides(c, event))] for event in EVENTS}
@@ -129,6 +128,7 @@ class Learner:
             raise
         finally:
             with ExitStack() as everyone:  # nobody is left out for an error of one before: terminals and signals are put in order there
+                everyone.callback(self._end_stream)
                 for method in reversed(self._watching("after_fit")):
                     everyone.callback(method, self)
 
@@ -159,6 +159,11 @@ class Learner:
             self._batches_now = self.batches.stream(self.epoch, self.position)
         return self._batches_now
 
+    def _end_stream(self) -> None:
+        """Workers go, and what they have read ahead."""
+        if (stream := self.__dict__.pop("_batches_now", None)) is not None:
+            stream.close()
+
     def _train_batch(self, batch: Batch) -> None:
         self.batch = self._does["batch"](batch)
         self.fire("before_batch")
@@ -174,12 +179,8 @@ class Learner:
     def _play(self) -> None:
         """One player's turn on the batch at hand."""
         self.skip = None
-        try:
-            self._turn()
-        except RuntimeError as error:
-            if not devices.is_out_of_memory(error) or self.pieces >= len(self.batch.items):
-                raise
-            self._halve(error)
+        while self._runs_out_of_memory():
+            self._halve()
         if (self.position + 1) % self.accumulate == 0:
             self.now.clip_gradients()
             self.fire("after_backward")
@@ -189,28 +190,39 @@ class Learner:
                 self.fire("after_update")
             self.now.optimiser.zero_grad(set_to_none=True)
 
+    def _runs_out_of_memory(self) -> bool:
+        """One turn; the error, whose traceback holds what filled the memory, is gone when this returns."""
+        try:
+            self._turn()
+        except RuntimeError as error:
+            if not devices.is_out_of_memory(error) or self.pieces >= len(self.batch.items):
+                raise
+            if self.ranks.count > 1:  # the others wait for this one's gradients, which are half sent
+                raise Refusal(
+                    f"Process {self.ranks.rank} ran out of memory with {len(self.batch.items)} pictures at once. "
+                    "Lower train.batch, and raise train.accumulate by as much."
+                ) from error
+            return True
+        return False
+
     def _turn(self) -> None:
         pieces = [self.batch] if self.pieces == 1 else self.batch.pieces(self.pieces)
+        self.draw.manual_seed(self.seed.number(self._draws, self.epoch, self.position))
+        torch.manual_seed(self.seed.number(f"dropout/{self._draws}", self.epoch, self.position))  # layers draw from torch's own generator
         for piece in pieces:
-            self.draw.manual_seed(self.seed.number(self._draws, self.epoch, self.position))
             self.outcome = self._does["forward"](piece)
             self.fire("after_forward")
             share = len(piece.items) / len(self.batch.items) / self.accumulate
             self._does["backward"](self.outcome.loss * share if share != 1 else self.outcome.loss)
 
-    def _halve(self, error: RuntimeError) -> None:
-        """The device ran out of memory: cut the batch in more parts and do this one again."""
-        if self.ranks.count > 1:  # the others wait for this one's gradients, which are half sent
-            raise Refusal(
-                f"Process {self.ranks.rank} ran out of memory with {len(self.batch.items)} pictures at once. "
-                "Lower train.batch, and raise train.accumulate by as much."
-            ) from error
+    def _halve(self) -> None:
+        """The device ran out of memory: from here on batches are cut in twice as many parts."""
         self.pieces *= 2
+        self.__dict__.pop("outcome", None)  # of a turn that failed half way: it holds what filled the memory
         self.now.optimiser.zero_grad(set_to_none=True)
         if self.device.type == "cuda":
             torch.cuda.empty_cache()
         say(f"out of memory: each batch of {len(self.batch.items)} is now done in {self.pieces} parts")
-        self._turn()
 
     def validate(self) -> None:
         """The phase `valid`: the shown network on all held-out batches, without gradients; of several processes the first does it."""

@@ -14,6 +14,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from sfumato.core import files
 from sfumato.core.errors import Refusal
 from sfumato.nets import catalogue, load, tensor_file
 from sfumato.nets.classify import borrowed
@@ -39,6 +40,21 @@ def open_classifier(source: str) -> tuple[Any, nn.Module]:
         model = load.read(path, task="classify")
         return catalogue.specification(str(model.header.network["kind"]), model.header.network), model.network
     return _published(_told_by_names(path, set(file_.places)))
+
+
+def called(source: str) -> str:
+    """A classifier's name in protocols: no two that see otherwise have the same."""
+    *timm, path = source.split(":", 2) if source.startswith("timm:") else (source,)
+    found = Path(path) if timm else _found(path)
+    return f"{':'.join([*timm, Path(path).name])} ({files.digest_of(found)[:8]})" if found.is_file() else source
+
+
+def licence(source: str) -> str:
+    """Under whose terms weights stand, as far as their file says; `source` as in the module's text, or a model of another task."""
+    if source.startswith("timm:"):
+        return f"that of timm's {source.split(':')[1]}"
+    path = _found(source)
+    return load.read_header(path).licence if "sfumato" in tensor_file.look(path).notes else "that of these published weights"
 
 
 def lender(spec: Any) -> tuple[Any, nn.Module] | None:

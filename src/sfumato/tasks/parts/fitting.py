@@ -80,7 +80,7 @@ def _fit(task: Job, run: Run, saved: dict[str, Any] | None) -> Path:
     tuned = _tuned_once(task, run)
     task.ranks.wait()  # what was chosen, and the state to go on from, are there for the others to read
     learner = _learner(task, run, tuned, saved)
-    plan = task.plan(tuned)
+    plan = task.plan(learner)
     files.write_text(run.plan, f"{plan}\nchosen         {tuned.why}\n")
     for line in plan.splitlines() if saved is None else ():
         if line.startswith(("warning", "suggestion")):

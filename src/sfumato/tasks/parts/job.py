@@ -21,7 +21,7 @@ from sfumato.data.batches import Batches, Source
 from sfumato.data.rows import FirstBatches
 from sfumato.nets.load import Contract, Header
 from sfumato.nets.surgery import groups
-from sfumato.tasks.parts import training
+from sfumato.tasks.parts import begun, training
 from sfumato.train import find_rate as rates
 from sfumato.train import ranks, tune
 from sfumato.train.budget import Budget
@@ -125,7 +125,8 @@ class Job(ABC):
         """Training batches, with as many workers as were asked for; none where that is to be measured."""
         train = self.recipe.train
         source = FirstBatches(self.source, train.overfit * train.batch) if train.overfit else self.source
-        return Batches(source=source, batch=train.batch, seed=self.seed, workers=self.workers or 0, share=self.ranks.share)
+        workers, together = self.workers or 0, train.accumulate
+        return Batches(source=source, batch=train.batch, seed=self.seed, accumulate=together, workers=workers, share=self.ranks.share)
 
     @property
     def workers(self) -> int | None:
@@ -196,7 +197,6 @@ class Job(ABC):
             device=self.device,
             precision=Precision(tuned.precision, self.device),
             clip=None if recipe.optimiser.clip == "off" else float(recipe.optimiser.clip),
-            accumulate=recipe.train.accumulate,
             valid_due=training.due(recipe.train.valid_every),
             ranks=self.ranks,
             callbacks=[*self._careful(tuned), *(self._writing(run) if self.ranks.writes else [])],
@@ -224,6 +224,11 @@ class Job(ABC):
         fine = self.recipe.fine_tune
         if not fine.frozen and fine.stem != "stays":
             return []
+        if self.ranks.count > 1:  # who sums gradients between processes waits for those of every part that it was told of
+            raise Refusal(
+                "Networks of which parts stand still (fine_tune.frozen, fine_tune.stem = 'stays') are trained in one process: "
+                "start it without torchrun, or set fine_tune.frozen = 0."
+            )
         parts = groups.groups(self.network)[-2::-1]  # the head learns from the start
         shares = [fine.frozen * (1 + (number / len(parts) if fine.gradual else 0)) for number in range(len(parts))]
         if fine.stem == "learns":
@@ -251,9 +256,9 @@ class Job(ABC):
             state.SaveState(run, steps=None if train.state_steps == "off" else train.state_steps, seconds=train.state_every),
         ]
 
-    def plan(self, tuned: Tuned | None = None) -> str:
-        """What would be done, in words: data, network, budget, and who acts when."""
-        tuned = tuned or tune.chosen("float32", "")
+    def plan(self, learner: Learner | None = None) -> str:
+        """What would be done, in words: data, network, budget, and who acts when.  learner: who will do it, where there is one already."""
+        learner = learner or self.learner(tune.chosen("float32", ""), Run(Path("run")))
         budget = self.budget
         length = f"{budget.steps} steps" if budget.steps is not None else f"{(budget.seconds or 0) / 60:g} minutes"
         return "\n".join(
@@ -262,7 +267,7 @@ class Job(ABC):
                 f"budget         {length}, batches of {self.batches.batch}, {self.batches.per_epoch} an epoch",
                 f"device         {devices.resolve(self.recipe.train.device).why}",
                 *self._together(),
-                self.learner(tuned, Run(Path("run"))).plan(),
+                learner.plan(),
             ]
         )
 
@@ -276,9 +281,14 @@ class Job(ABC):
             scores=scores,
             versions={"sfumato": sfumato.__version__, "torch": torch.__version__},
             data=data,
-            licence="that of the pictures it was trained on",
+            licence=self._terms,
             card=card,
         )
+
+    @cached_property
+    def _terms(self) -> str:
+        """Read once, for a file that it began with may move while it learns."""
+        return begun.terms(self.recipe)
 
     def _together(self) -> list[str]:
         """What should be known of several processes that train one network."""

@@ -43,7 +43,7 @@ class OtherForm(Callback):
 
     def after_fit(self, learner: Learner) -> None:
         """The form goes before the ties between processes do."""
-        del self.form
+        self.__dict__.pop("form", None)  # there is none where making it failed
 
     def after_backward(self, learner: Learner) -> None:
         """The loss and its parts become the means of all processes: every one sees the same numbers, and decides alike."""

@@ -1,11 +1,15 @@
-"""A loss or gradient that is no number must not reach the weights; five in a row end the run."""
+"""A loss or gradient that is no number must not reach weights or statistics; five in a row end the run."""
 
 from __future__ import annotations
 
 import math
 from typing import Any
 
+import torch
+from torch import Tensor
+
 from sfumato.core.errors import Refusal
+from sfumato.core.progress import say
 from sfumato.train.callback import Callback
 from sfumato.train.learner import Learner
 
@@ -18,6 +22,19 @@ class SkipNonFinite(Callback):
     def __init__(self) -> None:
         self.count = 0
         self.in_a_row: dict[str, int] = {}  # of each player
+        self.buffers: list[Tensor] = []  # of all networks: statistics of norms, which a forward pass changes,
+        self.before: list[Tensor] = []  # and what they were before the batches of this update
+
+    def before_fit(self, learner: Learner) -> None:
+        """Whose statistics are looked after."""
+        found = (buffer for player in learner.players.values() for buffer in player.network.buffers())
+        self.buffers = [buffer for buffer in found if buffer.is_floating_point()]
+        self.before = [torch.empty_like(buffer) for buffer in self.buffers]
+
+    def before_batch(self, learner: Learner) -> None:
+        """What they are now."""
+        if self.buffers and learner.phase == "train" and learner.position % learner.accumulate == 0:
+            torch._foreach_copy_(self.before, self.buffers)
 
     def after_backward(self, learner: Learner) -> None:
         """One number tells: the norm of all gradients is finite only if every gradient and the loss are."""
@@ -25,6 +42,10 @@ class SkipNonFinite(Callback):
             self.in_a_row[learner.player] = 0
             return
         self.count += 1
+        if self.count == 1:
+            say(f"step {learner.step}: the gradient is not finite, so this update is left out; all that follow are counted in the report")
+        if self.buffers:
+            torch._foreach_copy_(self.buffers, self.before)
         self.in_a_row[learner.player] = self.in_a_row.get(learner.player, 0) + 1
         learner.skip = "the gradient is not finite"
         learner.now.precision.skipped()

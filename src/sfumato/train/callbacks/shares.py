@@ -28,7 +28,7 @@ class GradientShares(Callback):
         outcome = learner.outcome
         if learner.phase != "train":
             return
-        self.due |= learner.step % self.every == 0
+        self.due |= learner.step % self.every == 0 and learner.position % learner.accumulate == 0
         if self.due and len(outcome.terms) > 1 and outcome.outputs is not None and outcome.outputs.requires_grad:
             self.due = False
             self.stats.add(learner, "shares", shares=self.shares(outcome.terms, outcome.outputs))

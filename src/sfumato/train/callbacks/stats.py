@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import time
 from collections.abc import Callable, Mapping
@@ -36,8 +37,11 @@ class Stats(Callback):
             files.write_bytes(self.run.stats, b"")
 
     def after_backward(self, learner: Learner) -> None:
-        """What an opponent loses is a part among others, whether it may learn from it or not."""
-        if learner.now is not learner.main:
+        """What an opponent loses is a part among others, whether it may learn from it or not; what is no number has its own row."""
+        if not math.isfinite(learner.now.gradient_norm):
+            bad = [name for name, value in learner.outcome.parts.items() if not math.isfinite(value.item())]
+            self.add(learner, "skipped", player=learner.player, parts=bad, items=list(learner.batch.items[:8]))
+        elif learner.now is not learner.main:
             self._sum(f"{learner.player} loss", learner)
 
     def _sum(self, called: str, learner: Learner) -> None:

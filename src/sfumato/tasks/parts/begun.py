@@ -1,0 +1,62 @@
+"""Trainings that begin with another model's weights: what they take over, what is odd about it, and whose terms go along."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from sfumato.nets import catalogue as networks
+from sfumato.nets import load as model_files
+from sfumato.nets.arguments import UNet
+from sfumato.nets.surgery import borrow
+
+OWN_TERMS = "that of the pictures it was trained on"
+LENT = {"encoder", "encoder_from", "enlarges"}  # arguments of a network that follow from what it is given
+
+
+def terms(recipe: Any) -> str:
+    """The licence of what a recipe makes: weights that it began with bring their own."""
+    network = getattr(recipe, "network", None)
+    lenders = (
+        getattr(recipe, "start_from", ""),
+        getattr(network, "encoder_from", ""),
+        getattr(getattr(network, "encoder", None), "pretrained_file", ""),
+    )
+    lent = [f"and of {Path(lender).name}, whose weights it began with: {borrow.licence(lender)}" for lender in lenders if lender]
+    return "; ".join([OWN_TERMS, *lent])
+
+
+def own_spoil(model: Path) -> dict[str, str]:
+    """The chains of `spoil` that a model has learnt to undo, by their keys in a recipe.
+
+    None where it has learnt from real pairs, or by steps of a Python file: whoever made the model wrote its name, and it is not run.
+    """
+    recipe = model_files.read_header(model).recipe
+    own, data = recipe.get("spoil") or {}, recipe.get("data") or {}
+    if own.get("steps_file") or data.get("inputs"):
+        return {}
+    return {f"spoil.{name}": str(own[name]) for name in ("chain", "target") if own.get(name)}
+
+
+def unheeded(asked: Any, start_from: str) -> list[str]:
+    """A line of the plan where a recipe asks for another network than the file it begins with holds: the file's is taken."""
+    held = model_files.read_header(Path(start_from)).network
+    kept = networks.specification(str(held.get("kind")), held)
+    one, other = ({name: value for name, value in asdict(spec).items() if name not in LENT} for spec in (asked, kept))
+    if asked == UNet() or one == other:
+        return []
+    return [f"warning        the network is the {kept.kind!r} that {start_from} holds; what the recipe says of one is not heeded"]
+
+
+def game(start_from: str, spoil: str, beta1: float, plain: tuple[str, ...]) -> list[str]:
+    """Lines of the plan where a game begins oddly.  plain : chains that spoil nothing, of real pairs."""
+    lines = []
+    if beta1:
+        lines += [f"warning        optimiser.beta1 = {beta1:g}: with a memory of past directions the two chase each other; set it to 0.0"]
+    if not start_from:
+        return [*lines, "warning        the game begins with a network that has learnt nothing: train one first, and give --from"]
+    before = str(model_files.read_header(Path(start_from)).card.get("spoil", ""))
+    if before in ("", spoil, *plain) or spoil in plain:
+        return lines
+    return [*lines, f"warning        the model has learnt to undo {before!r}, but is to learn {spoil!r}: give --spoil, if that is wrong"]
