@@ -81,7 +81,15 @@ def test_drawn_qualities_fill_their_range_evenly(portrait):
 
 
 def test_the_chain_that_shrinks_says_by_how_much_a_network_must_enlarge():
-    assert (parse("jpeg | shrink 3").enlarges, parse("jpeg").enlarges) == (3, 1)
+    assert (parse("jpeg | shrink 3").enlarges, parse("shrink 3 | jpeg").enlarges, parse("jpeg").enlarges) == (3, 3, 1)
+
+
+def test_what_comes_after_a_shrink_is_counted_in_pixels_of_the_good_picture():
+    small = parse("jpeg 30")
+    assert parse("shrink 3 | jpeg 30").reach == parse("shrink 3").reach + 3 * small.reach
+    assert [parse(text).period for text in ("jpeg 30", "jpeg 30 | shrink 2", "shrink 2 | jpeg 30")] == [16, 16, 32]
+    low, high = small.context(5, 9)
+    assert parse("shrink 3 | jpeg 30").context(16, 26) == parse("shrink 3").context(3 * low, 3 * high)
 
 
 def test_the_reach_of_a_chain_is_that_of_its_steps_together():

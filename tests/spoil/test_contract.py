@@ -104,7 +104,7 @@ def test_every_step_with_its_defaults_written_out_is_the_bare_step(name):
 
 LOCAL = [name for name in NAMES if name != "webp"]  # whose blocks are guessed from those before, without end
 WIDER = ["scale 2", "scale 3 filter=lanczos up=bicubic", "shrink 2", "blur 2 kind=box,motion,defocus", "jpeg 30", "jpeg subsampling=444"]
-WIDER += ["jpeg 30 shift=0..15", "jpeg 40 subsampling=444 shift=3"]
+WIDER += ["jpeg 30 shift=0..15", "jpeg 40 subsampling=444 shift=3", "shrink 2 | jpeg 30", "blur 1 | shrink 3 | jpeg 40 subsampling=444"]
 
 
 @pytest.mark.parametrize("text", LOCAL + WIDER)

@@ -69,7 +69,7 @@ def test_line_breaks_and_spaces_do_not_matter():
         ("text colour=1..2", "text's 'colour' takes words or quoted texts, not 1..2."),
         ("fade paper=1,1", "fade's 'paper' takes 3 numbers with commas between them, not 1,1."),
         ("shrink 2..4", "shrink's 'factor' takes one whole number, not 2..4."),
-        ("shrink 2 | jpeg", "must be the last of a chain"),
+        ("shrink 2 | shrink 2", "once at most"),
         ("maybe(0.5, shrink 2)", "cannot hold a shrink"),
         ("jpeg |", "at character 7: A step's name was expected, but the end stands here."),
         ("jpeg ) ", "There is a ')' too much."),

@@ -39,7 +39,7 @@ class Entry:
 
 STEPS: Mapping[str, Entry] = {
     "scale": Entry("resample:Scale", "down and up again, same size: fine detail is gone"),
-    "shrink": Entry("resample:Shrink", "down only, as the last step; the network then enlarges"),
+    "shrink": Entry("resample:Shrink", "down only, for a network that then enlarges; steps after it spoil the small picture"),
     "pixelate": Entry("resample:Pixelate", "squares of one colour each"),
     "blur": Entry("blur:Blur", "gaussian, box, motion or defocus blur"),
     "noise": Entry("noise:Noise", "gaussian, poisson, speckle or salt noise"),

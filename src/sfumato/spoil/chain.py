@@ -7,7 +7,9 @@ Every node takes uint8 (H, W, C) with C 1 or 3 and a generator, gives uint8 of t
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import accumulate
 from math import prod
+from operator import mul
 from typing import Any, Protocol
 
 import numpy as np
@@ -18,6 +20,7 @@ from sfumato.spoil.parts import arguments
 from sfumato.spoil.parts.ranges import Noting, Range, draw
 
 MOST = 1000  # steps that may act on one picture
+BLOCKS = 16  # px: the period of JPEG with halved colour
 FARTHEST = 4096  # px that a pixel of the result may look: windows are that much larger than a crop on every side
 Span = tuple[int, int]  # px along one side, from the first up to, but without, the second
 
@@ -77,15 +80,15 @@ class Step:
 
 @dataclass(frozen=True)
 class Chain:
-    """Steps one after the other.  Refuses none at all, more than 1000 or a reach over 4096 px, and a `shrink` that is not the last."""
+    """Steps one after the other.  Refuses none at all, more than 1000 or a reach over 4096 px, and more than one `shrink`."""
 
     steps: tuple[Node, ...]
 
     def __post_init__(self) -> None:
         if not self.steps:
             raise Refusal("A chain needs at least one step, like 'jpeg 10..60'.")
-        if any(step.enlarges != 1 for step in self.steps[:-1]):
-            raise Refusal("A step that makes the picture smaller (shrink) must be the last of a chain; to get the size back, use 'scale'.")
+        if sum(step.enlarges != 1 for step in self.steps) > 1:
+            raise Refusal("A chain makes the picture smaller (shrink) once at most; to get the size back, use 'scale'.")
         if self.acts > MOST:
             raise Refusal(f"Of this chain {self.acts} steps would act on every picture, but at most {MOST} may: repeat less.")
         if self.reach > FARTHEST:
@@ -99,20 +102,31 @@ class Chain:
     @cached_property
     def reach(self) -> int:
         """px of context a pixel of the result may depend on; pictures cut with such a margin are spoilt as the whole would be."""
-        return sum(step.reach for step in self.steps)
+        return sum(step.reach * grid for step, grid in self._grids)
+
+    @cached_property
+    def _grids(self) -> tuple[tuple[Node, int], ...]:
+        """Each step with the good picture's px that one of its own is: more than one after a `shrink`."""
+        before = accumulate((step.enlarges for step in self.steps[:-1]), mul, initial=1)
+        return tuple(zip(self.steps, before, strict=True))
+
+    @cached_property
+    def period(self) -> int:
+        """px of the good picture after which a chain's own grids, such as the blocks of JPEG, lie alike again."""
+        return BLOCKS * self._grids[-1][1]
 
     def context(self, low: int, high: int) -> Span:
         """The pixels of a good picture that pixels low .. high - 1 of the spoilt one depend on, along one side.
 
         Closer than `reach`, for a picture starts where a block of JPEG does.  Counted in the good picture's px, before a `shrink`.
         """
-        for step in reversed(self.steps):
-            low, high = step.context(low, high)
+        for step, grid in reversed(self._grids):
+            low, high = (end * grid for end in step.context(low // grid, -(-high // grid)))
         return low, high
 
     @cached_property
     def enlarges(self) -> int:
-        """The factor of a last `shrink`, by which a network must enlarge; else 1."""
+        """The factor of its `shrink`, by which a network must enlarge; else 1."""
         return prod(step.enlarges for step in self.steps)
 
     def __call__(self, picture: Levels, rng: np.random.Generator) -> Levels:

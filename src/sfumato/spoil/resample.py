@@ -137,7 +137,7 @@ def smaller(side: int, factor: float) -> int:
 
 @dataclass(frozen=True, kw_only=True)
 class Shrink:
-    """Make the picture smaller and leave it so: the last step of a chain, whose network then enlarges.
+    """Make the picture smaller and leave it so: the network then enlarges.  Steps after it spoil the small picture.
 
     factor : how many times smaller, one whole number 1..16; a range is refused, for a network enlarges by one factor.
         Rows and columns beyond the last multiple of it are cut off first, so that the grids fit exactly.
