@@ -15,6 +15,7 @@ from PIL import Image, ImageCms, ImageOps
 from sfumato.core.errors import Refusal
 from sfumato.data.reading import read
 from sfumato.data.reading.read import read_levels, read_size
+from sfumato.use.photograph import Photograph, write
 from tests.data import icc
 
 JPEGS = [(mode, sampling, progressive) for mode in ("RGB", "L") for sampling in (0, 1, 2) for progressive in (False, True)]
@@ -189,6 +190,9 @@ def test_a_pgm_of_ten_bits_is_scaled_by_its_own_white(tmp_path):
 def test_colours_of_a_profile_become_those_of_srgb(tmp_path, small):
     found = read_levels(save(tmp_path / "wide.png", small, icc_profile=icc.profile("Display P3")))
     assert np.abs(found - icc.converted(small, "Display P3", "sRGB")).max() < 1.5
+    deep = Photograph(pixels=small.astype(np.uint16) * 257, profile=icc.profile("Display P3"), space="own")
+    write(deep, tmp_path / "deep.png")  # 16 bits beside 8 teach the same colours
+    assert np.array_equal(read_levels(tmp_path / "deep.png"), found)
     assert np.abs(found.astype(int) - small).max() > 10
 
 

@@ -12,7 +12,7 @@ from sfumato.use.enlarge import enlarge
 from sfumato.use.photograph import Photograph
 
 
-@pytest.mark.parametrize("kernel", ["nearest", "bilinear", "bicubic"])
+@pytest.mark.parametrize("kernel", ["nearest", "bilinear", "bicubic", "lanczos"])
 def test_it_is_that_of_the_step_that_spoilt(kernel, portrait):
     height, width = portrait.shape[:2]
     apart = enlarge(portrait, 3, kernel).astype(int) - resize(portrait, 3 * height, 3 * width, kernel)

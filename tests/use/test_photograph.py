@@ -217,6 +217,52 @@ def test_xmp_is_kept_but_for_its_orientation(tmp_path, small, source, target):
     assert set(words) - set(before) <= {b'tiff:Orientation="1"'} and set(before) - set(words) == {b'tiff:Orientation="6"'}
 
 
+CAPTION = b"\x1c\x02\x78\x00\x0bThe old mill" + b"\x1c\x02\x19\x00\x04mill"  # caption and keyword
+
+
+def with_iptc(path, pixels):
+    """As press agencies write it: in a JPEG beside a resource of Photoshop's that is no text, in a TIFF as a tag."""
+    if path.suffix == ".jpg":
+        other = b"8BIM" + (0x040C).to_bytes(2, "big") + bytes(2) + (5).to_bytes(4, "big") + b"small" + bytes(1)
+        length = len(CAPTION)
+        caption = b"8BIM" + (0x0404).to_bytes(2, "big") + bytes(2) + length.to_bytes(4, "big") + CAPTION + bytes(length % 2)
+        segment = b"Photoshop 3.0\0" + other + caption
+        Image.fromarray(pixels).save(path, extra=b"\xff\xed" + (len(segment) + 2).to_bytes(2, "big") + segment)
+    else:
+        tifffile.imwrite(path, pixels, extratags=[(33723, 7, len(CAPTION), CAPTION, True)])
+
+
+@pytest.mark.parametrize("target", [".jpg", ".tif"])
+@pytest.mark.parametrize("source", [".jpg", ".tif"])
+def test_captions_and_keywords_of_the_press_are_kept(tmp_path, small, source, target):
+    with_iptc(tmp_path / f"a{source}", small)
+    out = around(tmp_path / f"a{source}", tmp_path / f"out{target}")
+    found = Image.open(out)
+    kept = found.info["photoshop"][0x0404] if target == ".jpg" else found.tag_v2[33723]
+    assert kept == CAPTION and (target != ".jpg" or 0x040C not in found.info["photoshop"])  # a small picture of what is no longer so
+    photograph.write(photograph.read(out), tmp_path / f"bare{target}", strip=True)
+    assert photograph.read(tmp_path / f"bare{target}").notes.iptc is None
+
+
+def test_a_caption_that_a_jpeg_has_no_room_for_is_left_out(tmp_path, small):
+    photograph.write(Photograph(pixels=small, notes=Notes(iptc=bytes(70_000))), tmp_path / "a.jpg")
+    assert "photoshop" not in Image.open(tmp_path / "a.jpg").info
+
+
+def test_who_keeps_a_profiles_own_numbers_is_told_once(tmp_path, small, capsys):
+    wide, plain = (icc.profile(name) for name in ("Display P3", "sRGB"))
+    for name, profile in (("a", wide), ("b", wide), ("c", plain)):
+        photograph.write(Photograph(pixels=small.astype(np.uint16) * 257, profile=profile, space="own"), tmp_path / f"{name}.png")
+        assert photograph.read(tmp_path / f"{name}.png").space == "own"
+    said = capsys.readouterr().err
+    assert said.count("own numbers") == 1 and "a.png: its 16 bits" in said.replace("\n", "")
+
+
+@pytest.fixture(autouse=True)
+def nothing_told(monkeypatch):
+    monkeypatch.setattr(photograph, "_told", set())
+
+
 def test_text_of_a_png_is_kept(tmp_path, small):
     info = PngImagePlugin.PngInfo()
     info.add_text("Title", "A face")

@@ -45,6 +45,7 @@ class Contract:
     )
     up: Literal["", "nearest", "bilinear", "bicubic", "lanczos"] = ""  # the kernel that had enlarged its inputs; "": none had
     colours: bool = False  # it gives colour to grey pictures; without it grey in means grey out
+    greys: bool = False  # it has learnt from grey inputs alone
     low: float = 0.0  # range of the input
     high: float = 1.0
 
@@ -82,7 +83,7 @@ def write(path: Path, network_state: dict[str, Tensor], header: Header, *, half:
     tensors = {_PART + name: _kept(tensor, half) for name, tensor in sorted(network_state.items())}
     note: dict[str, Any] = {"version": VERSION, **header.__dict__, "contract": header.contract.__dict__}
     bare = save(tensors)
-    note["sha256"] = tensor_file.digest(bare[8 + int.from_bytes(bare[:8], "little") :])
+    note["sha256"] = files.digest(bare[8 + int.from_bytes(bare[:8], "little") :])
     text = json.dumps(note, sort_keys=True, ensure_ascii=False)
     if len(text.encode()) > _NOTE_LIMIT:
         raise Refusal(
@@ -114,7 +115,7 @@ def read(path: Path, *, task: str | None = None) -> Model:
     _check_tensors(file, outline.state_dict())
     _check_contract(path, header.contract, outline)
     data = file.data()
-    if header.sha256 != tensor_file.digest(data):
+    if header.sha256 != files.digest(data):
         raise Refusal(f"{path} is damaged: its weights do not match the checksum in its header. Copy or train it again.")
     network = catalogue.build(spec, header.contract.channels)
     network.load_state_dict({name: _weights(file, data, name, like) for name, like in network.state_dict().items()})

@@ -5,7 +5,6 @@ Stricter than the format asks for: no key twice, tensors one after the other wit
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
 import os
@@ -83,11 +82,6 @@ def look(path: Path) -> TensorFile:
     notes = table.pop("__metadata__", {})
     room = length - 8 - size
     return TensorFile(path, 8 + size, room, notes if isinstance(notes, dict) else {}, _places(path, table, room))
-
-
-def digest(data: bytes) -> str:
-    """SHA-256 of tensors' bytes, in hex."""
-    return hashlib.sha256(data).hexdigest()
 
 
 def parse(path: Path, text: bytes) -> dict[str, Any]:

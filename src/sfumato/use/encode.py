@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, TiffImagePlugin
 
-from sfumato.use.metadata import EXIF_HEADER, Notes
+from sfumato.use.metadata import EXIF_HEADER, IPTC_RESOURCE, IPTC_TAG, SUB_IFDS, Notes
 
 Pixels = NDArray[np.uint8] | NDArray[np.uint16]  # (H, W, 1..4): grey, grey + alpha, RGB, RGB + alpha
 
@@ -19,7 +19,7 @@ _LEVEL = 6  # of compression; zlib's own default, stated because files should no
 _COLOUR_TYPES = {1: 0, 2: 4, 3: 2, 4: 6}  # PNG's number for so many channels
 _ADOBE_DEFLATE, _DIFFERENCES, _UNASSOCIATED, _PER_INCH = 8, 2, 2, 2
 _XMP_TAG, _PROFILE_TAG = 700, 34675
-_SUB_IFDS = (0x8769, 0x8825)
+MOST_IN_SEGMENT = 65_000  # bytes that a segment of JPEG has room for
 
 
 def png(pixels: Pixels, profile: bytes | None, notes: Notes) -> bytes:
@@ -42,6 +42,13 @@ def tiff(pixels: Pixels, profile: bytes | None, notes: Notes) -> bytes:
         return _head(directory) + data
     except Exception:  # damaged EXIF: Pillow's reader and writer of directories raise whatever they fall over
         return _head(_directory(pixels, len(data), profile, notes)) + data
+
+
+def photoshop(iptc: bytes) -> bytes:
+    """A segment of JPEG (APP13) that holds IPTC as Photoshop keeps it; nothing where there is too much of it."""
+    resource = b"8BIM" + struct.pack(">HHI", IPTC_RESOURCE, 0, len(iptc)) + iptc + bytes(len(iptc) % 2)
+    segment = b"Photoshop 3.0\0" + resource
+    return b"\xff\xed" + struct.pack(">H", len(segment) + 2) + segment if len(segment) < MOST_IN_SEGMENT else b""
 
 
 def _chunk(name: bytes, data: bytes) -> bytes:
@@ -89,8 +96,9 @@ def _directory(pixels: Pixels, length: int, profile: bytes | None, notes: Notes)
         directory[282], directory[283], directory[296] = *notes.dpi, _PER_INCH
     if profile:
         _as_bytes(directory, _PROFILE_TAG, profile)
-    if notes.xmp:
-        _as_bytes(directory, _XMP_TAG, notes.xmp)
+    for tag, packet in ((_XMP_TAG, notes.xmp), (IPTC_TAG, notes.iptc)):
+        if packet:
+            _as_bytes(directory, tag, packet)
     return directory
 
 
@@ -128,7 +136,7 @@ def _take_over(directory: TiffImagePlugin.ImageFileDirectory_v2, exif: bytes) ->
     table = Image.Exif()
     table.load(exif)
     for tag, value in table.items():
-        if tag in _SUB_IFDS:
+        if tag in SUB_IFDS:
             directory[tag] = {key: one for key, one in table.get_ifd(tag).items() if not isinstance(one, dict) and key != 0xA005}
         elif tag not in directory:
             directory[tag] = value

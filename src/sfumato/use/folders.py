@@ -24,7 +24,8 @@ class Summary:
     done: int  # files written
     skipped: int  # files that an earlier run had written from the same bytes with the same options
     failed: tuple[tuple[Path, str], ...]  # input and reason
-    ignored: int = 0  # files that are no pictures by their names
+    ignored: int = 0  # files that are neither pictures nor films by their names
+    films: int = 0  # films inside a folder, which are left alone too
     interrupted: bool = False
     stopped: str = ""  # why the rest was not tried: the next outputs could not be written or recorded either
     left: int = 0  # files not reached when interrupted or stopped
@@ -48,6 +49,7 @@ class Summary:
         parts += [f"{len(self.failed)} failed"] if self.failed else []
         parts += [f"{self.left} not reached"] if self.left else []
         ignored = f" {_count(self.ignored, 'other file')} left alone." if self.ignored else ""
+        ignored += f" {_count(self.films, 'film')} left alone: name each to have it repaired." if self.films else ""
         stopped = f" {self.stopped} When that is put right, the same command goes on from here." if self.stopped else ""
         stopped = " Interrupted; the same command goes on from here." if self.interrupted else stopped
         named = "".join(f"\n  {path}: {reason}" for path, reason in self.failed)
@@ -73,7 +75,7 @@ def over(
     suffix : of the outputs, like ".png"; None keeps each input's own.
     existing : "keep" skips what is done, and fails where a file stands that no run recorded; "replace" does everything again.
     jobs : processes; above 1 `action` must be picklable (a frozen dataclass with `__call__`), for it travels to each of them once.
-    A single picture may be given a file as `out`: there is no record then, and a file that stands there is replaced.
+    A single picture may be given a file as `out`: there is no record then, and "keep" refuses where a file stands.
     threads : above 0 an action in `Stages` reads ahead and writes behind in so many, while it works on a device that needs no processor.
     Refuses an `out` at or inside `source`, an output that would fall on an input, and two inputs with one output.
     Ctrl-C and a full disk keep what is done, and the summary says so.
@@ -82,7 +84,7 @@ def over(
     if not source.exists():
         raise Refusal(f"There is no file or folder {source}.")
     if source.is_file() and out.suffix.lower() in PICTURE_SUFFIXES | FILM_SUFFIXES and not out.is_dir():
-        return _single(source, out, action)
+        return _single(source, out, action, existing)
     planned = _plan(source, out, suffix)
     with Manifest(out, options) as manifest:
         record = _Record(manifest)
@@ -96,7 +98,8 @@ def over(
                     bar.advance(1, note=job.name)
             except KeyboardInterrupt:
                 interrupted = True
-    return record.summary(out, ignored=_others(source), interrupted=interrupted)
+    films, others = _others(source)
+    return record.summary(out, ignored=others, films=films, interrupted=interrupted)
 
 
 def in_turn(trees: Sequence[tuple[Path, Path]], act: Callable[[Path, Path], Summary]) -> list[Summary]:
@@ -117,9 +120,11 @@ def in_turn(trees: Sequence[tuple[Path, Path]], act: Callable[[Path, Path], Summ
     return summaries
 
 
-def _single(source: Path, out: Path, action: Action) -> Summary:
+def _single(source: Path, out: Path, action: Action, existing: Literal["keep", "replace"]) -> Summary:
     if out.exists() and out.samefile(source):
         raise Refusal(f"{out} is the input itself. Give the output another name or folder.")
+    if out.exists() and existing == "keep":
+        raise Refusal(f"{out} exists already. Name another output, or ask for existing files to be replaced (--overwrite).")
     answer = attempt(action, Job(source, out, out.name))
     failed = ((source, answer.error),) if answer.error else ()
     stopped = FULL if answer.full else ""
@@ -203,13 +208,14 @@ class _Record:
         except Unwritable as unwritable:  # the output stands, and is known as begun: it will be made once more
             self.stopped = self.stopped or str(unwritable)
 
-    def summary(self, out: Path, *, ignored: int, interrupted: bool) -> Summary:
+    def summary(self, out: Path, *, ignored: int, films: int, interrupted: bool) -> Summary:
         return Summary(
             out=out,
             done=self.done,
             skipped=self.skipped,
             failed=tuple(self.failed),
             ignored=ignored,
+            films=films,
             interrupted=interrupted,
             stopped=self.stopped,
             left=self.waiting,
@@ -230,12 +236,13 @@ def _here(action: Action, jobs: Iterator[Job]) -> Iterator[tuple[Job, Answer]]:
         yield job, attempt(action, job)
 
 
-def _others(source: Path) -> int:
-    """Files of a tree that are no pictures by their names; hidden ones do not count."""
+def _others(source: Path) -> tuple[int, int]:
+    """How many files of a tree are films, and how many neither films nor pictures, by their names; hidden ones do not count."""
     if source.is_file():
-        return 0
-    names = (Path(name) for _, _, files in os.walk(source) for name in files)
-    return sum(name.suffix.lower() not in PICTURE_SUFFIXES for name in names if not name.name.startswith("."))
+        return 0, 0
+    endings = [Path(name).suffix.lower() for _, _, files in os.walk(source) for name in files if not name.startswith(".")]
+    films = sum(ending in FILM_SUFFIXES for ending in endings)
+    return films, sum(ending not in PICTURE_SUFFIXES for ending in endings) - films
 
 
 def _count(number: int, noun: str) -> str:

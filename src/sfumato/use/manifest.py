@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import Any, Literal, Self
 
 from sfumato.core.errors import Unwritable
-from sfumato.core.files import append, digest, write_text
+from sfumato.core.files import append, digest, digest_of, write_text
 
 NAME = ".sfumato-manifest.jsonl"
 
@@ -61,7 +61,7 @@ class Manifest:
             return "changed"
         if entry.time == now.st_mtime_ns:
             return "same"
-        if entry.input != digest(source.read_bytes()):
+        if entry.input != digest_of(source):
             return "changed"
         with suppress(Unwritable):  # touched or copied, but the same bytes: if it can be noted, they are not read again next time
             self._note(replace(entry, time=now.st_mtime_ns))
@@ -70,7 +70,7 @@ class Manifest:
     def begin(self, name: str, source: Path) -> None:
         """Note that an output is ours, so that what a kill leaves behind is known and redone."""
         now = source.stat()  # before the bytes: if they change while they are read, the next run sees another time
-        read = digest(source.read_bytes())
+        read = digest_of(source)
         self._note(Entry(name=name, options=self.options, size=now.st_size, time=now.st_mtime_ns, input=read))
 
     def finish(self, name: str, result: Mapping[str, Any] | None) -> None:

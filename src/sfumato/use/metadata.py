@@ -1,4 +1,4 @@
-"""What a file says of its picture beside the pixels: EXIF, XMP, text and resolution, made true again for a picture that was repaired."""
+"""What a file says of its picture beside the pixels: EXIF, XMP, IPTC, text and resolution, made true again where it was repaired."""
 
 from __future__ import annotations
 
@@ -14,26 +14,33 @@ from sfumato.data.reading.read import ORIENTATION
 MOST_BYTES = 4 << 20  # of EXIF, XMP, and all text; what holds more is left out
 MOST_DPI = 2**16 - 1  # what JPEG has room for; beyond it no resolution makes sense
 EXIF_HEADER = b"Exif\0\0"
-_SUB_IFDS = (0x8769, 0x8825)  # Exif's own directory, and that of GPS
+IPTC_TAG, IPTC_RESOURCE = 33723, 0x0404  # of TIFF; of Photoshop
+SUB_IFDS = (0x8769, 0x8825)  # Exif's own directory, and that of GPS
 _SIZE_TAGS = {0xA002: 0, 0xA003: 1}  # in Exif's own directory: width, height
 _THUMBNAIL_AT, _THUMBNAIL_LENGTH = 0x0201, 0x0202
 # Of a TIFF's own tags, those that speak of the picture; the rest say how its pixels lie in the file.
-_SPEAKING = {269, 270, 271, 272, 285, 305, 306, 315, 316, 33432, 36867, *_SUB_IFDS}
+_SPEAKING = {269, 270, 271, 272, 285, 305, 306, 315, 316, 33432, 36867, *SUB_IFDS}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Notes:
-    """exif : with its header, orientation 1, no thumbnail.  xmp : the packet.  text : (key, words).  dpi : across and down."""
+    """What is kept of a file beside its pixels.
+
+    exif : with its header, orientation 1, no thumbnail.  xmp : the packet.  iptc : captions and keywords of press and archives (IIM).
+    text : (key, words).  dpi : across and down.
+    """
 
     exif: bytes | None = None
     xmp: bytes | None = None
+    iptc: bytes | None = None
     text: tuple[tuple[str, str], ...] = ()
     dpi: tuple[float, float] | None = None
 
 
 def notes_of(picture: Image.Image) -> Notes:
     """The notes of a file that Pillow has decoded; damaged ones are left out, for the pixels do not need them."""
-    return Notes(exif=_exif(picture), xmp=_xmp(picture.info.get("xmp")), text=_text(picture), dpi=_dpi(picture.info.get("dpi")))
+    xmp, dpi = _xmp(picture.info.get("xmp")), _dpi(picture.info.get("dpi"))
+    return Notes(exif=_exif(picture), xmp=xmp, iptc=_iptc(picture), text=_text(picture), dpi=dpi)
 
 
 def with_size(exif: bytes, width: int, height: int) -> bytes:
@@ -102,8 +109,8 @@ def _amended(exif: bytes, size: tuple[int, int] | None) -> bytes:
     if second:
         _blank_thumbnail(directories, second)
         directories.put("I", link, 0)
-    if size and _SUB_IFDS[0] in main:
-        own = directories.entries(directories.number(main[_SUB_IFDS[0]]))
+    if size and SUB_IFDS[0] in main:
+        own = directories.entries(directories.number(main[SUB_IFDS[0]]))
         for tag, axis in _SIZE_TAGS.items():
             if tag in own:
                 directories.set_number(own[tag], size[axis])
@@ -130,6 +137,16 @@ def _xmp(packet: Any) -> bytes | None:
     if isinstance(packet, bytes) and len(packet) > MOST_BYTES:
         return None
     return re.sub(rb"(tiff:Orientation(?:=[\"']|>))[2-8]", rb"\g<1>1", packet) if isinstance(packet, bytes) and packet else None
+
+
+def _iptc(picture: Image.Image) -> bytes | None:
+    """From a TIFF's own tag, or from among the resources that Photoshop keeps in a JPEG; its thumbnail and the like stay behind."""
+    kept = picture.info.get("photoshop") if picture.format == "JPEG" else getattr(picture, "tag_v2", None)
+    try:
+        found = kept.get(IPTC_RESOURCE if picture.format == "JPEG" else IPTC_TAG) if kept else None
+    except Exception:  # Pillow's reader of directories raises whatever it falls over
+        return None
+    return found if isinstance(found, bytes) and 0 < len(found) <= MOST_BYTES else None
 
 
 def _text(picture: Image.Image) -> tuple[tuple[str, str], ...]:

@@ -14,6 +14,7 @@ from PIL import Image
 from sfumato.core import files
 from sfumato.core.errors import Refusal
 from sfumato.core.levels import Levels, narrow
+from sfumato.core.progress import say
 from sfumato.data.reading import profiles
 from sfumato.data.reading import read as decoding
 from sfumato.data.reading.read import Pixels
@@ -37,7 +38,6 @@ QUALITY = 95  # of JPEG and WebP
 COMES_BACK = 0.999  # share of the values that must survive the way to sRGB and back, within a level, for it to be taken
 _MOST_COPIES = 32  # of a TIFF's picture, each smaller than the one before
 _TWICE = 50_000_000  # px, at most, of a JPEG whose codes are fitted to it, which saves 2 to 5 %: for that libjpeg holds 6 bytes a pixel
-_MOST_IN_JPEG = 65_000  # bytes that a segment of JPEG has room for
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,16 +58,15 @@ class Photograph:
     format: str = ""
 
 
-def read(path: Path, *, raw: bytes | None = None, most_megapixels: float = decoding.MOST_MEGAPIXELS) -> Photograph:
+def read(path: Path) -> Photograph:
     """Read a picture with everything it says of itself.
 
     Colours of a profile become sRGB, which networks know, unless they would not come back: many lie outside sRGB, or there are 16 bits
     (which LittleCMS in Pillow cannot convert).  Then the file's own numbers are kept.  Grey keeps its own as well.
-    raw : the file's bytes, where they were read already.
     Refuses, by name and reason, what cannot be decoded, and what moves or has several pages.
     """
     path = Path(path)
-    return of(decoding.decode(decoding.bytes_of(path) if raw is None else raw, path, most_megapixels=most_megapixels), path)
+    return of(decoding.decode(decoding.bytes_of(path), path), path)
 
 
 def of(found: decoding.Decoded, path: Path, *, frame: bool = False) -> Photograph:
@@ -82,6 +81,8 @@ def of(found: decoding.Decoded, path: Path, *, frame: bool = False) -> Photograp
     space: Literal["sRGB", "own"] = "sRGB"
     if profile:
         pixels, space = _into_srgb(pixels, profile)
+        if space == "own" and pixels.shape[2] == 3 and _is_unlike_srgb(pixels, profile):
+            _say_own(path, "its 16 bits" if pixels.dtype == np.uint16 else "colours outside sRGB")
     return Photograph(
         pixels=pixels,
         alpha=alpha,
@@ -92,11 +93,28 @@ def of(found: decoding.Decoded, path: Path, *, frame: bool = False) -> Photograp
     )
 
 
+def _is_unlike_srgb(pixels: Pixels, profile: bytes) -> bool:
+    """Whether the profile means other colours than sRGB does by these numbers; a few thousand of them are asked."""
+    few: Any = np.ascontiguousarray(pixels[:: 1 + pixels.shape[0] // 64, :: 1 + pixels.shape[1] // 64])
+    few = _eight(few)
+    return profiles.to_srgb(few, profile) is not few
+
+
+_told: set[str] = set()  # reasons
+
+
+def _say_own(path: Path, reason: str) -> None:
+    """Once, not for every scan of an archive."""
+    if reason not in _told:
+        _told.add(reason)
+        say(f"{path}: {reason} would not survive the way to sRGB and back. It is repaired in its profile's own numbers, as are others.")
+
+
 def write(photograph: Photograph, path: Path, *, quality: int = QUALITY, strip: bool = False) -> None:
     """Write in the format of `path`'s suffix, at once or not at all, with profile and metadata.
 
     quality : of JPEG (colours at full resolution) and WebP.  16 bits stay in PNG and TIFF, and become 8 elsewhere.
-    strip : leave out EXIF, XMP and text: who took it, where and with what.  Profile and resolution stay.
+    strip : leave out EXIF, XMP, IPTC and text: who took it, where and with what.  Profile and resolution stay.
     Refuses a suffix it cannot write, transparency where the format holds none, and sizes the format has no room for.
     """
     path = Path(path)
@@ -165,7 +183,7 @@ def _encoded(photograph: Photograph, kind: str, quality: int) -> bytes:
     height, width = photograph.pixels.shape[:2]
     notes = photograph.notes
     if notes.exif:
-        notes = Notes(exif=with_size(notes.exif, width, height), xmp=notes.xmp, text=notes.text, dpi=notes.dpi)
+        notes = replace(notes, exif=with_size(notes.exif, width, height))
     pixels = levels(photograph, deep=kind in KEEPS_16, with_alpha=kind in KEEPS_ALPHA)
     if kind == "TIFF":
         return encode.tiff(pixels, photograph.profile, notes)
@@ -196,11 +214,12 @@ def _options(profile: bytes | None, notes: Notes, kind: str, quality: int, pixel
         profile = None  # WebP knows no grey
     options: dict[str, Any] = {"icc_profile": profile} if profile else {}
     if kind == "JPEG":
-        room = {name: value for name, value in (("exif", notes.exif), ("xmp", notes.xmp)) if value and len(value) < _MOST_IN_JPEG}
+        room = {name: value for name, value in (("exif", notes.exif), ("xmp", notes.xmp)) if value and len(value) < encode.MOST_IN_SEGMENT}
+        extra = {"extra": encode.photoshop(notes.iptc)} if notes.iptc else {}
         said = "\n".join(words for _, words in notes.text)
-        comment = {"comment": said} if 0 < len(said.encode()) < _MOST_IN_JPEG else {}
+        comment = {"comment": said} if 0 < len(said.encode()) < encode.MOST_IN_SEGMENT else {}
         dpi = {"dpi": tuple(max(1, round(one)) for one in notes.dpi)} if notes.dpi else {}
-        return options | room | comment | dpi | {"quality": quality, "subsampling": 0, "optimize": pixels <= _TWICE}
+        return options | room | extra | comment | dpi | {"quality": quality, "subsampling": 0, "optimize": pixels <= _TWICE}
     if kind == "WEBP":
         known = {name: value for name, value in (("exif", notes.exif), ("xmp", notes.xmp)) if value}
         return options | known | {"quality": quality, "method": 4, "exact": True}

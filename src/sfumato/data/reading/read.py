@@ -149,18 +149,23 @@ def decode(raw: bytes, path: Path, *, most_megapixels: float = MOST_MEGAPIXELS, 
 
 
 def _in_srgb(pixels: Pixels, profile: bytes | None) -> Levels:
-    if pixels.dtype == np.uint16:
-        return narrow(pixels.astype(np.uint16, copy=False))
-    return profiles.to_srgb(pixels.astype(np.uint8, copy=False), profile)
+    levels = narrow(pixels.astype(np.uint16, copy=False)) if pixels.dtype == np.uint16 else pixels.astype(np.uint8, copy=False)
+    return profiles.to_srgb(levels, profile)
 
 
-def to_channels(picture: Levels, channels: int) -> Levels:
-    """uint8 (H, W, 1 or 3) -> (H, W, channels): grey repeated, or luma by BT.601."""
+def to_channels(picture: NDArray[Any], channels: int) -> NDArray[Any]:
+    """(H, W, 1 or 3) of uint8, uint16 or float32 -> (H, W, channels): grey repeated, or luma by BT.601."""
     if picture.shape[2] == channels:
         return picture
     if channels == 3:
         return np.repeat(picture, 3, axis=2)
-    return cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)[..., None].astype(np.uint8, copy=False)
+    return cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)[..., None]
+
+
+def is_grey(picture: NDArray[Any]) -> bool:
+    """Whether the three channels of a picture (H, W, 3) are one."""
+    first, second, third = (picture[..., channel] for channel in range(3))
+    return bool(np.array_equal(first, second) and np.array_equal(second, third))
 
 
 def bleed(pixels: Pixels, alpha: Pixels) -> Pixels:
