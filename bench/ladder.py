@@ -38,6 +38,7 @@ from sfumato.spoil import grammar
 from sfumato.tasks import catalogue as tasks
 from sfumato.tasks import restore
 from sfumato.tasks.parts import difference, pairs, restorer
+from sfumato.tasks.parts.pairs import HeldOut
 
 RUNS = results.ROOT / "build" / "ladder"
 EVEN = ("ae", "unet", "feature", "borrowed", "cross")  # rungs that are trained for an epoch as well
@@ -65,7 +66,7 @@ def held_out(count: int) -> Held:
     order = Seed(0).at("ladder").permutation(len(whole))[:count]
     items = restore.build(recipe).items[1]
     chosen = type(items)(tuple(whole[int(index)] for index in order))
-    found = pairs.held_out(chosen, grammar.parse(recipe.spoil.chain), None, seed=Seed(0), side=64, count=count)
+    found = HeldOut.of(pairs.examples(chosen, grammar.parse(recipe.spoil.chain), None, seed=Seed(0), side=64))
     return Held(np.stack(found.targets), np.stack(found.inputs))
 
 

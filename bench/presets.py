@@ -35,6 +35,7 @@ from sfumato.spoil import grammar
 from sfumato.spoil.resample import resize
 from sfumato.tasks import catalogue as recipes
 from sfumato.tasks.parts import pairs, restorer, scoring, sources
+from sfumato.tasks.parts.pairs import HeldOut
 
 RUNS = results.ROOT / "build" / "presets"
 PAGES = results.ROOT / "docs" / "presets"
@@ -144,7 +145,7 @@ class PatchFill:
     def known(self) -> tuple[Any, Levels]:
         """Spoilt patches (N, 16 * 16 * 3) and the inner parts of the good ones (N, 8, 8, 3)."""
         items = training_pictures()
-        held = pairs.held_out(items, grammar.parse(self.spoil), None, seed=Seed(1), side=1 << 30, count=len(items))
+        held = HeldOut.of(pairs.examples(items, grammar.parse(self.spoil), None, seed=Seed(1)))
         margin, rng = (self.outer - self.inner) // 2, np.random.default_rng(0)
         keys, values = [], []
         for spoilt, good in zip(held.inputs, held.targets, strict=True):
@@ -223,7 +224,7 @@ def compare(name: str, preset: Preset, minutes: float, seen: dict[str, scoring.S
     chain = grammar.parse(preset.scored or recipe.spoil.chain)
     target = grammar.parse(recipe.spoil.target) if recipe.spoil.target else None
     items = sources.held_out("known:bsds")[:COUNT]
-    held = pairs.held_out(items, chain, target, seed=Seed(0), side=1 << 30, count=COUNT)
+    held = HeldOut.of(pairs.examples(items, chain, target, seed=Seed(0)))
     ways: dict[str, Repair] = {"ours": lambda picture, _: np.asarray(model.restore(picture))}
     ways |= {way.__name__: way for way in (*preset.baselines, *preset.others)}
     measure = judged(preset, seen)

@@ -28,6 +28,7 @@ from sfumato.metrics import score
 from sfumato.spoil import grammar
 from sfumato.spoil.resample import resize
 from sfumato.tasks.parts import pairs, restorer, sources
+from sfumato.tasks.parts.pairs import HeldOut
 
 RUNS = results.ROOT / "build" / "superres"
 SETS = ("set5", "set14", "bsds")
@@ -40,11 +41,11 @@ ON_GPU = ("train.batch=64", "train.workers=3")  # what bench/on_gpu.py trains wi
 LIKE, MOST = 0.05, 700_000  # dB by which the protocol may miss the published scores of bicubic; numbers a network may have
 
 
-def held_out(name: str, times: int) -> pairs.HeldOut:
+def held_out(name: str, times: int) -> HeldOut:
     """The set, shrunk as papers do it; grey files stay grey."""
     items = sources.held_out(f"known:{name}")
     chain = grammar.parse(f"shrink {times} filter=matlab-bicubic")
-    return pairs.held_out(items, chain, None, seed=Seed(0), side=1 << 30, count=len(items), channels=None)
+    return HeldOut.of(pairs.examples(items, chain, None, seed=Seed(0), channels=None))
 
 
 def bicubic(picture: Levels, times: int) -> Levels:
@@ -52,7 +53,7 @@ def bicubic(picture: Levels, times: int) -> Levels:
     return resize(picture, picture.shape[0] * times, picture.shape[1] * times, "matlab-bicubic")
 
 
-def scored(repair: Any, held: pairs.HeldOut, times: int) -> dict[str, dict[str, Any]]:
+def scored(repair: Any, held: HeldOut, times: int) -> dict[str, dict[str, Any]]:
     """PSNR and SSIM of luma, with intervals."""
     made = [to_unit(np.asarray(repair(small))) for small in held.inputs]
     found = {}

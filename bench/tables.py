@@ -1,5 +1,5 @@
-"""The tables of the documentation: docs/results.md and docs/faults.md from bench/results, docs/steps.md from the catalogue, and a page
-a preset, docs/presets, from what bench/presets.py measured.
+"""The tables of the documentation: docs/results.md and docs/faults.md from bench/results, docs/steps.md from the catalogue,
+docs/recipes.md from the recipes' types, and a page a preset, docs/presets, from what bench/presets.py measured.
 
     python bench/tables.py
 """
@@ -7,12 +7,15 @@ a preset, docs/presets, from what bench/presets.py measured.
 from __future__ import annotations
 
 import argparse
+import inspect
 import json
+import re
 from pathlib import Path
 from typing import Any
 
-from sfumato.core import builtin, files
+from sfumato.core import builtin, files, recipe
 from sfumato.spoil import catalogue
+from sfumato.tasks import catalogue as tasks
 
 ROOT = Path(__file__).resolve().parent.parent
 MADE = "<!-- made by `make docs`; do not write here -->"
@@ -95,6 +98,34 @@ def steps() -> str:
     return "\n".join(lines) + "\n"
 
 
+def recipes() -> str:
+    """Every key that a recipe can have, with what it takes, what holds unless it is told, and the words beside it in the source."""
+    lines = ["# What a recipe can say", "", MADE, ""]
+    lines += ["Keys as `--set` takes them; in a recipe's file `train.epochs` is `epochs` in the table `[train]`."]
+    told: dict[type[Any], str] = {}  # what several tasks share is told once
+    for task, entry in tasks.TASKS.items():
+        lines += ["", f"## {task}: {entry.says}", ""]
+        for beginning, section in recipe.sections(type(tasks.read(task, []))):
+            kind = section.__pydantic_fields__.get("kind")
+            name = f"`{beginning.rstrip('.') or 'at the top'}`" + (f" with `kind = {json.dumps(kind.default)}`" if kind else "")
+            if section in told:
+                lines += ["", f"{name}: as told under {told[section]}."]
+                continue
+            told[section] = task
+            lines += ["", f"### {name}", "", str(section.__doc__), "", "| key | takes | unless told | meaning |", "|---|---|---|---|"]
+            said = _words_beside(section)
+            for key, info in recipe.plain(section).items():
+                default = getattr(info, "default", None)
+                lines.append(_row([f"`{beginning}{key}`", recipe.expected(info), f"`{json.dumps(default)}`", said.get(key, "")]))
+    return "\n".join(lines) + "\n"
+
+
+def _words_beside(section: type[Any]) -> dict[str, str]:
+    """The comment at the end of each field's line."""
+    found = re.finditer(r"^    (\w+): .*?  # (.*)$", inspect.getsource(section), re.MULTILINE)
+    return {match[1]: match[2] for match in found}
+
+
 def _row(cells: list[Any]) -> str:
     return f"| {' | '.join(_cell(cell) for cell in cells)} |"
 
@@ -123,5 +154,6 @@ if __name__ == "__main__":
     files.write_text(ROOT / "docs" / "results.md", results(ROOT / "bench" / "results"))
     files.write_text(ROOT / "docs" / "faults.md", faults(ROOT / "bench" / "results"))
     files.write_text(ROOT / "docs" / "steps.md", steps())
+    files.write_text(ROOT / "docs" / "recipes.md", recipes())
     for name, page in presets(ROOT / "bench" / "results").items():
         files.write_text(ROOT / "docs" / "presets" / f"{name}.md", page)

@@ -68,11 +68,12 @@ def test_a_benchmark_goes_on_in_the_peers_environment_and_ends_as_it_ends_there(
         results.in_peers()
 
 
-@pytest.mark.parametrize("page", ["results", "faults", "steps"])
+@pytest.mark.parametrize("page", ["results", "faults", "steps", "recipes"])
 def test_a_page_of_tables_is_what_make_docs_writes(page, bench):
     import tables
 
-    made = tables.steps() if page == "steps" else getattr(tables, page)(ROOT / "bench" / "results")
+    make = getattr(tables, page)
+    made = make() if page in ("steps", "recipes") else make(ROOT / "bench" / "results")
     assert (ROOT / "docs" / f"{page}.md").read_text(encoding="utf-8") == made
 
 

@@ -69,6 +69,13 @@ def test_other_pictures_and_files_that_hold_no_scores_are_refused(sfumato, model
     assert done.returncode == 2 and "holds no scores" in done.stderr
 
 
+def test_a_bad_picture_is_named_and_left_out_of_the_scores(sfumato, model, folder):
+    (folder / "1.png").write_bytes((folder / "1.png").read_bytes()[:300])
+    done = scored(sfumato, model, folder, "--metrics", "psnr_rgb, psnr_y")
+    assert done.returncode == 0 and "1.png" in done.stderr and "left out" in done.stderr
+    assert [one["name"] for one in json.loads(done.stdout)["pictures"]] == ["0.png", "2.png"]
+
+
 def test_it_is_scored_on_real_pairs_and_never_on_damage_it_has_not_learnt(folders, tmp_path, sfumato):  # noqa: F811
     restore.train(recipe(folders), tmp_path / "run")
     model = tmp_path / "run" / "last.safetensors"

@@ -67,6 +67,54 @@ def test_a_budget_on_the_command_line_replaces_the_recipes(tmp_path: Path, type_
     }
 
 
+def test_a_budget_among_changes_replaces_the_recipes_and_two_are_refused(tmp_path: Path, type_in: TypeIn) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text("[train]\nminutes = 15")
+    code, out, _ = type_in("train", path, "--set", "train.epochs=3", "--dry-run")
+    assert (code, tomllib.loads(out)["train"]["epochs"], tomllib.loads(out)["train"]["minutes"]) == (0, 3, "off")
+    code, _, said = type_in("train", path, "--set", "train.epochs=3", "--steps", "5", "--dry-run")
+    assert (code, "train.steps and train.epochs are both given" in said) == (2, True)
+    code, out, _ = type_in("train", path, "--steps", "0", "--dry-run")
+    assert (code, tomllib.loads(out)["train"]["steps"]) == (0, 0)
+
+
+def test_a_critic_brings_all_that_a_game_needs_and_leaves_one_that_a_recipe_names(type_in: TypeIn) -> None:
+    sharp = tomllib.loads(type_in("train", "restore-sharp", "--dry-run")[1])
+    asked = tomllib.loads(type_in("train", "restore", "--critic", "--dry-run")[1])
+    assert {name: asked[name] for name in ("critic", "game", "optimiser", "loss")} == {
+        name: sharp[name] for name in ("critic", "game", "optimiser", "loss")
+    }
+    assert (asked["train"]["valid_every"], asked["train"]["minutes"]) == (1, "off")
+    assert tomllib.loads(type_in("train", "restore", "--critic", "--set", "game.weight=0.5", "--dry-run")[1])["game"]["weight"] == 0.5
+    own = ["critic.kind=features", "feature.network=tiny-features", "optimiser.kind=adamw", "optimiser.rate=0.003", "optimiser.beta1=0.0"]
+    words = [word for change in own for word in ("--set", change)]
+    kept = tomllib.loads(type_in("train", "restore", "--critic", *words, "--dry-run")[1])
+    assert (kept["critic"]["kind"], kept["optimiser"]["rate"]) == ("features", 0.003)
+    code, _, said = type_in("train", "classify", "--critic", "--dry-run")
+    assert (code, "critic" in said) == (2, True)
+
+
+def test_damage_that_nobody_names_is_that_which_the_model_has_learnt_to_undo(tmp_path: Path, type_in: TypeIn) -> None:
+    from sfumato.tasks.parts.restorer import shipped
+
+    own = "noise 3 | jpeg 40"
+    recipe = catalogue.read("restore", ["spoil.chain=" + own, "train.steps=1", "train.tune=false", "data.crop=32"])
+    model = tmp_path / "run" / "last.safetensors"
+    catalogue.module("restore").train(recipe, model.parent)
+    for more, chain in ((), own), (("--spoil", "blur 2"), "blur 2"), (("--set", "spoil.chain=blur 3"), "blur 3"):
+        code, out, _ = type_in("train", "restore", "--from", model, *more, "--dry-run")
+        assert (code, tomllib.loads(out)["spoil"]["chain"]) == (0, chain)
+    assert tomllib.loads(type_in("train", "denoise", "--from", shipped(), "--dry-run")[1])["spoil"]["chain"].startswith("noise")
+
+
+def test_a_plan_and_a_rate_are_asked_for_as_a_training_is(photograph_folder: Path, tmp_path: Path, type_in: TypeIn) -> None:
+    small = ["--spoil", "noise 7", "--set", "data.crop=32", "--set", "train.tune=false"]
+    code, out, _ = type_in("plan", "restore", photograph_folder, *small)
+    assert (code, "noise 7" in out, str(photograph_folder) in out) == (0, True, True)
+    code, out, _ = type_in("find-lr", "restore", photograph_folder, *small, "--out", tmp_path / "rates.png")
+    assert (code, out.startswith("--set optimiser.rate="), (tmp_path / "rates.png").is_file()) == (0, True, True)
+
+
 def test_a_new_recipe_is_short_commented_and_reads_back(photograph_folder: Path, tmp_path: Path, type_in: TypeIn) -> None:
     out = tmp_path / "mine.toml"
     assert type_in("new", "restore", str(photograph_folder), "--out", str(out))[0] == 0

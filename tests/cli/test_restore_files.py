@@ -50,5 +50,25 @@ def test_a_film_is_repaired_and_one_in_a_folder_is_left_alone(sfumato, tmp_path,
     photo.rename(tmp_path / "in" / "a.jpg")
     done = sfumato("restore", tmp_path / "in" / "clip.mp4", "--format", "png")
     assert done.returncode == 0 and films.seen(tmp_path / "in" / "clip-restored.mp4")[0].shape == (3, 48, 64, 3)
+    (tmp_path / "in" / "clip-restored.mp4").unlink()
     done = sfumato("restore", tmp_path / "in", "--out", tmp_path / "out")
     assert done.returncode == 0 and sorted(path.name for path in (tmp_path / "out").glob("[!.]*")) == ["a.jpg"]
+    assert "1 film left alone: name each" in " ".join(done.stderr.split())
+
+
+def test_a_file_of_an_unknown_kind_leaves_nothing_behind(photo, sfumato, tmp_path):
+    odd = photo.rename(tmp_path / "photo.dng")
+    done = sfumato("restore", odd)
+    assert done.returncode == 2 and "say what is to be made, by --out" in done.stderr
+    assert list(tmp_path.iterdir()) == [odd]
+    assert sfumato("restore", odd, "--out", tmp_path / "photo.jpg").returncode == 0
+
+
+def test_a_good_picture_is_never_the_place_of_a_spoilt_one(photo, sfumato, tmp_path):
+    """As where a shell makes two names of `*.jpg`."""
+    other = tmp_path / "other.jpg"
+    other.write_bytes(photo.read_bytes())
+    done = sfumato("crappify", photo, other, "--spoil", "jpeg 5")
+    assert done.returncode == 2 and "exists already" in done.stderr and other.read_bytes() == photo.read_bytes()
+    assert sfumato("crappify", photo, other, "--spoil", "jpeg 5", "--overwrite", "--keep-format").returncode == 0
+    assert other.read_bytes() != photo.read_bytes()

@@ -9,7 +9,7 @@ from PIL import Image
 
 from sfumato.core.errors import Refusal
 from sfumato.data import items
-from sfumato.data.items import Item, Items
+from sfumato.data.items import Item, Items, twins
 
 
 @dataclass(frozen=True)
@@ -65,6 +65,14 @@ def test_the_size_comes_without_decoding(found, monkeypatch):
 def test_an_item_may_be_made_instead_of_read(channels):
     item = Item("grey", make=Plain(70))
     assert item.levels(channels).shape == (6, 9, channels) and item.size() == (6, 9) and (item.levels(channels) == 70).all()
+
+
+def test_no_two_pictures_share_a_twin(tmp_path):
+    pictures = Items(tuple(Item("001.jpg", tmp_path / folder / "001.jpg") for folder in "ab"))
+    with pytest.raises(Refusal, match=r"Two pictures would share the mask of the name '001': .*a.001.jpg and .*b.001.jpg"):
+        twins(pictures, Items((Item("001.png", tmp_path / "001.png"),)), one="picture", other="mask")
+    twice, mask = pictures[:1].concatenate(pictures[:1]), Items((Item("001.png", tmp_path / "001.png"),))
+    assert twins(twice, mask, one="picture", other="mask") == [mask[0], mask[0]]
 
 
 def test_an_item_of_nothing_is_refused():

@@ -22,6 +22,13 @@ def test_the_interval_is_as_wide_as_theory_says():
     assert high - low == pytest.approx(2 * 1.96 * values.std() / np.sqrt(400), rel=0.06)
 
 
+def test_the_interval_of_many_values_is_drawn_piece_by_piece_as_in_one(monkeypatch):
+    values = np.random.default_rng(4).normal(30, 4, 77)
+    whole = interval(values, seed=1)
+    monkeypatch.setattr("sfumato.metrics.score.AT_ONCE", 1000)
+    assert interval(values, seed=1) == whole
+
+
 def test_the_same_values_and_seed_give_the_same_score():
     values = [31.0, 28.5, 40.2]
     assert over_pictures(values, protocol="p", seed=5) == over_pictures(values, protocol="p", seed=5)

@@ -145,6 +145,12 @@ def test_unlike_sizes_are_refused_with_what_to_set(tmp_path):
     assert classify.build(recipe(tmp_path, "data.side=16")).network_spec.side == 16
 
 
+def test_all_pictures_may_be_learnt_from(folder, tmp_path, capsys):
+    best = classify.train(recipe(folder, "data.split=none", "train.steps=3"), tmp_path / "run")
+    assert best.is_file() and not (tmp_path / "run" / "scores.json").exists()
+    assert "No picture was held out" in capsys.readouterr().err
+
+
 def test_pictures_that_cannot_be_read_are_left_out_and_counted(folder, tmp_path):
     copy = tmp_path / "copy"
     shutil.copytree(folder, copy)

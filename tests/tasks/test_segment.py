@@ -1,6 +1,7 @@
 """Segmentation from a folder of pictures and masks to a model, as a person has it."""
 
 import json
+import shutil
 from dataclasses import dataclass
 
 import numpy as np
@@ -146,6 +147,20 @@ def test_light_is_each_pictures_own_and_leaves_masks(folder):
     lit = task.change(batch)
     moved = (lit.input - batch.input).mean((1, 2, 3))
     assert torch.equal(lit.target, batch.target) and len(set(moved.tolist())) == 4
+
+
+def test_a_scene_that_cannot_be_read_is_replaced_in_training_and_left_out_of_scores(folder, tmp_path, capsys):
+    shutil.copytree(folder, tmp_path / "scenes")
+    task = segment.build(recipe(tmp_path / "scenes"))
+    for scenes in (task.split.train, task.split.held):
+        path = scenes.pictures[0].path
+        path.write_bytes(path.read_bytes()[:200])
+    names = {scenes.pictures[0].path.name for scenes in (task.split.train, task.split.held)}
+    segment.train(recipe(tmp_path / "scenes", "train.steps=12", "train.epochs=off"), tmp_path / "run")
+    [row] = json.loads((tmp_path / "run" / "scores.json").read_text())["rows"]
+    said = capsys.readouterr().err
+    assert row["pixel_accuracy"]["n"] == len(task.split.held) - 1 and all(name in said for name in names)
+    assert "taken in its place" in said and "left out of the held-out pictures" in said
 
 
 def test_weights_go_on_bit_for_bit_after_a_stop(folder, tmp_path):

@@ -69,7 +69,7 @@ def evaluate(
     from sfumato.tasks.parts import real_pairs, restorer, scoring, sources
 
     tested = restorer.load(model, device=device)
-    names = tuple(metrics.split(","))
+    names = tuple(name.strip() for name in metrics.split(","))
     if not eyes and (blind := {"feature", "lpips"} & set(names)):
         raise Refusal(f"The score {min(blind)!r} is taken as a classifier sees it: name one with --features, such as tiny-features.")
     if not eyes and (taps or heads):
@@ -79,8 +79,9 @@ def evaluate(
     if inputs is not None:
         if spoil:
             raise Refusal("What is in --inputs is spoilt already: leave --spoil out.")
-        held = real_pairs.held_out(items, existing(inputs, "folder"), side=1 << 30, count=len(items))
-        scores, how = restore.score_pairs(tested, held, seed=seeds.Seed(seed), names=names, seen=seen), f"as they are in {inputs}"
+        real = real_pairs.examples(items, existing(inputs, "folder"))
+        scores = restore.score(tested, real, count=len(items), seed=seeds.Seed(seed), names=names, seen=seen)
+        how = f"as they are in {inputs}"
     else:
         own = _own_spoil(model, tested.header.recipe, needed=spoil is None, steps_given=steps_file is not None)
         ways = catalogue.with_file(steps_file or "")

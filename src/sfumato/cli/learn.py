@@ -14,6 +14,7 @@ from sfumato.core import progress
 from sfumato.core.errors import PARTLY, Interrupted, Refusal
 
 Task = Annotated[str, typer.Argument(metavar="TASK|RECIPE", help="A task (restore, classify), a recipe (sfumato recipes), or a TOML file.")]
+Pictures = Annotated[list[Path] | None, typer.Argument(help="Folders of good pictures, instead of the recipe's.")]
 Out = Annotated[Path | None, option("--out", "-o", says="Run folder: new or empty.", default="runs/NAME-N")]
 
 
@@ -73,25 +74,25 @@ def _begin(task: str, photos: Path, out: Path) -> None:
     show(f"{out} is written. Look at it, change what you like, and run: sfumato train {out}")
 
 
-def plan(task: Task, changes: Set = None) -> None:
+def plan(task: Task, pictures: Pictures = None, changes: Set = None, spoil: OwnSpoil = None, steps_file: StepsFile = None) -> None:
     """Say what a training would do: the recipe, the data, the network, and who acts when.  Trains nothing.
 
     \b
     Examples:
-      sfumato plan restore
+      sfumato plan restore photos/
       sfumato plan restore.toml --set network.kind=residual
     """
     from sfumato.core import recipe as recipes
     from sfumato.tasks import catalogue
 
-    recipe = catalogue.read(task, changes or [])
+    recipe = catalogue.read(task, _changes(pictures, changes, spoil, steps_file))
     show(recipes.difference(recipe))
     show(catalogue.module(recipe.task).build(recipe).plan())
 
 
 def train(
     task: Task,
-    pictures: Annotated[list[Path] | None, typer.Argument(help="Folders of good pictures, instead of the recipe's.")] = None,
+    pictures: Pictures = None,
     changes: Set = None,
     spoil: OwnSpoil = None,
     minutes: Annotated[float | None, option("--minutes", says="Time budget.")] = None,
@@ -126,23 +127,24 @@ def train(
 
     if pairs and (pictures or spoil):
         raise Refusal("Real pairs (--pairs INPUTS TARGETS) bring their own pictures and damage: leave folders and --spoil out.")
-    budget = (
-        {}
-        if minutes is None and steps is None
-        else {"train.epochs": "off", "train.minutes": minutes or "off", "train.steps": steps or "off"}
-    )
-    given = {
-        "data.folders": [str(path) for path in pictures or ([pairs[1]] if pairs else [])],
+    more = {
         "data.inputs": pairs and str(pairs[0]),
-        "spoil.chain": spoil,
-        "spoil.steps_file": steps_file and str(steps_file),
         "start_from": start_from and str(start_from),
         "train.overfit": overfit,
-        **({"critic.kind": "patch", "optimiser.kind": "adamw", "optimiser.beta1": 0.0} if critic else {}),
-        **budget,
+        "train.minutes": minutes,
+        "train.steps": steps,
     }
-    spelt = [f"{key}={json.dumps(value, ensure_ascii=False)}" for key, value in given.items() if value not in (None, [])]
-    recipe = catalogue.read(task, [*spelt, *(changes or [])])
+    all_changes = _changes(pictures or (pairs and [pairs[1]]), changes, spoil, steps_file, **more)
+    recipe = catalogue.read(task, all_changes)
+    if start_from and recipe.task == "restore" and recipe.spoil == type(recipe.spoil)():  # nobody said how
+        from sfumato.tasks.parts import begun
+
+        own = [f"{key}={json.dumps(chain)}" for key, chain in begun.own_spoil(start_from).items()]
+        all_changes = [*own, *all_changes]
+        recipe = catalogue.read(task, all_changes)
+        progress.say(f"spoil: {recipe.spoil.chain}{', as the model has learnt to undo' if own else ''}; --spoil asks for another")
+    if critic and getattr(getattr(recipe, "critic", None), "kind", "none") == "none":
+        recipe = catalogue.read(task, [*catalogue.game(), *all_changes])
     if out is None and ranks.count() > 1:
         raise Refusal("Several processes (torchrun) must be told the same run folder: give --out.")
     folder = out or _next_free(Path("runs"), recipe.name)
@@ -182,6 +184,19 @@ def resume(
     _finish(run, lambda: catalogue.module(task).resume(run, workers=workers))
 
 
+def _changes(
+    pictures: list[Path] | None, changes: list[str] | None, spoil: str | None, steps_file: Path | None, **more: object
+) -> list[str]:
+    """What the command line changes in a recipe: options first, so that --set has the last word."""
+    given = {
+        "data.folders": [str(path) for path in pictures or []],
+        "spoil.chain": spoil,
+        "spoil.steps_file": steps_file and str(steps_file),
+        **more,
+    }
+    return [f"{key}={json.dumps(value, ensure_ascii=False)}" for key, value in given.items() if value not in (None, [])] + (changes or [])
+
+
 def _finish(folder: Path, learn: Callable[[], Path]) -> None:
     """Train in a run folder, and write its report however the training ended."""
     from sfumato.report import page
@@ -216,7 +231,10 @@ def _next_free(folder: Path, name: str) -> Path:
 
 def find_rate(
     task: Task,
+    pictures: Pictures = None,
     changes: Set = None,
+    spoil: OwnSpoil = None,
+    steps_file: StepsFile = None,
     out: Annotated[Path, option("--out", "-o", says="Where the plot goes.")] = Path("find-lr.png"),
 ) -> None:
     """Find a learning rate: it rises step by step on a copy of the network, until the loss blows up.
@@ -224,13 +242,13 @@ def find_rate(
     \b
     Examples:
       sfumato find-lr restore.toml
-      sfumato find-lr restore --set data.folders=['photos'] --out rates.png
+      sfumato find-lr restore photos/ --spoil "jpeg 20..60" --out rates.png
     """
     from sfumato.core import files
     from sfumato.show import plots
     from sfumato.tasks import catalogue
 
-    recipe = catalogue.read(task, changes or [])
+    recipe = catalogue.read(task, _changes(pictures, changes, spoil, steps_file))
     found = catalogue.module(recipe.task).build(recipe).find_rate()
     show(f"--set optimiser.rate={found.suggested:.2g}")  # first, for where the plot cannot be written it is not lost
     files.write_bytes(out, plots.rate_finder(found.rates, found.losses, found.suggested))

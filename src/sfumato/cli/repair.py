@@ -23,7 +23,7 @@ def restore(
     out: Annotated[Path | None, option("--out", "-o", says="File or folder.", default="NAME-restored beside the input")] = None,
     quality: Annotated[int, typer.Option("--quality", min=1, max=100, help="Of JPEG and WebP files, and of films.")] = 95,
     form: Annotated[Form, typer.Option("--format", help="Of what is written: each picture's own, or another.")] = "own",
-    strip: Annotated[bool, switch("--strip", says="Leave out EXIF, XMP and text: who took it, where, with what.")] = False,
+    strip: Annotated[bool, switch("--strip", says="Leave out EXIF, XMP, IPTC and text: who took it, where, with what.")] = False,
     device: Device = "auto",
     exact: Annotated[bool, switch("--exact", says="Tiles see all that the network can see: slower, equal to the whole.")] = False,
     enlarge: Annotated[int, typer.Option("--enlarge", min=1, max=16, help="Enlarge each picture so many times first.")] = 1,
@@ -31,7 +31,7 @@ def restore(
     strength: Annotated[float, typer.Option("--strength", min=0, max=1, help="How far to go from the picture to its repair.")] = 1.0,
     keep_colour: Annotated[bool, switch("--keep-colour", says="Colours in the large stay as they came.")] = False,
     ensemble: Annotated[bool, switch("--ensemble", says="The mean over eight positions: a little better, eight times slower.")] = False,
-    pan: Annotated[int, option("--pan", shape="N", says="Grow N strips to the right (below 0: left), by a model that fills borders.")] = 0,
+    pan: Annotated[int, option("--pan", shape="N", says="Grow N strips to the right (below 0: left), by a model of borders.")] = 0,
     overwrite: Overwrite = False,
     as_json: Json = False,
 ) -> None:

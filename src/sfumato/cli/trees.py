@@ -11,7 +11,7 @@ import typer
 from sfumato.cli.verb import complain, show_json
 from sfumato.core import progress
 from sfumato.core.errors import DONE, INTERRUPTED, PARTLY, REFUSED, Refusal
-from sfumato.data.reading.find import FILM_SUFFIXES
+from sfumato.data.reading.find import FILM_SUFFIXES, PICTURE_SUFFIXES
 
 if TYPE_CHECKING:
     from sfumato.use.folders import Summary
@@ -52,6 +52,9 @@ def _named(path: Path, suffix: str | None) -> str:
 def _beside(path: Path, made: str, suffix: str | None) -> Path:
     if not path.is_file():
         return path.with_name(f"{path.name}-{made}")
+    if not suffix and path.suffix.lower() not in PICTURE_SUFFIXES | FILM_SUFFIXES:
+        known = ", ".join(sorted(PICTURE_SUFFIXES | FILM_SUFFIXES))
+        raise Refusal(f"{path.name} ends in none of {known}: say what is to be made, by --out.")
     return path.with_name(f"{path.stem}-{made}{suffix if suffix and _is_picture(path) else path.suffix}")
 
 

@@ -197,8 +197,8 @@ def _leaf(place: _Place, kind: Any, name: str, table: Table, changes: Sequence[_
             return _adapter(kind, name).validate_json(json.dumps(value, allow_nan=False))
         except (ValidationError, ValueError, TypeError):  # the latter two: nan, inf, dates
             continue
-    expected = _expected(_fields(kind)[name])
-    raise Refusal(f"{_dotted(path)} {where} is {_shown(candidates[0])}, but must be {expected}.")
+    wanted = expected(_fields(kind)[name])
+    raise Refusal(f"{_dotted(path)} {where} is {_shown(candidates[0])}, but must be {wanted}.")
 
 
 def _holds_nul(value: Any) -> bool:
@@ -241,12 +241,21 @@ def _unknown_key(place: _Place, path: tuple[str, ...], siblings: Mapping[str, An
 
 def names(kind: type[Any], before: str = "") -> Iterator[str]:
     """Every key a recipe of this kind can have, dotted."""
+    for beginning, section in sections(kind, before):
+        yield from (beginning + name for name in plain(section))
+
+
+def sections(kind: type[Any], before: str = "") -> Iterator[tuple[str, type[Any]]]:
+    """Every table of a recipe of this kind, and how its keys begin, dotted; where there is a choice, one after the other."""
+    yield before, kind
     for name, info in _fields(kind).items():
-        choices = _choices(info.annotation)
-        if not choices:
-            yield before + name
-        for choice in choices:
-            yield from names(choice, f"{before}{name}.")
+        for choice in _choices(info.annotation):
+            yield from sections(choice, f"{before}{name}.")
+
+
+def plain(section: type[Any]) -> dict[str, FieldInfo]:
+    """Those keys of a table that hold no table."""
+    return {name: info for name, info in _fields(section).items() if not _choices(info.annotation)}
 
 
 def _from_pydantic(place: _Place, error: ValidationError, path: tuple[str, ...]) -> Refusal:
@@ -274,7 +283,8 @@ def _type_of(value: Any) -> str:
     return words.get(type(value), f"a {type(value).__name__}")
 
 
-def _expected(info: FieldInfo) -> str:
+def expected(info: FieldInfo) -> str:
+    """What a key takes, in words."""
     return _bounded(_words(info.annotation), info.metadata)
 
 

@@ -83,8 +83,12 @@ class Items:
 def twins(pictures: Items, others: Items, *, one: str, other: str, where: str = "") -> list[Item]:
     """Of each picture the other file of its name, endings aside.  `one`, `other` and `where` are what a sentence calls them.
 
-    Refused where one has no twin, or two could be it.
+    Refused where one has no twin, two could be it, or it could be that of two.
     """
+    owners: dict[str, Item] = {}
+    for item in pictures:
+        if (first := owners.setdefault(_stem(item), item)).path != item.path:  # a folder that is named twice is seen twice
+            raise Refusal(f"Two {one}s would share the {other} of the name {_stem(item)!r}: {first.path} and {item.path}.")
     found: dict[str, Item] = {}
     for item in others:
         if (first := found.setdefault(_stem(item), item)) is not item:

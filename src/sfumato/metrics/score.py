@@ -11,6 +11,7 @@ from sfumato.core.errors import Refusal
 from sfumato.core.seed import Seed
 
 RESAMPLES = 2000  # of the bootstrap; its interval then wavers by about 2 % of its own width
+AT_ONCE = 1 << 22  # values drawn at once, at most
 LEVEL = 0.95
 LESS = "less is nearer"  # what the protocol of a distance says
 
@@ -80,6 +81,8 @@ def interval(values: np.ndarray[Any, np.dtype[np.float64]], *, seed: int) -> tup
     """95 % percentile bootstrap interval of the mean over pictures.  (N,) -> (low, high), or (None, None) for N = 1.  Efron 1979."""
     if values.size < 2:
         return None, None
-    drawn = Seed(seed).at("bootstrap").integers(0, values.size, size=(RESAMPLES, values.size))
-    low, high = np.quantile(values[drawn].mean(axis=1), [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    rng, rows = Seed(seed).at("bootstrap"), max(1, AT_ONCE // values.size)
+    sizes = [(min(rows, RESAMPLES - start), values.size) for start in range(0, RESAMPLES, rows)]
+    means = np.concatenate([values[rng.integers(0, values.size, size=size)].mean(axis=1) for size in sizes])
+    low, high = np.quantile(means, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     return float(low), float(high)

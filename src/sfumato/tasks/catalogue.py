@@ -1,5 +1,6 @@
 """The tasks a recipe can name.  A table to read; a task is imported when it is used, its recipe's type needs no torch."""
 
+import json
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -27,13 +28,16 @@ TASKS = {
     "restore": Entry("restore_recipe:Restore", "restore", "restorer", "learn to repair pictures"),
     "segment": Entry("segment_recipe:Segment", "segment", "segmenter", "learn to tell what each pixel shows"),
 }
+BUDGETS = ("train.minutes", "train.steps", "train.epochs")
 
 
 def read(name: str, changes: list[str]) -> Any:
     """The recipe a person names: a task (its defaults), a built-in recipe, or a TOML file, with changes on top.
 
+    A budget among the changes stands in for the recipe's, whatever that is counted in.
     Refuses what is none of them, and what `sfumato.core.recipe.read` refuses.
     """
+    changes = _budget_alone(changes)
     if name in TASKS:
         return recipe.read(_kind(name), {}, changes)
     path = Path(name)
@@ -41,6 +45,20 @@ def read(name: str, changes: list[str]) -> Any:
         raise unknown("task or recipe", name, {*TASKS, *builtin.recipes()})
     path = builtin.find(name)
     return recipe.read(_kind(recipe.read_table(path).get("task", "restore")), path, changes)
+
+
+def _budget_alone(changes: list[str]) -> list[str]:
+    named = {key.strip(): value.strip(" \"'") for key, _, value in (change.partition("=") for change in changes)}
+    if all(named.get(budget, "off") == "off" for budget in BUDGETS):
+        return changes
+    return [f"{budget}=off" for budget in BUDGETS if budget not in named] + changes
+
+
+def game() -> list[str]:
+    """What makes any recipe of the task `restore` a game against a critic: all that `restore-sharp` says, but for how long."""
+    sections = {name: table for name, table in recipe.read_table(builtin.find("restore-sharp")).items() if isinstance(table, dict)}
+    keys = {f"{name}.{key}": value for name, table in sections.items() for key, value in table.items()}
+    return [f"{key}={json.dumps(value)}" for key, value in keys.items() if key not in BUDGETS]
 
 
 def check(recipe: Any) -> None:

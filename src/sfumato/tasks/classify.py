@@ -77,7 +77,7 @@ class ClassifyTask(Job):
 
     @property
     def workers(self) -> int | None:
-        """None: picking rows of an array takes less than handing them over would."""
+        """None unless they are asked for: picking rows of an array takes less than handing them over would."""
         return 0 if self.recipe.train.workers == "auto" and self.workers_here is None else super().workers
 
     @cached_property
@@ -149,14 +149,14 @@ class ClassifyTask(Job):
         """What the network promises: it sees a picture as a whole."""
         return Contract(channels=self._channels, stride=1, reach=LIMIT, tiles=False)
 
-    def save(self, path: Path, network: nn.Module, scores: dict[str, float], step: int, *, half: bool = False) -> None:
+    def save(self, path: Path, network: nn.Module, scores: dict[str, float], step: int) -> None:
         """Write a model file of the network as it stands."""
         header = self.header(
             {name: {"mean": value, "n": len(self.split.held), "what": self.split.what} for name, value in scores.items()},
             data={"known": self.recipe.data.known, "folders": list(self.recipe.data.folders), "pictures": len(self.split.train)},
             card={"steps": step, "classes": list(self.classes)},
         )
-        model_files.write(path, network.state_dict(), header, half=half)
+        model_files.write(path, network.state_dict(), header)
 
     def about(self) -> list[str]:
         """Pictures and network, in words."""

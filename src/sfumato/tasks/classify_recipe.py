@@ -1,6 +1,5 @@
 """The recipe of the task `classify`: labelled pictures, what is done to them, a network.  It needs neither torch nor OpenCV."""
 
-from pathlib import Path
 from typing import Literal
 
 from pydantic import Field
@@ -9,6 +8,7 @@ from pydantic.dataclasses import dataclass
 from sfumato.core.errors import Refusal
 from sfumato.nets.catalogue import ClassifierNetwork
 from sfumato.nets.classify_arguments import ResNet
+from sfumato.tasks.parts import places
 from sfumato.tasks.parts.sections import STRICT, AdamW, FineTune, Labelled, Look, Muon, Schedule, Train, check_name
 
 
@@ -55,16 +55,9 @@ class Classify:
 
 def check(recipe: Classify) -> None:
     """Refuse what can be seen to be wrong without torch and without pictures."""
-    from sfumato.data.known import catalogue
-
-    if not recipe.data.folders:
-        catalogue.entry(recipe.data.known)
+    places.check_known(recipe.data)
 
 
 def sources(recipe: Classify) -> list[str]:
     """Where the pictures would come from, and how many are found there; files are not opened."""
-    if not recipe.data.folders:
-        return [f"the known data set {recipe.data.known}"]
-    from sfumato.data.reading.find import find_pictures
-
-    return [f"{len(find_pictures(Path(name)))} pictures in {name}" for name in recipe.data.folders]
+    return places.told(recipe.data)

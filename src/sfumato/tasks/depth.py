@@ -75,7 +75,7 @@ class DepthTask(Pixelwise):
             ShowProgress(scores=scores.words),
         ]
 
-    def save(self, path: Path, network: nn.Module, scores: dict[str, float], step: int, *, half: bool = False) -> None:
+    def save(self, path: Path, network: nn.Module, scores: dict[str, float], step: int) -> None:
         """Write a model file of the network as it stands."""
         train = self.split.train
         header = self.header(
@@ -83,7 +83,7 @@ class DepthTask(Pixelwise):
             data={"folders": list(self.recipe.data.folders) or ["made scenes of leaves"], "pictures": len(train)},
             card={"steps": step, "middle": self.middle, "unit": train.unit},
         )
-        model_files.write(path, network.state_dict(), header, half=half)
+        model_files.write(path, network.state_dict(), header)
 
     def about(self) -> list[str]:
         """Pictures and network, in words."""

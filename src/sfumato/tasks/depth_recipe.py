@@ -5,7 +5,8 @@ from typing import Literal
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from sfumato.tasks.parts.pixelwise_recipe import PixelwiseRecipe, found_in
+from sfumato.tasks.parts import places
+from sfumato.tasks.parts.pixelwise_recipe import PixelwiseRecipe
 from sfumato.tasks.parts.sections import STRICT, Deep
 
 
@@ -35,4 +36,4 @@ def sources(recipe: Depth) -> list[str]:
     data = recipe.data
     if not data.folders:
         return [f"{data.leaves} made scenes of leaves"]
-    return found_in(data.folders, data.depths, called="depth maps")
+    return places.told(data, depths="depth maps")

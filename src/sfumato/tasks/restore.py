@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
@@ -32,20 +32,20 @@ from sfumato.nets.surgery.borrow import lender
 from sfumato.spoil import catalogue as steps
 from sfumato.spoil import grammar
 from sfumato.spoil.chain import Chain
-from sfumato.tasks.parts import against, fitting, foresight, guards, pairs, real_pairs, scoring, sources, training
+from sfumato.tasks.parts import against, begun, fitting, foresight, guards, pairs, real_pairs, scoring, sources, training
 from sfumato.tasks.parts.against import Fooling, Telling, Warming
 from sfumato.tasks.parts.difference import Difference, objective
 from sfumato.tasks.parts.guards import Guards
 from sfumato.tasks.parts.job import Job, parameters_of
 from sfumato.tasks.parts.judged import SaveModels
-from sfumato.tasks.parts.pairs import HeldOut, SpoiltPairs
+from sfumato.tasks.parts.pairs import Example, HeldOut, SpoiltPairs
 from sfumato.tasks.parts.real_pairs import RealPairs
 from sfumato.tasks.parts.restorer import TASK, Restorer
 from sfumato.tasks.parts.restorer import load as load
 from sfumato.tasks.parts.scoring import Seen
 from sfumato.tasks.parts.sections import AdamW
 from sfumato.tasks.parts.settle import settle
-from sfumato.tasks.parts.watch import Previews, Scores
+from sfumato.tasks.parts.watch import Previews, Scores, draw
 from sfumato.tasks.restore_recipe import Restore
 from sfumato.train import run as runs
 from sfumato.train.callback import Callback
@@ -100,7 +100,8 @@ class RestoreTask(Job):
         store = partial(open_store, cache=data.cache, shared=self.workers != 0)
         made: Callable[..., SpoiltPairs] = SpoiltPairs
         if data.inputs:
-            made = partial(RealPairs, inputs=store(real_pairs.inputs_of(self.items[0], Path(data.inputs))))
+            inputs, _ = (real_pairs.inputs_of(part, Path(data.inputs)) for part in self.items)  # held-out ones are matched now as well
+            made = partial(RealPairs, inputs=store(inputs))
         return made(
             store=store(self.items[0]),
             chain=self.chain,
@@ -118,13 +119,13 @@ class RestoreTask(Job):
     def held(self) -> HeldOut:
         """Held-out pictures for validation and previews."""
         previews = self.recipe.previews
-        return self._held_out(previews.side, max(HELD_COUNT, previews.count))
+        return HeldOut.of(self._examples(previews.side, max(HELD_COUNT, previews.count)))
 
-    def _held_out(self, side: int, count: int, channels: Channels | None = 3) -> HeldOut:
-        held, inputs = self.items[1], self.recipe.data.inputs
+    def _examples(self, side: int, count: int, channels: Channels | None = 3) -> Iterator[Example]:
+        held, inputs = self.items[1][:count], self.recipe.data.inputs
         if inputs:
-            return real_pairs.held_out(held, Path(inputs), side=side, count=count)
-        return pairs.held_out(held[:count], self.chain, self.target_chain, seed=self.seed, side=side, count=count, channels=channels)
+            return real_pairs.examples(held, Path(inputs), side=side)
+        return pairs.examples(held, self.chain, self.target_chain, seed=self.seed, side=side, channels=channels)
 
     @property
     def source(self) -> SpoiltPairs:
@@ -259,6 +260,7 @@ class RestoreTask(Job):
     @cached_property
     def contract(self) -> Contract:
         """What the network promises; its reach is measured."""
+        greys, colours = pairs.hues(self.pairs)
         return Contract(
             channels=3,
             stride=self.network.stride,  # type: ignore[arg-type]
@@ -266,19 +268,11 @@ class RestoreTask(Job):
             tiles=bool(self.network.tiles),
             enlarges=self.chain.enlarges,
             up=pairs.enlarged_by(self.chain),
-            colours=pairs.colours(self.pairs),
+            greys=greys,
+            colours=colours,
         )
 
-    def _begins(self) -> list[str]:
-        """What is odd about where a game begins."""
-        if not self.recipe.start_from:
-            return ["warning        the game begins with a network that has learnt nothing: train one without a critic, and give --from"]
-        before, now = str(model_files.read_header(Path(self.recipe.start_from)).card.get("spoil", "")), str(self.chain)
-        if before in ("", now, UNSPOILT) or now == UNSPOILT:
-            return []
-        return [f"warning        the model has learnt to undo {before!r}, but is to learn {now!r}: give --spoil, if that is wrong"]
-
-    def save(self, path: Path, network: nn.Module, scores: dict[str, float], step: int, *, half: bool = False) -> None:
+    def save(self, path: Path, network: nn.Module, scores: dict[str, float], step: int) -> None:
         """Write a model file of the network as it stands, in the form in which it is used."""
         state, spec = networks.working(network, self.network_spec)
         header = self.header(
@@ -287,7 +281,7 @@ class RestoreTask(Job):
             card={"steps": step, "spoil": str(self.chain)},
             spec=spec,
         )
-        model_files.write(path, state, header, half=half)
+        model_files.write(path, state, header)
 
     def about(self) -> list[str]:
         """Pictures, pairs and network, in words."""
@@ -303,7 +297,9 @@ class RestoreTask(Job):
         if self.critic is not None:
             sees = f"patches of {self.critic.sees} px" if isinstance(self.critic, PatchCritic) else "what the classifier sees"
             lines.append(f"critic         {sees}, {parameters_of(self.critic):,} parameters; rule: {self.recipe.game.rule}")
-            lines += self._begins()
+            lines += begun.game(self.recipe.start_from, str(self.chain), getattr(self.recipe.optimiser, "beta1", 0.0), (UNSPOILT,))
+        if self.recipe.start_from:
+            lines += begun.unheeded(self.recipe.network, self.recipe.start_from)
         if self.plain.perception is not None:
             batch = next(self.batches.stream(0, 0)).to(self.device)
             lines += foresight.look(self.plain, self.network, batch)
@@ -317,11 +313,15 @@ class RestoreTask(Job):
         for path in (run.best, run.last):
             if path.is_file():
                 settle(path, self.items[0], self.device)
-        if not len(self.items[1]):
+        if not len(self.held):
             say("No picture was held out, so nothing was scored: give more pictures, or another data.split.")
             return
         model = load(run.last, device=self.device.type)
-        scores = score_pairs(model, self._held_out(JUDGED_SIDE, JUDGED, None), seed=self.seed)
+        if shown := self.held.inputs[: self.recipe.previews.count]:  # at last by what everybody repairs with
+            draw(run, self.held, [np.asarray(model.restore(picture)) for picture in shown], model.header.card["steps"])
+        channels: Channels | None = 3 if self.contract.colours else None  # grey stays grey, unless the network gives colour
+        count = min(JUDGED, len(self.items[1]))
+        scores = score(model, self._examples(JUDGED_SIDE, count, channels), count=count, seed=self.seed)
         files.write_json(run.scores, scores)
         _warn(scores["gains"]["psnr_rgb"]["mean"])
 
@@ -351,29 +351,32 @@ def evaluate(
     *,
     seed: Seed,
     target: Chain | None = None,
-    side: int | None = None,
+    side: int = pairs.WHOLE,
     names: tuple[str, ...] = ("psnr_rgb", "ssim_rgb"),
     seen: Mapping[str, Seen] = {},
 ) -> dict[str, Any]:
     """Spoil pictures, repair them and score both: see parts/scoring.py.  `side`: only the middle of each picture, in px."""
     if chain.enlarges != model.contract.enlarges:
         raise Refusal(f"The chain shrinks {chain.enlarges} times, but the model enlarges {model.contract.enlarges} times.")
-    held = pairs.held_out(items, chain, target, seed=seed, side=side or 1 << 30, count=len(items), channels=None)
-    return {**score_pairs(model, held, seed=seed, names=names, seen=seen), "spoil": str(chain)}
+    channels: Channels | None = 3 if model.contract.colours else None
+    spoilt = pairs.examples(items, chain, target, seed=seed, side=side, channels=channels)
+    return {**score(model, spoilt, count=len(items), seed=seed, names=names, seen=seen), "spoil": str(chain)}
 
 
-def score_pairs(
+def score(
     model: Restorer,
-    held: HeldOut,
+    examples: Iterable[Example],
     *,
+    count: int,
     seed: Seed,
     names: tuple[str, ...] = ("psnr_rgb", "ssim_rgb"),
     seen: Mapping[str, Seen] = {},
 ) -> dict[str, Any]:
     """Repair inputs and score what comes out against targets, beside the input and plain filters: see parts/scoring.py."""
     return scoring.judge(
-        list(zip(held.names, held.inputs, held.targets, strict=True)),
+        examples,
         lambda picture: np.asarray(model.restore(picture)),
+        count=count,
         names=names,
         seed=seed.value,
         enlarges=model.contract.enlarges,

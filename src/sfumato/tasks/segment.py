@@ -98,7 +98,7 @@ class SegmentTask(Pixelwise):
             ShowProgress(scores=scores.words),
         ]
 
-    def save(self, path: Path, network: nn.Module, scores: dict[str, float], step: int, *, half: bool = False) -> None:
+    def save(self, path: Path, network: nn.Module, scores: dict[str, float], step: int) -> None:
         """Write a model file of the network as it stands."""
         kinds = self.split.train.legend.classes
         data = self.recipe.data
@@ -107,7 +107,7 @@ class SegmentTask(Pixelwise):
             data={"known": "" if data.folders else data.known, "pictures": len(self.split.train)},
             card={"steps": step, "classes": [kind.name for kind in kinds], "colours": [kind.colour for kind in kinds]},
         )
-        model_files.write(path, network.state_dict(), header, half=half)
+        model_files.write(path, network.state_dict(), header)
 
     def about(self) -> list[str]:
         """Pictures and network, in words."""

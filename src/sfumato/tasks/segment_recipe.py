@@ -7,7 +7,8 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from sfumato.core.errors import Refusal
-from sfumato.tasks.parts.pixelwise_recipe import PixelwiseRecipe, found_in
+from sfumato.tasks.parts import places
+from sfumato.tasks.parts.pixelwise_recipe import PixelwiseRecipe
 from sfumato.tasks.parts.sections import STRICT, Masked
 
 
@@ -51,15 +52,9 @@ class Segment(PixelwiseRecipe):
 
 def check(recipe: Segment) -> None:
     """Refuse what can be seen to be wrong without torch and without pictures."""
-    from sfumato.data.known import catalogue
-
-    if not recipe.data.folders:
-        catalogue.entry(recipe.data.known)
+    places.check_known(recipe.data)
 
 
 def sources(recipe: Segment) -> list[str]:
     """Where the pictures would come from, and how many are found there; files are not opened."""
-    data = recipe.data
-    if not data.folders:
-        return [f"the known data set {data.known}"]
-    return found_in(data.folders, data.masks, called="masks")
+    return places.told(recipe.data, masks="masks")

@@ -9,7 +9,7 @@ from sfumato.data.reading.find import find_pictures
 
 RESTORE = """\
 # Learn to repair pictures like those in {folder} ({count} of them).
-# What is not said here is as it is by default; `sfumato plan {name}` shows everything, `sfumato train {name}` learns.
+# What is not said here is as it is by default; `sfumato train {name} --dry-run` shows everything.
 task = "restore"
 
 [data]
@@ -25,7 +25,7 @@ minutes = 15  # or epochs = 20, or steps = 5000
 
 CLASSIFY = """\
 # Learn to name pictures like those in {folder} ({count} of them, in one folder a class).
-# What is not said here is as it is by default; `sfumato plan {name}` shows everything, `sfumato train {name}` learns.
+# What is not said here is as it is by default; `sfumato train {name} --dry-run` shows everything.
 task = "classify"
 
 [data]

@@ -10,8 +10,6 @@ from sfumato.data.items import Item, Items, from_folder
 from sfumato.data.labelled import Labelled
 from sfumato.data.reading.find import PICTURE_SUFFIXES, natural
 
-FEW = 20  # ids of the set that experiments on a processor use: the first of wnids.txt
-
 
 def open_tiny(folder: Path, part: str, most: int | None = None) -> Labelled:
     """One part: train, valid (labels from val_annotations.txt), or test (without labels, where it is there).

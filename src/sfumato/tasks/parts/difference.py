@@ -93,8 +93,9 @@ class Difference:
 
 def objective(loss: Loss, feature: Feature, device: torch.device) -> Difference:
     """The loss a recipe asks for; its feature network lies on the device."""
-    distances = {**DISTANCES, "charbonnier": partial(pixel.charbonnier, epsilon=loss.epsilon)}
-    return Difference(distances[loss.kind], loss.kind, loss.weight, loss.colour, perception(feature, device))
+    distances: dict[str, pixel.Distance] = {**DISTANCES, "charbonnier": partial(pixel.charbonnier, epsilon=loss.epsilon)}
+    distance = pixel.in_lab(distances[loss.kind]) if loss.space == "lab" else distances[loss.kind]
+    return Difference(distance, loss.kind, loss.weight, loss.colour, perception(feature, device))
 
 
 def perception(feature: Feature, device: torch.device) -> Perception | None:

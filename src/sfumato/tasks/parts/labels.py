@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
@@ -37,7 +37,12 @@ def gather(data: sections.Labelled, seed: Seed) -> Split:
     labelled.check_pair(train, held)
     channels = _channels(data, train)
     side = None if data.side == "auto" else data.side
-    (train, bad), (held, worse) = (packed.pack(part, side=side, channels=channels) for part in (train, held))
+    train, bad = packed.pack(train, side=side, channels=channels)
+    worse: list[str] = []
+    if len(held):
+        held, worse = packed.pack(held, side=side, channels=channels)
+    else:  # data.split = "none"
+        held = replace(held, pictures=train.pictures[:0])
     unread = (*bad, *worse)
     if unread:
         say(f"{len(unread)} picture(s) could not be read and are left out, such as {unread[0]}.")

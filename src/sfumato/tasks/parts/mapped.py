@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property, partial
 from typing import Any, Self
 
 import numpy as np
@@ -11,12 +12,15 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from sfumato.core.errors import Refusal
 from sfumato.core.levels import Levels
 from sfumato.core.seed import Seed
 from sfumato.data.augment.light import Lighting
 from sfumato.data.augment.transform import table
+from sfumato.data.bad import Replaced, left_out
 from sfumato.data.batches import Batch, Place, Stacked, finished
 from sfumato.data.geometry import Erase, Geometry, read_window
+from sfumato.data.items import Item
 from sfumato.data.matched import Matched, check_size
 from sfumato.data.store import Store
 
@@ -56,7 +60,13 @@ class MapCrops:
         return torch.from_numpy(pictures), target(self.told(maps))
 
     def _crop(self, epoch: int, index: int) -> tuple[Levels, Levels]:
-        number, rng = index // self.crops_per_picture, self.seed.at("scene", epoch, index)
+        return self._bad.by_next(index // self.crops_per_picture, lambda number: self._drawn(number, self.seed.at("scene", epoch, index)))
+
+    @cached_property
+    def _bad(self) -> Replaced:
+        return Replaced(len(self.pictures))
+
+    def _drawn(self, number: int, rng: np.random.Generator) -> tuple[Levels, Levels]:
         picture, found = self.pictures[number], self.maps[number]
         check_size(self.pictures.items[number].name, picture.shape[:2], found.shape[:2], self.called)
         plan = self.geometry.draw(rng, picture.shape[0], picture.shape[1], self.crop)
@@ -81,14 +91,16 @@ class HeldMaps:
 
     @classmethod
     def of(cls, matched: Matched, told: Callable[[int], Map]) -> Self:
-        """All of them, decoded.  told : the map of a number, (H, W)."""
-        numbers = range(len(matched))
-        items = matched.pictures
-        return cls(
-            tuple(items[index].name for index in numbers),
-            tuple(items[index].levels(3) for index in numbers),
-            tuple(told(index) for index in numbers),
-        )
+        """All of them, decoded, but for those that cannot be.  told : the map of a number, (H, W)."""
+
+        def scene(item: Item, number: int) -> tuple[str, Levels, Map]:
+            return item.name, item.levels(3), told(number)
+
+        found = left_out(partial(scene, item, number) for number, item in enumerate(matched.pictures))
+        columns = tuple(zip(*found, strict=True))
+        if not columns:
+            raise Refusal(f"None of the {len(matched)} held-out pictures can be read.")
+        return cls(*columns)
 
     def chosen(self, numbers: Sequence[int]) -> Self:
         """Those of these numbers."""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
-from functools import cached_property
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
 from typing import Any
 
 import cv2
@@ -12,19 +12,24 @@ import numpy as np
 
 from sfumato.core.errors import Refusal
 from sfumato.core.levels import Levels
-from sfumato.core.progress import say
 from sfumato.core.seed import Seed
+from sfumato.data.bad import Replaced, left_out
 from sfumato.data.batches import Batch, Pairs, collate
 from sfumato.data.geometry import Erase, Geometry, read_window
-from sfumato.data.items import Channels, Items
+from sfumato.data.items import Channels, Item, Items
 from sfumato.data.store import Store
 from sfumato.spoil.chain import Chain, Step
 from sfumato.spoil.resample import Scale
 
-LOOKED_AT = 128  # pairs that are asked whether colour is lost
+Example = tuple[str, Levels, Levels]  # name, input, target
+
+LOOKED_AT = 128  # pairs that are asked whether colour is lost,
+AT_ONCE = 8  # of which so many are decoded at once
 COLOURED = 8.0  # levels: a picture with less colour cannot tell
+WHOLE = 1 << 30  # px, more than any side
+SCORED = 11  # px, the side of what SSIM looks at
+TINTED = 2  # levels between channels of grey, at most: JPEG rounds
 LOST = 0.25  # share of the others that must have lost it
-JITTER = 16  # px by which the cut wanders: the period of JPEG with halved colour
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,7 +50,6 @@ class SpoiltPairs(Pairs):
     crops_per_picture: int
     seed: Seed
     later: tuple[tuple[int, int], ...] = ()  # (epoch, crop): from that epoch on, crops of another size
-    bad: set[int] = field(default_factory=set, compare=False, repr=False)  # pictures that could not be decoded, each named once
 
     def __len__(self) -> int:
         return len(self.store) * self.crops_per_picture
@@ -58,19 +62,11 @@ class SpoiltPairs(Pairs):
         """Input and target, uint8 (crop / enlarges, crop / enlarges, 3) and (crop, crop, 3)."""
         if (crop := self.crop_at(epoch)) != self.crop:
             return self._sized(crop).pair(epoch, index)
-        wanted = index // self.crops_per_picture
-        reason = ""
-        for further in range(len(self.store)):
-            number = (wanted + further) % len(self.store)
-            if number in self.bad:
-                continue
-            try:
-                return self._drawn(number, self.seed.at("pair", epoch, index))
-            except Refusal as bad:  # found late: replaced by a fixed rule, and named once
-                say(f"{bad} The next picture is taken in its place.")
-                self.bad.add(number)
-                reason = f" The last one: {bad}"
-        raise Refusal(f"None of the {len(self.store)} pictures to train on can be decoded.{reason}")
+        return self._bad.by_next(index // self.crops_per_picture, lambda number: self._drawn(number, self.seed.at("pair", epoch, index)))
+
+    @cached_property
+    def _bad(self) -> Replaced:
+        return Replaced(len(self.store))
 
     def crop_at(self, epoch: int) -> int:
         """px a side of the crops of an epoch."""
@@ -89,7 +85,7 @@ class SpoiltPairs(Pairs):
     def _drawn(self, number: int, rng: np.random.Generator) -> tuple[Levels, Levels]:
         """A window of the good picture after its geometry, spoilt and then cut."""
         factor = self.chain.enlarges
-        top, left = (int(place) for place in self.lead + factor * rng.integers(0, JITTER // factor, 2))
+        top, left = (int(place) for place in self.lead + factor * rng.integers(0, self.chain.period // factor, 2))
         picture = self.store[number]
         plan = self.geometry.draw(rng, picture.shape[0], picture.shape[1], max(self._end(top), self._end(left)))
         clean = plan.apply(read_window(picture, plan.window))
@@ -103,7 +99,7 @@ class SpoiltPairs(Pairs):
     @cached_property
     def lead(self) -> int:
         """px before the crop, at least: the fewest with which no pixel of it depends on what lies before the window."""
-        phases = range(0, JITTER, self.chain.enlarges)
+        phases = range(0, self.chain.period, self.chain.enlarges)
         lead = 0
         while min(self._context(lead + phase)[0] for phase in phases) < 0:
             lead += self.chain.enlarges
@@ -112,7 +108,7 @@ class SpoiltPairs(Pairs):
     @property
     def widest(self) -> int:
         """Side in px of the largest window that is spoilt for a crop."""
-        return max(self._end(self.lead + phase) for phase in range(0, JITTER, self.chain.enlarges))
+        return max(self._end(self.lead + phase) for phase in range(0, self.chain.period, self.chain.enlarges))
 
     def _context(self, start: int) -> tuple[int, int]:
         """What a crop that starts there depends on, along one side of the window."""
@@ -132,6 +128,12 @@ class HeldOut:
     inputs: tuple[Levels, ...]
     targets: tuple[Levels, ...]
 
+    @classmethod
+    def of(cls, examples: Iterable[Example]) -> HeldOut:
+        """All of them, kept."""
+        columns = tuple(zip(*examples, strict=True))
+        return cls(*columns) if columns else cls((), (), ())
+
     def __iter__(self) -> Iterator[Batch]:
         """One picture a batch, for their sizes differ."""
         for index, (spoilt, good) in enumerate(zip(self.inputs, self.targets, strict=True)):
@@ -141,21 +143,27 @@ class HeldOut:
         return len(self.names)
 
 
-def held_out(
-    items: Items, chain: Chain, target: Chain | None, *, seed: Seed, side: int, count: int, channels: Channels | None = 3
-) -> HeldOut:
-    """The first `count` pictures, cut to their middle of at most `side` px, spoilt without any augmentation.
+def examples(
+    items: Items, chain: Chain, target: Chain | None, *, seed: Seed, side: int = WHOLE, channels: Channels | None = 3
+) -> Iterator[Example]:
+    """Pictures one after the other, cut to their middle of at most `side` px, spoilt without any augmentation.
 
-    channels : None: grey files stay grey.
+    channels : None: grey files stay grey.  What cannot be read or scored is named and left out.
     """
-    names, inputs, targets = [], [], []
-    for index in range(min(count, len(items))):
-        clean = centre(items[index].levels(channels), side, chain.enlarges)
+
+    def example(index: int, item: Item) -> Example:
+        clean = scorable(item.name, centre(item.levels(channels), side, chain.enlarges))
         rng = seed.at("held-out", 0, index)
-        inputs.append(chain(clean, rng))
-        targets.append(target(clean, rng) if target else clean)
-        names.append(items[index].name)
-    return HeldOut(tuple(names), tuple(inputs), tuple(targets))
+        return item.name, chain(clean, rng), target(clean, rng) if target else clean
+
+    return left_out(partial(example, index, item) for index, item in enumerate(items))
+
+
+def scorable(name: str, picture: Levels) -> Levels:
+    """The same; refused where it is too small for a score."""
+    if min(picture.shape[:2]) < SCORED:
+        raise Refusal(f"{name} is {picture.shape[1]} x {picture.shape[0]} px, too small for a score.")
+    return picture
 
 
 def centre(picture: Levels, side: int, multiple: int = 1) -> Levels:
@@ -172,16 +180,23 @@ def enlarged_by(chain: Chain) -> Any:
     return kernels[-1][-1] if kernels else ""
 
 
-def colours(pairs: SpoiltPairs) -> bool:
-    """Whether a network that learns from such pairs learns to give colour to what has none.
+def hues(pairs: SpoiltPairs) -> tuple[bool, bool]:
+    """Whether a network that learns from such pairs sees grey alone, and whether it learns to give colour to what has none.
 
-    So it does where inputs have lost the colour that their targets have; of those with colour a share, for a hole may hide it by chance.
+    The latter where inputs have lost the colour that their targets have; of those with colour a share, for a hole may hide it by chance.
     """
     indices = range(0, len(pairs), max(1, len(pairs) // LOOKED_AT))[:LOOKED_AT]  # of all pictures, not the first ones alone
-    pairs.prepare(indices)
-    found = [tuple(map(_colour, pairs.pair(0, index))) for index in indices]
+    found, greys = [], True
+    for start in range(0, len(indices), AT_ONCE):
+        few = indices[start : start + AT_ONCE]
+        pairs.prepare(few)
+        for index in few:
+            spoilt, good = pairs.pair(0, index)
+            greys = greys and int(np.ptp(spoilt, axis=2).max()) <= TINTED
+            found.append((_colour(spoilt), _colour(good)))
+    pairs.prepare(())  # what was decoded ahead is let go
     lost = [spoilt < good / 8 for spoilt, good in found if good > COLOURED]
-    return sum(lost) > LOST * len(lost)
+    return greys, sum(lost) > LOST * len(lost)
 
 
 def _colour(picture: Levels) -> float:

@@ -75,7 +75,10 @@ def learnt(recipe: dict[str, Any]) -> Border:
     found = [step.act for step in _steps(grammar.parse(text).steps) if isinstance(step.act, Border)] if text else []
     if not found:
         undoes = repr(text) if text else "nothing that it says"
-        raise Refusal(f"This model has not learnt to grow a border: it undoes {undoes}, which has no step 'border'.")
+        raise Refusal(
+            f"This model has not learnt to grow a border: it undoes {undoes}, which has no step 'border'. "
+            "Name one that has by --model (sfumato train border PICTURES makes one)."
+        )
     return found[-1]
 
 

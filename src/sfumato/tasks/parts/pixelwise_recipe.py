@@ -1,6 +1,5 @@
 """What the recipes of tasks that tell something of every pixel hold alike.  It needs neither torch nor OpenCV."""
 
-from pathlib import Path
 from typing import Any
 
 from pydantic import Field
@@ -48,11 +47,3 @@ class PixelwiseRecipe:
 
     def __post_init__(self) -> None:
         check_name(self.name)
-
-
-def found_in(folders: tuple[str, ...], maps: str, *, called: str) -> list[str]:
-    """How many pictures and maps folders hold; files are not opened.  called : what a sentence calls maps."""
-    from sfumato.data.reading.find import find_pictures
-
-    places = [*(("pictures", name) for name in folders), (called, maps)]
-    return [f"{len(find_pictures(Path(name)))} {what} in {name}" for what, name in places]

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from sfumato.core.errors import Refusal
 from sfumato.core.levels import Levels
+from sfumato.data.bad import left_out
 from sfumato.data.geometry import read_window
-from sfumato.data.items import Items, from_folder, twins
+from sfumato.data.items import Item, Items, from_folder, twins
 from sfumato.data.store import Store
 from sfumato.spoil.chain import Chain
-from sfumato.tasks.parts.pairs import HeldOut, SpoiltPairs, centre
+from sfumato.tasks.parts.pairs import WHOLE, Example, SpoiltPairs, centre, scorable
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,30 +32,36 @@ class RealPairs(SpoiltPairs):
 
     def _drawn(self, number: int, rng: np.random.Generator) -> tuple[Levels, Levels]:
         given, good = self.inputs[number], self.store[number]
-        _check_sizes(self.store.items[number].name, given, good)
+        _check_sizes(self.store.items[number].name, given.shape[:2], good.shape[:2])
         plan = self.geometry.draw(rng, good.shape[0], good.shape[1], self.crop)
         shown, wanted = (plan.apply(read_window(picture, plan.window)) for picture in (given, good))
         return self.erase(shown, rng) if self.erase else shown, wanted
 
 
 def inputs_of(targets: Items, folder: Path) -> Items:
-    """The input of each target: the file of its name (without the ending) in a folder.  Refused where one has none, or two."""
-    return Items(tuple(twins(targets, from_folder(folder), one="target", other="input", where=f" in {folder}")))
+    """The input of each target: the file of its name (without the ending) in a folder.
+
+    Refused where one has none, or two, or one of another size; what cannot be read at all is left to whoever decodes it.
+    """
+    inputs = Items(tuple(twins(targets, from_folder(folder), one="target", other="input", where=f" in {folder}")))
+    for given, good in zip(inputs, targets, strict=True):
+        try:
+            sizes = given.size(), good.size()
+        except Refusal:
+            continue
+        _check_sizes(good.name, *sizes)
+    return inputs
 
 
-def held_out(targets: Items, folder: Path, *, side: int, count: int) -> HeldOut:
-    """The first `count` pairs, cut to their middle of at most `side` px."""
-    chosen = targets[:count]
-    names: list[str] = []
-    inputs: list[Levels] = []
-    goods: list[Levels] = []
-    for item, given in zip(chosen, inputs_of(chosen, folder), strict=True):
-        pair = given.levels(3), item.levels(3)
-        _check_sizes(item.name, *pair)
-        for pixels, into in zip(pair, (inputs, goods), strict=True):
-            into.append(centre(pixels, side))
-        names.append(item.name)
-    return HeldOut(tuple(names), tuple(inputs), tuple(goods))
+def examples(targets: Items, folder: Path, *, side: int = WHOLE) -> Iterator[Example]:
+    """Pairs one after the other, cut to their middle of at most `side` px; what cannot be read or scored is named and left out."""
+
+    def example(item: Item, given: Item) -> Example:
+        before, after = given.levels(3), item.levels(3)
+        _check_sizes(item.name, before.shape[:2], after.shape[:2])
+        return item.name, centre(before, side), centre(scorable(item.name, after), side)
+
+    return left_out(partial(example, item, given) for item, given in zip(targets, inputs_of(targets, folder), strict=True))
 
 
 def told(inputs: str, chain: Chain, target: Chain | None) -> str:
@@ -61,7 +69,8 @@ def told(inputs: str, chain: Chain, target: Chain | None) -> str:
     return f"nothing: inputs from {inputs}" if inputs else str(chain) + (f"   target: {target}" if target else "")
 
 
-def _check_sizes(name: str, given: Levels, good: Levels) -> None:
-    if given.shape != good.shape:
-        sizes = [f"{pixels.shape[1]} x {pixels.shape[0]}" for pixels in (given, good)]
+def _check_sizes(name: str, given: Sequence[int], good: Sequence[int]) -> None:
+    """Heights and widths."""
+    if tuple(given) != tuple(good):
+        sizes = [f"{width} x {height}" for height, width in (given, good)]
         raise Refusal(f"The input of {name} is {sizes[0]} px, but the target is {sizes[1]} px: pairs belong pixel to pixel.")

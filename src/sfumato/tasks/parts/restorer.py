@@ -15,6 +15,7 @@ from sfumato.core.errors import Refusal
 from sfumato.core.levels import Levels, Unit
 from sfumato.core.system import devices
 from sfumato.data.reading.find import FILM_SUFFIXES
+from sfumato.data.reading.read import is_grey, to_channels
 from sfumato.nets import load as model_files
 from sfumato.nets.load import Contract, Header
 from sfumato.tasks.parts.cutting import Cutter
@@ -112,7 +113,7 @@ class Restorer:
     ) -> Summary:
         """Repair a file, a film or every picture of a folder into a mirrored tree; a bad file stops nothing.
 
-        strip : leave out EXIF, XMP and text.  suffix : of what is made, like ".png"; None keeps each picture's own.
+        strip : leave out EXIF, XMP, IPTC and text.  suffix : of what is made, like ".png"; None keeps each picture's own.
         work : what is done to each instead of a plain repair; `does` tells it from other ways, so that a second run skips what is done.
         """
         write = partial(animation.write, quality=quality, strip=strip)
@@ -142,7 +143,19 @@ class Restorer:
         return switches + "".join(f" {name}={value}" for name in names if (value := getattr(self, name)) != usual[name].default)
 
     def _pixels(self, pixels: tiles.Picture) -> tiles.Picture:
-        """(H, W, 1 or 3) -> the same; grey goes in as three equal channels and comes back grey, unless the network colours."""
+        """(H, W, 1 or 3) -> the same, however grey is stored: it comes back grey, unless the network colours.
+
+        A network that colours and has seen grey alone is shown the luma of what has a tint, such as old prints that were scanned in colour.
+        """
+        if pixels.shape[2] == 3 == self.contract.channels:
+            if self.contract.colours and self.contract.greys:
+                return self._repaired(to_channels(pixels, 1))
+            if not self.contract.colours and is_grey(pixels):
+                return np.repeat(self._repaired(pixels[..., :1]), 3, axis=2)
+        return self._repaired(pixels)
+
+    def _repaired(self, pixels: tiles.Picture) -> tiles.Picture:
+        """The same with as many channels as the network sees: grey goes in as three equal ones."""
         grey = pixels.shape[2] == 1 and self.contract.channels == 3
         patchwise = self._as_grey if grey and not self.contract.colours else self._patchwise
         if self.enlarge > 1:
@@ -167,9 +180,10 @@ class Restorer:
         x = torch.from_numpy(np.ascontiguousarray(patch)).permute(2, 0, 1)[None].to(self.device)
         x = x.expand(-1, self.contract.channels, -1, -1)  # of grey, as many channels as the network wants
         with torch.inference_mode():
-            y = (_in_all_positions(self.network, x) if self.ensemble else self.network(x).float()).clamp_(0, 1)
-        if not torch.isfinite(y).all():
-            raise Refusal("The network gave values that are no numbers. The model is broken, or was trained to diverge.")
+            y = _in_all_positions(self.network, x) if self.ensemble else self.network(x).float()
+            if not torch.isfinite(y).all():
+                raise Refusal("The network gave values that are no numbers. The model is broken, or was trained to diverge.")
+            y.clamp_(0, 1)
         return np.ascontiguousarray(y[0].permute(1, 2, 0).cpu().numpy())
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -17,8 +17,9 @@ from sfumato.core.progress import say, track
 from sfumato.losses.features import FeatureNetwork
 from sfumato.metrics import features, score
 from sfumato.metrics import pictures as metrics
-from sfumato.nets.surgery.borrow import open_classifier
+from sfumato.nets.surgery import borrow
 from sfumato.spoil.resample import resize
+from sfumato.tasks.parts.pairs import Example
 
 Repair = Callable[[Levels], Levels]
 
@@ -33,14 +34,14 @@ class Seen:
 
 def through(source: str, heads: Path | None = None, taps: Sequence[str] = ()) -> dict[str, Seen]:
     """`feature` and `lpips` by the eyes of a classifier (see `nets.surgery.borrow`), weighed by published heads where there are any."""
-    network = FeatureNetwork(open_classifier(source)[1], taps)
+    network = FeatureNetwork(borrow.open_classifier(source)[1], taps)
     see = features.see_through(network)
     weights = features.heads(heads, [level.channels for level in network.levels]) if heads else None
 
     def seen(distance: Callable[[Levels, Levels], Any]) -> metrics.Metric:
         return lambda picture, truth: float(distance(to_levels(picture)[None], to_levels(truth)[None])[0])
 
-    by = f"; by {Path(source).name}, taps {', '.join(network.taps)}" + (f", heads {heads.name}." if heads else ".")
+    by = f"; by {borrow.called(source)}, taps {', '.join(network.taps)}" + (f", heads {heads.name}." if heads else ".")
     return {
         "feature": Seen(seen(partial(features.feature_distance, see)), features.PROTOCOLS["feature"] + by),
         "lpips": Seen(seen(partial(features.lpips, see, heads=weights)), features.PROTOCOLS["lpips"] + by),
@@ -63,9 +64,10 @@ def bicubic(factor: int) -> Repair:
 
 
 def judge(
-    pairs: Sequence[tuple[str, Levels, Levels]],
+    examples: Iterable[Example],
     repair: Repair,
     *,
+    count: int,
     names: Sequence[str],
     seed: int,
     enlarges: int = 1,
@@ -74,22 +76,27 @@ def judge(
 ) -> dict[str, Any]:
     """Scores of input, filters and `repair` over (name, input, target): `protocols`, `rows` with intervals, `pictures`.
 
+    examples : taken one after the other, and none is kept; there are `count`, or fewer.
     seen : metrics that need a classifier's eyes, by name.
     """
-    if not pairs:
-        raise Refusal("There is no held-out picture to score. Give more pictures, or another data.split.")
     ways: dict[str, Repair] = {"input": lambda picture: picture, **FILTERS} if enlarges == 1 else {"bicubic": bicubic(enlarges)}
     ways["restored"] = repair
+    measures = {name: seen[name].metric if name in seen else metrics.metric(name) for name in names}
     values: dict[str, dict[str, list[float]]] = {way: {name: [] for name in names} for way in ways}
-    for _, spoilt, good in track(pairs, what):
+    called: list[str] = []
+    same: list[str] = []
+    for name, spoilt, good in track(examples, what, count):
+        called.append(name)
+        same += [name] if np.array_equal(spoilt, good) else []
         truth = to_unit(good)
         for way, act in ways.items():
             result = to_unit(act(spoilt))
-            for name in names:
-                measure = seen[name].metric if name in seen else metrics.metric(name)
-                values[way][name].append(measure(result, truth))
-    if same := [name for name, spoilt, good in pairs if np.array_equal(spoilt, good)]:
-        say(f"{len(same)} of {len(pairs)} pictures came as they should be, such as {same[0]}: nothing was spoilt in them.")
+            for metric, measure in measures.items():
+                values[way][metric].append(measure(result, truth))
+    if not called:
+        raise Refusal("There is no held-out picture to score. Give more pictures, or another data.split.")
+    if same:
+        say(f"{len(same)} of {len(called)} pictures came as they should be, such as {same[0]}: nothing was spoilt in them.")
     base = next(iter(ways))
     protocols = {name: seen[name].protocol if name in seen else metrics.protocol(name) for name in names}
     return {
@@ -97,8 +104,8 @@ def judge(
         "rows": [{"name": way, **_summary(values[way], protocols, seed)} for way in ways],
         "gains": _gains(values[base], values["restored"], protocols, seed),
         "pictures": [
-            {"name": pair[0], base: _one(values[base], index), "restored": _one(values["restored"], index)}
-            for index, pair in enumerate(pairs)
+            {"name": name, base: _one(values[base], index), "restored": _one(values["restored"], index)}
+            for index, name in enumerate(called)
         ],
     }
 

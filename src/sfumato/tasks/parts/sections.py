@@ -118,6 +118,7 @@ class Loss:
 
     kind: Literal["charbonnier", "l1", "mse"] = "charbonnier"
     epsilon: float = Field(default=1e-3, gt=0)  # of charbonnier: where it turns from a square into a line, in units of 0..1
+    space: Literal["rgb", "lab"] = "rgb"  # in which it is taken; lab: in CIE Lab over 100, where equal steps look about alike
     weight: float = Field(default=1.0, ge=0)  # of it among other parts
     colour: float = Field(default=0.0, ge=0)  # weight of the colour of large squares: feature and adversarial losses forgive a cast
 
@@ -211,6 +212,10 @@ class Train:
     state_steps: Literal["off"] | Every = "off"  # steps between saved states
     overfit: int = Field(default=0, ge=0, le=1000)  # learn so many batches by heart, always the same: a check that learning works at all
     valid_every: Literal["auto"] | Every = "auto"  # epochs between validations; auto: about ten in all
+
+    def __post_init__(self) -> None:
+        if len(given := [f"train.{name}" for name in ("minutes", "steps", "epochs") if getattr(self, name) != "off"]) > 1:
+            raise Refusal(f"{' and '.join(given)} are both given, and only one says how long: set the other to \"off\".")
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)

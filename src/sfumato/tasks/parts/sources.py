@@ -31,7 +31,20 @@ def gather(data: Data, seed: Seed) -> tuple[Items, Items]:
         mine, held = _pictures(folder, data, seed)
         train += [mine] * times
         valid.append(held)
-    return _together(train), _together(valid)
+    whole = _together(train), _together(valid)
+    if len(set(data.folders)) > 1:
+        _check_apart(*whole)
+    return whole
+
+
+def _check_apart(train: Items, held: Items) -> None:
+    """Refuse a file that is found by two ways, and would be learnt from by one and held out by the other."""
+    learnt = {item.path.resolve() for item in train if item.path is not None}
+    if both := [item.path for item in held if item.path is not None and item.path.resolve() in learnt]:
+        raise Refusal(
+            f"{len(both)} held-out pictures would be learnt from as well, such as {both[0]}: two of data.folders hold the same files. "
+            "Name each place once (the same folder twice is seen twice as often, and does no harm)."
+        )
 
 
 def _pictures(folder: str, data: Data, seed: Seed) -> tuple[Items, Items]:

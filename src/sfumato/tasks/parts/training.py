@@ -8,7 +8,6 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from sfumato.core.errors import Refusal
 from sfumato.core.progress import say
 from sfumato.data.geometry import Geometry
 from sfumato.nets import load as model_files
@@ -23,10 +22,7 @@ AVERAGE_STEPS = 60  # half-life of the weights' average, at most
 
 
 def budget(train: Train, per_epoch: int) -> Budget:
-    """Exactly one of steps, epochs and minutes; 20 epochs where none is given."""
-    given = [name for name in ("minutes", "steps", "epochs") if getattr(train, name) != "off"]
-    if len(given) > 1:
-        raise Refusal(f"train.{given[0]} and train.{given[1]} are both given. Leave one of them out.")
+    """Steps, epochs or minutes; 20 epochs where none is given."""
     if train.minutes != "off":
         return Budget(seconds=60 * float(train.minutes))
     if train.steps != "off":

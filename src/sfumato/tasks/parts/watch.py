@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -85,16 +86,18 @@ class Previews(Callback):
         """What the network makes of them now."""
         if learner.phase != "valid":
             return
-        for index in range(min(self.count, len(self.scores.restored))):
-            save_png(self.run.previews / f"{learner.step:07d}-{index:02d}.png", self.scores.restored[index])
         if self.count:
-            rows: list[list[Levels | None]] = [
-                [self.held.inputs[index], self.scores.restored[index], self.held.targets[index]] for index in range(self.count)
-            ]
-            save_png(
-                self.run.previews / "sheet.png",
-                np.asarray(sheet(rows, columns=("spoilt", f"repaired, step {learner.step}", "good"), labels=self.held.names[: self.count])),
-            )
+            draw(self.run, self.held, self.scores.restored[: self.count], learner.step)
+
+
+def draw(run: Run, held: HeldOut, repaired: Sequence[Levels], step: int) -> None:
+    """Keep what came of the first held-out pictures, each by itself and all on a sheet."""
+    rows: list[list[Levels | None]] = []
+    for index, made in enumerate(repaired):
+        save_png(run.previews / f"{step:07d}-{index:02d}.png", made)
+        rows.append([held.inputs[index], made, held.targets[index]])
+    titles = ("spoilt", f"repaired, step {step}", "good")
+    save_png(run.previews / "sheet.png", np.asarray(sheet(rows, columns=titles, labels=held.names[: len(rows)])))
 
 
 def forget_undone(run: Run, learner: Learner) -> None:
