@@ -4,9 +4,10 @@
 
 Every rung trains a built-in recipe for the same minutes on the part of Tiny ImageNet at hand (build/ladder; a run that is there is not
 made again), and the first five for the same steps too: one epoch, a borrowed body frozen throughout, as the lecture shows it (of rungs
-that no bar asks this of, the first seed alone).  Each repairs the same held-out pictures, once each, with its last averaged weights.  Distances are paired picture by picture,
-averaged over seeds; an interval is a bootstrap over pictures.  Two classifiers judge: the project's own, which three rungs were taught by,
-and the MobileNet of `weights/`, which taught none: pictures are enlarged threefold for it, and seen at three named taps.
+that no bar asks this of, the first seed alone).  Each repairs the same held-out pictures, once each, with its last averaged weights.
+Distances are paired picture by picture, averaged over seeds; an interval is a bootstrap over pictures.  Two classifiers judge: the
+project's own, which three rungs were taught by, and the MobileNet of `weights/`, which taught none: pictures are enlarged threefold for
+it, and seen at three named taps.
 """
 
 from __future__ import annotations
