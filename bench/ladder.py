@@ -220,7 +220,7 @@ def main() -> None:
     seen, losses = ({rung: getattr(one, name) for rung, one in trained.items()} for name in ("seen", "losses"))
     rows = [one.row(rung, f"{given.minutes:g} minutes") for rung, one in trained.items()]
     rows += [one.row(rung, "one epoch") for rung, one in even.items()]
-    table = {"titles": TITLES, "rows": rows, "says": f"Means over {len(held.good)} held-out pictures and all seeds."}
+    table = {"titles": TITLES, "rows": rows, "says": f"Means over {len(held.good)} held-out pictures and the seeds of each row."}
     found = bars(seen, losses, {rung: even[rung].losses for rung in ASKED}, judges, given.seeds)
     results.write("ladder", found, table=table, protocol=__doc__)
 

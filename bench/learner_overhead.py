@@ -65,7 +65,7 @@ def network() -> nn.Module:
 class Clock:
     """The same batch again and again; when each was handed out."""
 
-    batch, per_epoch, workers = 2, WARM + STEPS + 1, 0
+    batch, per_epoch, accumulate, workers = 2, WARM + STEPS + 1, 1, 0
 
     def __init__(self, batch: Any = BATCH) -> None:
         self.one, self.times = batch, [0.0]
@@ -135,7 +135,7 @@ class Task(RestoreTask):
         """Nothing."""
         return HeldOut((), (), ())
 
-    def save(self, path: Path, network: nn.Module, scores: dict[str, float], step: int, *, half: bool = False) -> None:
+    def save(self, path: Path, network: nn.Module, scores: dict[str, float], step: int) -> None:
         """Saving belongs to the end of a run, not to a step."""
 
 

@@ -78,7 +78,7 @@ def test_a_budget_among_changes_replaces_the_recipes_and_two_are_refused(tmp_pat
     assert (code, tomllib.loads(out)["train"]["steps"]) == (0, 0)
 
 
-def test_a_critic_brings_all_that_a_game_needs_and_leaves_one_that_a_recipe_names(type_in: TypeIn) -> None:
+def test_a_critic_brings_all_that_a_game_needs_and_leaves_what_a_recipe_says(tmp_path: Path, type_in: TypeIn) -> None:
     sharp = tomllib.loads(type_in("train", "restore-sharp", "--dry-run")[1])
     asked = tomllib.loads(type_in("train", "restore", "--critic", "--dry-run")[1])
     assert {name: asked[name] for name in ("critic", "game", "optimiser", "loss")} == {
@@ -86,6 +86,13 @@ def test_a_critic_brings_all_that_a_game_needs_and_leaves_one_that_a_recipe_name
     }
     assert (asked["train"]["valid_every"], asked["train"]["minutes"]) == (1, "off")
     assert tomllib.loads(type_in("train", "restore", "--critic", "--set", "game.weight=0.5", "--dry-run")[1])["game"]["weight"] == 0.5
+    sure = ("--set", "critic.width=32", "--set", "optimiser.beta2=0.95")
+    kept = tomllib.loads(type_in("train", "restore", "--critic", *sure, "--dry-run")[1])
+    assert (kept["critic"]["width"], kept["optimiser"]["beta2"], kept["optimiser"]["rate"]) == (32, 0.95, sharp["optimiser"]["rate"])
+    (tmp_path / "mine.toml").write_text('loss = { colour = 0.1 }\n[optimiser]\nkind = "adamw"\nrate = 0.0001\n[game]\nweight = 0.25\n')
+    kept = tomllib.loads(type_in("train", tmp_path / "mine.toml", "--critic", "--dry-run")[1])
+    assert (kept["critic"]["kind"], kept["optimiser"]["rate"], kept["optimiser"]["beta1"]) == ("patch", 0.0001, 0.0)
+    assert (kept["game"]["weight"], kept["loss"]["colour"]) == (0.25, 0.1)
     own = ["critic.kind=features", "feature.network=tiny-features", "optimiser.kind=adamw", "optimiser.rate=0.003", "optimiser.beta1=0.0"]
     words = [word for change in own for word in ("--set", change)]
     kept = tomllib.loads(type_in("train", "restore", "--critic", *words, "--dry-run")[1])
@@ -105,6 +112,8 @@ def test_damage_that_nobody_names_is_that_which_the_model_has_learnt_to_undo(tmp
         code, out, _ = type_in("train", "restore", "--from", model, *more, "--dry-run")
         assert (code, tomllib.loads(out)["spoil"]["chain"]) == (0, chain)
     assert tomllib.loads(type_in("train", "denoise", "--from", shipped(), "--dry-run")[1])["spoil"]["chain"].startswith("noise")
+    usual = catalogue.read("restore", []).spoil.chain
+    assert tomllib.loads(type_in("train", "restore", "--from", model, "--spoil", usual, "--dry-run")[1])["spoil"]["chain"] == usual
 
 
 def test_a_plan_and_a_rate_are_asked_for_as_a_training_is(photograph_folder: Path, tmp_path: Path, type_in: TypeIn) -> None:

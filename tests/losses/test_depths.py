@@ -50,3 +50,12 @@ def test_gradients_are_those_of_finite_differences_and_what_is_unknown_has_none(
 def test_a_batch_of_which_nothing_is_known_costs_nothing(maps):
     seen, truth, known = maps
     assert scale_invariant(seen, truth, torch.zeros_like(known)).item() == 0
+
+
+@pytest.mark.parametrize("kind", [torch.bfloat16, torch.float16])
+def test_half_and_whole_maps_agree(maps, kind):
+    seen, truth, known = maps[0].to(kind), maps[1].to(kind), maps[2]
+    with torch.autocast("cpu", torch.bfloat16):
+        half = scale_invariant(seen, truth, known)
+    whole = scale_invariant(seen.float(), truth.float(), known)
+    assert half.dtype == torch.float32 and half.item() == pytest.approx(whole.item(), rel=1e-4)

@@ -11,7 +11,7 @@ from torch import nn
 from sfumato.core.errors import Refusal
 from sfumato.losses import features
 from sfumato.losses.features import FeatureNetwork
-from sfumato.losses.pixel import charbonnier, l1, mse
+from sfumato.losses.pixel import charbonnier, in_lab, l1, mse
 from sfumato.nets.classify_arguments import ResNet
 from tests.nets.classifiers import make, pictures, wake
 
@@ -112,10 +112,22 @@ def test_gradients_of_losses_in_pixels_are_those_of_finite_differences(loss):
     assert torch.autograd.gradcheck(lambda one: 32 * loss(one, good).double(), (made,), eps=1e-2, atol=5e-2, rtol=3e-2)
 
 
-def test_half_and_whole_inputs_agree():
-    made, good = pictures(2), pictures(2).flip(0)
-    for loss in (features.low_colours, l1, mse):
-        assert loss(made.bfloat16(), good.bfloat16()).item() == pytest.approx(loss(made, good).item(), rel=0.01)
+def _gram(made, good):
+    return features.gram_distances([made], [good], mse)[0]
+
+
+@pytest.mark.parametrize("kind", [torch.bfloat16, torch.float16])
+@pytest.mark.parametrize(
+    "loss",
+    [features.low_colours, l1, mse, partial(charbonnier, epsilon=0.01), in_lab(mse), _gram],
+    ids=["low colours", "l1", "mse", "charbonnier", "lab", "gram"],
+)
+def test_half_and_whole_inputs_agree(loss, kind):
+    """Also where the network runs under autocast: a loss is taken in float32."""
+    made, good = pictures(2).to(kind), pictures(2).flip(0).to(kind)
+    with torch.autocast("cpu", torch.bfloat16):
+        half = loss(made, good)
+    assert half.dtype == torch.float32 and half.item() == pytest.approx(loss(made.float(), good.float()).item(), rel=1e-3)
 
 
 def test_low_colours_see_a_cast_and_not_what_is_fine():

@@ -1,6 +1,7 @@
 """Losses of masks against loops over pixels; what nobody knows counts nowhere."""
 
 import math
+from functools import partial
 
 import numpy as np
 import pytest
@@ -92,3 +93,14 @@ def test_a_class_is_as_frequent_as_it_is_where_it_is_seen():
     counts = np.array([[60, 40, 0], [90, 0, 10], [100, 0, 0]])
     frequencies = [250 / 300, 40 / 100, 10 / 100]
     assert losses.balanced_weights(counts).tolist() == pytest.approx([0.4 / one for one in frequencies])
+
+
+@pytest.mark.parametrize("kind", [torch.bfloat16, torch.float16])
+@pytest.mark.parametrize(
+    "loss", [losses.cross_entropy, partial(losses.cross_entropy, gamma=2.0), losses.dice], ids=["plain", "focal", "dice"]
+)
+def test_half_and_whole_logits_agree(case, loss, kind):
+    logits, labels = case[0].to(kind), case[1]
+    with torch.autocast("cpu", torch.bfloat16):
+        half = loss(logits, labels)
+    assert half.dtype == torch.float32 and half.item() == pytest.approx(loss(logits.float(), labels).item(), rel=1e-4)

@@ -95,6 +95,8 @@ def test_a_network_that_has_seen_grey_alone_colours_the_luma_of_what_has_a_tint(
     sepia = (portrait.mean(2, keepdims=True) * [1.0, 0.9, 0.7]).astype(np.uint8)
     luma = cv2.cvtColor(sepia, cv2.COLOR_RGB2GRAY)[..., None]
     assert np.array_equal(model.restore(sepia), model.restore(luma))
+    assert np.array_equal(restorer.load(best, strength=0.0).restore(sepia), sepia)
+    assert np.array_equal(restorer.load(best, times=2).restore(sepia), model.restore(model.restore(sepia)))
 
 
 @pytest.mark.parametrize("chain", ["grey | noise 20", "maybe(0.5, grey)", "noise 5"])
@@ -122,6 +124,14 @@ def test_held_out_pictures_that_cannot_be_scored_are_named_and_left_out(photogra
     assert [one["name"] for one in json.loads((tmp_path / "run" / "scores.json").read_text())["pictures"]] == held[-1:]
     said = capsys.readouterr().err
     assert "cut.jpg" in said and "small.png is 9 x 40 px, too small for a score" in said
+
+
+def test_a_step_that_breaks_its_promise_is_no_bad_picture(tmp_path):
+    (tmp_path / "wide.py").write_text(PLACE.replace("np.uint8)[..., None]", "np.float32)[..., None]").replace('"place"', '"wide"'))
+    spec = recipe("builtin:photographs", "spoil.chain=wide", f"spoil.steps_file={json.dumps(str(tmp_path / 'wide.py'))}")
+    for wanted in (lambda task: task.pairs.pair(0, 0), lambda task: task.held):
+        with pytest.raises(Refusal, match="The step 'wide' gave float32"):
+            wanted(restore.build(spec))
 
 
 def test_what_gives_colour_is_scored_on_grey_pictures_as_well(photograph_folder, tmp_path):

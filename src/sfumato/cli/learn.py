@@ -1,11 +1,12 @@
 """Verbs that learn: demo, new, plan, train, resume, find-lr."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
+from dataclasses import replace
 from itertools import count
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -135,16 +136,9 @@ def train(
         "train.steps": steps,
     }
     all_changes = _changes(pictures or (pairs and [pairs[1]]), changes, spoil, steps_file, **more)
-    recipe = catalogue.read(task, all_changes)
-    if start_from and recipe.task == "restore" and recipe.spoil == type(recipe.spoil)():  # nobody said how
-        from sfumato.tasks.parts import begun
-
-        own = [f"{key}={json.dumps(chain)}" for key, chain in begun.own_spoil(start_from).items()]
-        all_changes = [*own, *all_changes]
-        recipe = catalogue.read(task, all_changes)
-        progress.say(f"spoil: {recipe.spoil.chain}{', as the model has learnt to undo' if own else ''}; --spoil asks for another")
-    if critic and getattr(getattr(recipe, "critic", None), "kind", "none") == "none":
-        recipe = catalogue.read(task, [*catalogue.game(), *all_changes])
+    recipe = catalogue.read(task, [*(catalogue.game(task, all_changes) if critic else ()), *all_changes])
+    if recipe.task == "restore" and recipe.start_from and not recipe.data.inputs:
+        recipe = _as_begun(recipe, catalogue.said(task, all_changes))
     if out is None and ranks.count() > 1:
         raise Refusal("Several processes (torchrun) must be told the same run folder: give --out.")
     folder = out or _next_free(Path("runs"), recipe.name)
@@ -195,6 +189,17 @@ def _changes(
         **more,
     }
     return [f"{key}={json.dumps(value, ensure_ascii=False)}" for key, value in given.items() if value not in (None, [])] + (changes or [])
+
+
+def _as_begun(recipe: Any, said: Iterable[str]) -> Any:
+    """The same, with the damage that the model undoes with which it begins, where nobody names another."""
+    from sfumato.tasks.parts import begun
+
+    own = {} if any(key.startswith("spoil.") for key in said) else begun.own_spoil(Path(recipe.start_from))
+    if not own:
+        return recipe
+    progress.say(f"spoil: {own['chain']}, as {recipe.start_from} has learnt to undo; --spoil asks for another")
+    return replace(recipe, spoil=replace(recipe.spoil, **own))
 
 
 def _finish(folder: Path, learn: Callable[[], Path]) -> None:

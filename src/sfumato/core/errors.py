@@ -20,6 +20,10 @@ class Unwritable(Refusal):
         self.full = full
 
 
+class Undecodable(Refusal):
+    """A picture's file cannot be read, or holds no picture that can be used: one of many may be left out."""
+
+
 class Interrupted(Exception):
     """Ctrl-C or SIGTERM, after the step was finished and everything was saved (exit code 130)."""
 

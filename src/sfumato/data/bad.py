@@ -1,4 +1,4 @@
-"""Pictures that turn out bad when they are decoded: one of thousands stops nothing, and each is named."""
+"""Pictures that turn out bad when they are decoded: one of thousands stops nothing, and each is named.  All other refusals stand."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from sfumato.core.errors import Refusal
+from sfumato.core.errors import Refusal, Undecodable
 from sfumato.core.progress import say
 
 T = TypeVar("T")
@@ -28,19 +28,19 @@ class Replaced:
                 continue
             try:
                 return draw(number)
-            except Refusal as bad:
+            except Undecodable as bad:
                 say(f"{bad} The next picture is taken in its place.")
                 self.known.add(number)
                 reason = f" The last one: {bad}"
         raise Refusal(f"None of the {self.count} pictures to train on can be decoded.{reason}")
 
 
-def left_out(makers: Iterable[Callable[[], T]]) -> Iterator[T]:
-    """Of held-out pictures: what comes of each, but for those that are refused."""
+def left_out(makers: Iterable[Callable[[], T]], what: str = "the held-out pictures") -> Iterator[T]:
+    """What comes of each, but for those that cannot be decoded.  what : what a sentence says they are left out of."""
     for make in makers:
         try:
             made = make()
-        except Refusal as bad:
-            say(f"{bad} It is left out of the held-out pictures.")
+        except Undecodable as bad:
+            say(f"{bad} It is left out of {what}.")
             continue
         yield made

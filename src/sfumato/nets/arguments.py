@@ -44,7 +44,7 @@ class Residual:
     width: int = Field(default=64, ge=4, le=4096)
     blocks: int = Field(default=6, ge=1, le=256)
     stem: Literal["full", "half"] = "full"
-    enlarges: int = Field(default=1, ge=1, le=16)  # set from a chain that ends in shrink
+    enlarges: int = Field(default=1, ge=1, le=16)  # set from a chain that shrinks
     norm: Norm = "none"
     activation: Activation = "relu"
 
@@ -58,7 +58,7 @@ class Span:
     blocks: int = Field(default=6, ge=2, le=256)
     gain: int = Field(default=2, ge=1, le=8)  # how much wider each convolution is inside while it learns; 1 x 1 and 3 x 3 are then one
     folded: bool = False  # each convolution is the one 3 x 3 that it comes to; set when a model is written
-    enlarges: int = Field(default=1, ge=1, le=16)  # set from a chain that ends in shrink
+    enlarges: int = Field(default=1, ge=1, le=16)  # set from a chain that shrinks
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
@@ -69,7 +69,7 @@ class Johnson:
     width: int = Field(default=64, ge=4, le=4096)
     blocks: int = Field(default=4, ge=1, le=64)
     up: Literal["transposed-3", "transposed-4", "nearest", "bilinear", "shuffle"] = "nearest"  # the first leaves a checkerboard
-    enlarges: int = Field(default=1, ge=1, le=16)  # a power of two; set from a chain that ends in shrink
+    enlarges: int = Field(default=1, ge=1, le=16)  # a power of two; set from a chain that shrinks
 
     def __post_init__(self) -> None:
         if self.enlarges & (self.enlarges - 1):

@@ -1,6 +1,7 @@
 """The tasks a recipe can name.  A table to read; a task is imported when it is used, its recipe's type needs no torch."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -37,14 +38,19 @@ def read(name: str, changes: list[str]) -> Any:
     A budget among the changes stands in for the recipe's, whatever that is counted in.
     Refuses what is none of them, and what `sfumato.core.recipe.read` refuses.
     """
-    changes = _budget_alone(changes)
+    source = _source(name)
+    kind = _kind(name if source is None else recipe.read_table(source).get("task", "restore"))
+    return recipe.read(kind, source or {}, _budget_alone(changes))
+
+
+def _source(name: str) -> Path | None:
+    """The file of a recipe; None for a task."""
     if name in TASKS:
-        return recipe.read(_kind(name), {}, changes)
+        return None
     path = Path(name)
     if not path.suffix and len(path.parts) == 1 and not path.is_file() and name not in builtin.recipes():
         raise unknown("task or recipe", name, {*TASKS, *builtin.recipes()})
-    path = builtin.find(name)
-    return recipe.read(_kind(recipe.read_table(path).get("task", "restore")), path, changes)
+    return builtin.find(name)
 
 
 def _budget_alone(changes: list[str]) -> list[str]:
@@ -54,11 +60,26 @@ def _budget_alone(changes: list[str]) -> list[str]:
     return [f"{budget}=off" for budget in BUDGETS if budget not in named] + changes
 
 
-def game() -> list[str]:
-    """What makes any recipe of the task `restore` a game against a critic: all that `restore-sharp` says, but for how long."""
-    sections = {name: table for name, table in recipe.read_table(builtin.find("restore-sharp")).items() if isinstance(table, dict)}
-    keys = {f"{name}.{key}": value for name, table in sections.items() for key, value in table.items()}
-    return [f"{key}={json.dumps(value)}" for key, value in keys.items() if key not in BUDGETS]
+def said(name: str, changes: Sequence[str] = ()) -> dict[str, Any]:
+    """The keys that a recipe's file or changes name, dotted, with what the file says (None for a change)."""
+    source = _source(name)
+    tables = recipe.read_table(source) if source is not None else {}
+    flat = {f"{table}.{key}": value for table, keys in tables.items() if isinstance(keys, dict) for key, value in keys.items()}
+    return {**flat, **{change.partition("=")[0].strip(): None for change in changes}}
+
+
+def game(name: str, changes: Sequence[str]) -> list[str]:
+    """What makes a recipe of the task `restore` a game against a critic: all that `restore-sharp` says and the recipe does not.
+
+    Nothing where the recipe's file or the changes name a critic already.
+    """
+    own, sharp = said(name), said("restore-sharp")
+    if own.get("critic.kind", "none") != "none" or ("critic.kind" in said(name, changes) and "critic.kind" not in own):
+        return []
+    if own.get("optimiser.kind") != sharp["optimiser.kind"]:  # then what the file says of another one does not hold
+        own = {key: value for key, value in own.items() if not key.startswith("optimiser.")}
+    kept = {key for key in own if key not in ("critic.kind", "optimiser.beta1")}
+    return [f"{key}={json.dumps(value)}" for key, value in sharp.items() if key not in kept and key not in BUDGETS]
 
 
 def check(recipe: Any) -> None:

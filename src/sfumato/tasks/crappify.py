@@ -77,7 +77,8 @@ def crappify(
     jobs : processes; "auto": one for every core, and none for a handful of pictures.
     suffix : of the spoilt files.  ".png" keeps exactly the pixels that training would see; None keeps each file's own format.
     quality : of formats that lose something, 1..100.
-    existing : "keep" leaves out what an earlier run made from the same file with the same options; "replace" does everything again.
+    existing : "keep" leaves out what an earlier run made of a tree from the same file with the same options, and refuses where a single
+        picture would fall on a file; "replace" does everything again.
     Refuses a chain or steps file that is wrong before anything is written; a bad picture is named in the summary and stops nothing.
     """
     source, steps = Path(source), str(Path(steps_file).resolve()) if str(steps_file) else ""

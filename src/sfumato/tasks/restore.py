@@ -165,7 +165,7 @@ class RestoreTask(Job):
             return spec
         if not hasattr(spec, "enlarges"):
             raise Refusal(
-                f"The chain ends in 'shrink {factor}', but the network {spec.kind!r} does not enlarge: take network.kind = 'residual'."
+                f"The chain shrinks {factor} times, but the network {spec.kind!r} does not enlarge: take network.kind = 'residual'."
             )
         if spec.enlarges not in (1, factor):
             raise Refusal(f"network.enlarges is {spec.enlarges}, but the chain shrinks {factor} times: leave it out.")
@@ -314,7 +314,8 @@ class RestoreTask(Job):
             if path.is_file():
                 settle(path, self.items[0], self.device)
         if not len(self.held):
-            say("No picture was held out, so nothing was scored: give more pictures, or another data.split.")
+            why = "None of the first held-out pictures can be read" if len(self.items[1]) else "No picture was held out"
+            say(f"{why}, so nothing was scored: give more pictures, or another data.split.")
             return
         model = load(run.last, device=self.device.type)
         if shown := self.held.inputs[: self.recipe.previews.count]:  # at last by what everybody repairs with

@@ -29,6 +29,6 @@ def enlarge(pixels: Picture, times: int, kernel: str = "bicubic") -> Picture:
         planes = [Image.fromarray(unit[..., channel]).resize(size, Image.Resampling.LANCZOS) for channel in range(unit.shape[2])]
         grown = np.stack([np.asarray(plane) for plane in planes], axis=2)
     else:
-        x = torch.from_numpy(unit).permute(2, 0, 1)[None]
+        x = torch.from_numpy(np.array(unit, order="C")).permute(2, 0, 1)[None]
         grown = F.interpolate(x, scale_factor=times, mode=kernel, antialias=True)[0].permute(1, 2, 0).numpy()  # Pillow's kernels
     return np.ascontiguousarray(like(grown.clip(0, 1), pixels.dtype))  # kernels with negative parts reach beyond

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
-from sfumato.core.errors import Refusal
+from sfumato.core.errors import Refusal, Undecodable
 from sfumato.core.levels import TOP16, Levels, narrow
 from sfumato.data.reading import profiles
 
@@ -73,7 +73,7 @@ def read_values(path: Path, *, palettes: bool = True) -> Pixels:
     """
     raw = bytes_of(path)
     if not raw:
-        raise Refusal(f"{path} is empty.")
+        raise Undecodable(f"{path} is empty.")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         picture = _open(io.BytesIO(raw), path, len(raw), MOST_MEGAPIXELS)
@@ -111,7 +111,7 @@ def bytes_of(path: Path) -> bytes:
     if length > LARGE:
         width, height = read_size(path)
         if length > LARGE + 16 * width * height:
-            raise Refusal(f"{path} holds {length >> 20} MB, far more than its {width} x {height} pixels need.")
+            raise Undecodable(f"{path} holds {length >> 20} MB, far more than its {width} x {height} pixels need.")
     try:
         return path.read_bytes()
     except OSError as error:
@@ -125,23 +125,23 @@ def _length(path: Path) -> int:
     except OSError as error:
         raise _unreadable(path, error) from error
     if not stat.S_ISREG(status.st_mode):
-        raise Refusal(f"{path} is not a file that can be read: it is a folder, a pipe or a device.")
+        raise Undecodable(f"{path} is not a file that can be read: it is a folder, a pipe or a device.")
     return status.st_size
 
 
-def _unreadable(path: Path, error: OSError) -> Refusal:
-    return Refusal(f"{path} cannot be read: {error.strerror or error}.")
+def _unreadable(path: Path, error: OSError) -> Undecodable:
+    return Undecodable(f"{path} cannot be read: {error.strerror or error}.")
 
 
 def decode(raw: bytes, path: Path, *, most_megapixels: float = MOST_MEGAPIXELS, least: int | None = None) -> Decoded:
     """A file's bytes, decoded.  `path` is for the words of a refusal; `least` as `read_levels` has it."""
     if not raw:
-        raise Refusal(f"{path} is empty.")
+        raise Undecodable(f"{path} is empty.")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of damaged metadata, which pixels do not need
         picture = _open(io.BytesIO(raw), path, len(raw), most_megapixels)
         if picture.info.get("progressive") and scans(raw) > MOST_SCANS:
-            raise Refusal(f"{path} goes over its picture more than {MOST_SCANS} times, which is a bomb, not a photograph.")
+            raise Undecodable(f"{path} goes over its picture more than {MOST_SCANS} times, which is a bomb, not a photograph.")
         try:
             return _sixteen_bit(raw, picture) if _is_sixteen(picture) else _eight_bit(raw, picture, least)
         except Exception as error:  # what Pillow raises for damaged files has no common type
@@ -192,15 +192,15 @@ def _open(file: Any, path: Path, length: int, most_megapixels: float) -> Image.I
         picture = Image.open(file, formats=FORMATS)
         width, height = picture.size
     except UnidentifiedImageError as error:
-        raise Refusal(f"{path} is no picture that can be read, whatever its name says.") from error
+        raise Undecodable(f"{path} is no picture that can be read, whatever its name says.") from error
     except Image.DecompressionBombError as error:
-        raise Refusal(f"{path} promises more pixels than the limit of {most_megapixels:g} megapixels.") from error
+        raise Undecodable(f"{path} promises more pixels than the limit of {most_megapixels:g} megapixels.") from error
     except Exception as error:
         raise _undecodable(path, error) from error
     if width * height > most_megapixels * 1e6:
-        raise Refusal(f"{path} promises {width} x {height} pixels, more than the limit of {most_megapixels:g} megapixels.")
+        raise Undecodable(f"{path} promises {width} x {height} pixels, more than the limit of {most_megapixels:g} megapixels.")
     if width * height > ALWAYS_MEGAPIXELS * 1e6 + PIXELS_A_BYTE * length:
-        raise Refusal(
+        raise Undecodable(
             f"{path} promises {width} x {height} pixels in {length} bytes: a bomb, or one colour all over. "
             "If it is honest, save it without compression (.bmp, .tif)."
         )
@@ -342,6 +342,6 @@ def turned(pixels: Any, orientation: int) -> Any:
     return np.ascontiguousarray(pixels)
 
 
-def _undecodable(path: Path, error: BaseException) -> Refusal:
+def _undecodable(path: Path, error: BaseException) -> Undecodable:
     reason = str(error).rstrip(".") or type(error).__name__
-    return Refusal(f"{path} is damaged, incomplete or of a kind that cannot be read: {reason}.")
+    return Undecodable(f"{path} is damaged, incomplete or of a kind that cannot be read: {reason}.")

@@ -50,11 +50,17 @@ def called(source: str) -> str:
 
 
 def licence(source: str) -> str:
-    """Under whose terms weights stand, as far as their file says; `source` as in the module's text, or a model of another task."""
-    if source.startswith("timm:"):
-        return f"that of timm's {source.split(':')[1]}"
-    path = _found(source)
-    return load.read_header(path).licence if "sfumato" in tensor_file.look(path).notes else "that of these published weights"
+    """Under whose terms a classifier's weights stand, as far as their file says; `source` as in the module's text."""
+    return f"that of timm's {source.split(':')[1]}" if source.startswith("timm:") else licence_of(_found(source))
+
+
+def licence_of(path: Path) -> str:
+    """The same of a file: a model of ours, of whatever task, or weights of somebody else's."""
+    try:
+        ours = "sfumato" in tensor_file.look(path).notes
+    except Refusal:  # torch's own format
+        ours = False
+    return load.read_header(path).licence if ours else "that of these published weights"
 
 
 def lender(spec: Any) -> tuple[Any, nn.Module] | None:

@@ -18,25 +18,23 @@ LENT = {"encoder", "encoder_from", "enlarges"}  # arguments of a network that fo
 def terms(recipe: Any) -> str:
     """The licence of what a recipe makes: weights that it began with bring their own."""
     network = getattr(recipe, "network", None)
-    lenders = (
-        getattr(recipe, "start_from", ""),
-        getattr(network, "encoder_from", ""),
-        getattr(getattr(network, "encoder", None), "pretrained_file", ""),
-    )
-    lent = [f"and of {Path(lender).name}, whose weights it began with: {borrow.licence(lender)}" for lender in lenders if lender]
-    return "; ".join([OWN_TERMS, *lent])
+    files = (recipe.start_from, *(getattr(part, "pretrained_file", "") for part in (network, getattr(network, "encoder", None))))
+    lent = {name: borrow.licence_of(Path(name)) for name in files if name}
+    if source := getattr(network, "encoder_from", ""):
+        lent[source] = borrow.licence(source)
+    return "; ".join([OWN_TERMS, *(f"and of {Path(name).name}, whose weights it began with: {own}" for name, own in lent.items())])
 
 
 def own_spoil(model: Path) -> dict[str, str]:
-    """The chains of `spoil` that a model has learnt to undo, by their keys in a recipe.
+    """The chains that a model has learnt to undo, by their keys in the table `spoil`.
 
     None where it has learnt from real pairs, or by steps of a Python file: whoever made the model wrote its name, and it is not run.
     """
     recipe = model_files.read_header(model).recipe
     own, data = recipe.get("spoil") or {}, recipe.get("data") or {}
-    if own.get("steps_file") or data.get("inputs"):
+    if own.get("steps_file") or data.get("inputs") or not own.get("chain"):
         return {}
-    return {f"spoil.{name}": str(own[name]) for name in ("chain", "target") if own.get(name)}
+    return {name: str(own.get(name) or "") for name in ("chain", "target")}
 
 
 def unheeded(asked: Any, start_from: str) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from sfumato.core.levels import Levels
 from sfumato.core.progress import say
 from sfumato.core.seed import Seed
 from sfumato.data import depths, items
+from sfumato.data.bad import left_out
 from sfumato.data.batches import Batch
 from sfumato.data.depths import Depths, Metres
 from sfumato.data.items import Items
@@ -68,7 +70,8 @@ def held_out(scenes: Depths) -> HeldMaps:
 
 def middle(train: Depths) -> float:
     """The middle of the logarithms of all known depths, in metres: of at most 64 maps, evenly chosen."""
-    found = [train.metres(number) for number in spread(len(train), LOOKED_AT)]
+    makers = (partial(train.metres, number) for number in spread(len(train), LOOKED_AT))
+    found = [np.zeros(0, np.float32), *(metres.ravel() for metres in left_out(makers, "what is looked at before"))]
     known = np.concatenate([one[one > 0] for one in found])
     return float(np.median(np.log(known))) if known.size else 0.0
 

@@ -126,6 +126,8 @@ class Job(ABC):
         train = self.recipe.train
         source = FirstBatches(self.source, train.overfit * train.batch) if train.overfit else self.source
         workers, together = self.workers or 0, train.accumulate
+        if train.overfit % together:
+            raise Refusal(f"train.overfit = {train.overfit} must be a multiple of train.accumulate = {together}, the batches of a step.")
         return Batches(source=source, batch=train.batch, seed=self.seed, accumulate=together, workers=workers, share=self.ranks.share)
 
     @property

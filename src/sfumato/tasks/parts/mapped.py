@@ -98,9 +98,9 @@ class HeldMaps:
 
         found = left_out(partial(scene, item, number) for number, item in enumerate(matched.pictures))
         columns = tuple(zip(*found, strict=True))
-        if not columns:
+        if not columns and len(matched):
             raise Refusal(f"None of the {len(matched)} held-out pictures can be read.")
-        return cls(*columns)
+        return cls(*columns) if columns else cls((), (), ())
 
     def chosen(self, numbers: Sequence[int]) -> Self:
         """Those of these numbers."""

@@ -10,7 +10,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from sfumato.core.errors import Refusal
+from sfumato.core.errors import Undecodable
 from sfumato.core.levels import Levels
 from sfumato.core.seed import Seed
 from sfumato.data.bad import Replaced, left_out
@@ -76,6 +76,7 @@ class SpoiltPairs(Pairs):
         """The same with crops of another size, in every epoch."""
         if crop not in self._others:
             self._others[crop] = replace(self, crop=crop, later=())
+            self._others[crop].__dict__["_bad"] = self._bad  # whatever is bad is so in every size
         return self._others[crop]
 
     @cached_property
@@ -162,7 +163,7 @@ def examples(
 def scorable(name: str, picture: Levels) -> Levels:
     """The same; refused where it is too small for a score."""
     if min(picture.shape[:2]) < SCORED:
-        raise Refusal(f"{name} is {picture.shape[1]} x {picture.shape[0]} px, too small for a score.")
+        raise Undecodable(f"{name} is {picture.shape[1]} x {picture.shape[0]} px, too small for a score.")
     return picture
 
 

@@ -143,28 +143,28 @@ class Restorer:
         return switches + "".join(f" {name}={value}" for name in names if (value := getattr(self, name)) != usual[name].default)
 
     def _pixels(self, pixels: tiles.Picture) -> tiles.Picture:
-        """(H, W, 1 or 3) -> the same, however grey is stored: it comes back grey, unless the network colours.
+        """(H, W, 1 or 3) -> the same, larger by `grows`."""
+        if self.enlarge > 1:
+            pixels = enlarge.enlarge(pixels, self.enlarge, self.contract.up or "bicubic")
+        given = pixels
+        for _ in range(self.times):
+            pixels = self._repaired(pixels)
+        pixels = blending.keep_colour(given, pixels) if self.keep_colour else pixels
+        return blending.between(given, pixels, self.strength) if self.strength < 1 else pixels
+
+    def _repaired(self, pixels: tiles.Picture) -> tiles.Picture:
+        """Once, however grey is stored: it goes in as equal channels and comes back grey, unless the network colours.
 
         A network that colours and has seen grey alone is shown the luma of what has a tint, such as old prints that were scanned in colour.
         """
         if pixels.shape[2] == 3 == self.contract.channels:
             if self.contract.colours and self.contract.greys:
-                return self._repaired(to_channels(pixels, 1))
-            if not self.contract.colours and is_grey(pixels):
+                pixels = to_channels(pixels, 1)
+            elif not self.contract.colours and is_grey(pixels):
                 return np.repeat(self._repaired(pixels[..., :1]), 3, axis=2)
-        return self._repaired(pixels)
-
-    def _repaired(self, pixels: tiles.Picture) -> tiles.Picture:
-        """The same with as many channels as the network sees: grey goes in as three equal ones."""
-        grey = pixels.shape[2] == 1 and self.contract.channels == 3
-        patchwise = self._as_grey if grey and not self.contract.colours else self._patchwise
-        if self.enlarge > 1:
-            pixels = enlarge.enlarge(pixels, self.enlarge, self.contract.up or "bicubic")
-        given = pixels
-        for _ in range(self.times):
-            pixels = tiles.restore(pixels, patchwise, self._tiles(*pixels.shape[:2]), enlarges=self.contract.enlarges)
-        pixels = blending.keep_colour(given, pixels) if self.keep_colour else pixels
-        return blending.between(given, pixels, self.strength) if self.strength < 1 else pixels
+        grey = pixels.shape[2] == 1 and self.contract.channels == 3 and not self.contract.colours
+        patchwise = self._as_grey if grey else self._patchwise
+        return tiles.restore(pixels, patchwise, self._tiles(*pixels.shape[:2]), enlarges=self.contract.enlarges)
 
     def _tiles(self, height: int, width: int) -> tiles.Tiles:
         return self._cutter.tiles(height, width)

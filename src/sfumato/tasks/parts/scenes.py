@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from torch import Tensor, nn
 from sfumato.core.errors import Refusal
 from sfumato.core.levels import VOID, Levels, Mask
 from sfumato.data import items, masks
+from sfumato.data.bad import left_out
 from sfumato.data.batches import Batch
 from sfumato.data.items import Items
 from sfumato.data.known import catalogue
@@ -64,9 +66,10 @@ def label(levels: Levels) -> Mask:
 
 
 def counts(store: Store, classes: int) -> NDArray[np.int64]:
-    """Pixels of each class in each picture, (N, classes); what is decoded for it is kept as for any crop."""
-    found = [np.bincount(label(store[number]).ravel(), minlength=VOID + 1) for number in range(len(store))]
-    return np.stack(found)[:, :classes]
+    """Pixels of each class in each mask that can be read, (N, classes); what is decoded for it is kept as for any crop."""
+    masks_ = left_out((partial(store.__getitem__, number) for number in range(len(store))), "the counting of classes")
+    found = [np.bincount(label(mask).ravel(), minlength=VOID + 1) for mask in masks_]
+    return np.stack(found)[:, :classes] if found else np.zeros((0, classes), np.int64)
 
 
 def held_out(scenes: Scenes) -> HeldMaps:

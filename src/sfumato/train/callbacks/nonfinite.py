@@ -21,6 +21,7 @@ class SkipNonFinite(Callback):
 
     def __init__(self) -> None:
         self.count = 0
+        self.told = False
         self.in_a_row: dict[str, int] = {}  # of each player
         self.buffers: list[Tensor] = []  # of all networks: statistics of norms, which a forward pass changes,
         self.before: list[Tensor] = []  # and what they were before the batches of this update
@@ -42,8 +43,10 @@ class SkipNonFinite(Callback):
             self.in_a_row[learner.player] = 0
             return
         self.count += 1
-        if self.count == 1:
-            say(f"step {learner.step}: the gradient is not finite, so this update is left out; all that follow are counted in the report")
+        if not self.told and not learner.now.precision.overflowed(learner.outcome.loss):
+            self.told = True
+            parts = ", ".join(f"{name} = {value.item():g}" for name, value in learner.outcome.parts.items())
+            say(f"step {learner.step}: the gradient is not finite ({parts}): this update is left out. The report counts all such.")
         if self.buffers:
             torch._foreach_copy_(self.buffers, self.before)
         self.in_a_row[learner.player] = self.in_a_row.get(learner.player, 0) + 1

@@ -39,6 +39,8 @@ class Stats(Callback):
     def after_backward(self, learner: Learner) -> None:
         """What an opponent loses is a part among others, whether it may learn from it or not; what is no number has its own row."""
         if not math.isfinite(learner.now.gradient_norm):
+            if learner.now.precision.overflowed(learner.outcome.loss):
+                return
             bad = [name for name, value in learner.outcome.parts.items() if not math.isfinite(value.item())]
             self.add(learner, "skipped", player=learner.player, parts=bad, items=list(learner.batch.items[:8]))
         elif learner.now is not learner.main:

@@ -49,6 +49,10 @@ class Precision:
         else:
             optimiser.step()
 
+    def overflowed(self, loss: Tensor) -> bool:
+        """Whether a gradient that is not finite is only the scaler feeling its way: the loss is sound, and its scale was too large."""
+        return self.scaler is not None and bool(torch.isfinite(loss))
+
     def skipped(self) -> None:
         """The update was left out: a scaler lowers its scale."""
         if self.scaler:
