@@ -18,7 +18,8 @@ LENT = {"encoder", "encoder_from", "enlarges"}  # arguments of a network that fo
 def terms(recipe: Any) -> str:
     """The licence of what a recipe makes: weights that it began with bring their own."""
     network = getattr(recipe, "network", None)
-    files = (recipe.start_from, *(getattr(part, "pretrained_file", "") for part in (network, getattr(network, "encoder", None))))
+    places = ((recipe, "start_from"), (network, "pretrained_file"), (getattr(network, "encoder", None), "pretrained_file"))
+    files = (getattr(part, key, "") for part, key in places)
     lent = {name: borrow.licence_of(Path(name)) for name in files if name}
     if source := getattr(network, "encoder_from", ""):
         lent[source] = borrow.licence(source)
