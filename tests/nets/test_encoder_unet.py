@@ -31,6 +31,15 @@ def test_gradients_reach_the_encoder_through_every_skip(skips, cross):
     assert [name for name, parameter in network.encoder.named_parameters() if not parameter.grad.any()] == []
 
 
+def test_with_norms_on_skips_it_does_not_matter_how_large_features_are():
+    network = wake(make(dataclasses.replace(SPEC, skip_norm="batch"))).train()
+    picture = pictures(2, side=32)
+    features = [network.encoder(picture)[place] for place in network.places]
+    once, larger = (network.decoder(picture, [times * feature for feature in features]) for times in (1, 50))
+    assert (once - picture).abs().max() > 0.01
+    torch.testing.assert_close(larger, once, rtol=1e-3, atol=1e-3)
+
+
 def test_a_lent_body_sees_what_the_classifier_sees():
     classifier = wake(make(dataclasses.replace(BODY, classes=5))).eval()
     network = make(SPEC).eval()

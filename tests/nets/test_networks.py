@@ -34,7 +34,9 @@ SMALL = [
         up="nearest",
         start="identity",
     ),
-    EncoderUNet(encoder=Plain(widths=(8, 12), bias=False), width=8, block="convs", blur=True, input_skip="off", norm="batch"),
+    EncoderUNet(
+        encoder=Plain(widths=(8, 12), bias=False), width=8, block="convs", blur=True, input_skip="off", norm="batch", skip_norm="batch"
+    ),
 ]
 
 

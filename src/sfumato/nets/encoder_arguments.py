@@ -35,4 +35,5 @@ class EncoderUNet:
     output: Literal["free", "bounded"] = "free"  # bounded: never outside 0..1
     outputs: int = Field(default=0, ge=0, le=TOP)  # instead of a picture: one number a pixel for each class of a mask, or a depth
     norm: Norm = "none"  # of the decoder
+    skip_norm: Norm = "none"  # of what the encoder hands to it: a classifier's features may be of any size
     activation: Activation = "relu"

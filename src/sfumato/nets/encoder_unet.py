@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from sfumato.core.errors import Refusal
 from sfumato.nets import catalogue, encoder_arguments
 from sfumato.nets.arguments import Activation, Norm
-from sfumato.nets.blocks import Attention, Conv, Cross, ResidualBlock, ShuffleUp, Up, activation, initialise, pad_to_multiple
+from sfumato.nets.blocks import Attention, Conv, Cross, ResidualBlock, ShuffleUp, Up, activation, initialise, norm, pad_to_multiple
 from sfumato.nets.surgery import pyramid
 from sfumato.nets.surgery.pyramid import Encoder, Level
 
@@ -83,6 +83,7 @@ class Decoder(nn.Module):
         def grow(wide_in: int, wide_out: int) -> nn.Module:
             return ShuffleUp(wide_in, wide_out, blur=spec.blur) if spec.up == "shuffle" else Up(wide_in, wide_out)
 
+        self.even = nn.ModuleList(norm(spec.skip_norm, level.channels) for level in levels)
         bottom = levels[-1].channels
         self.middle = nn.Sequential(*(block(bottom) for _ in range(spec.middle)))
         self.attention = Attention(bottom) if spec.attention else nn.Identity()
@@ -123,6 +124,7 @@ class Decoder(nn.Module):
 
     def forward(self, picture: Tensor, features: list[Tensor]) -> Tensor:
         """(B, C, H, W) and its pyramid, fine to coarse -> the repaired picture, of any range; or (B, outputs, H, W)"""
+        features = [even(level) for even, level in zip(self.even, features, strict=True)]
         x: Tensor = self.attention(self.middle(features[-1]))
         for index in reversed(range(len(self.grows))):
             x = self.blocks[index](self.merges[index](self.grows[index](x), features[index]))
@@ -161,7 +163,8 @@ class EncoderUNet(nn.Module):
         self.decoder = Decoder(levels, channels, spec)
         self.stride = levels[-1].stride
         self.bounded = spec.output == "bounded" and not spec.outputs
-        self.tiles = spec.norm != "group" and not spec.attention and all(level.exact for level in levels) and not _looks_at_all(encoder)
+        whole = "group" in (spec.norm, spec.skip_norm) or spec.attention or _looks_at_all(encoder)
+        self.tiles = not whole and all(level.exact for level in levels)
 
     def forward(self, picture: Tensor) -> Tensor:
         """(B, C, H, W) -> the same, or (B, outputs, H, W)"""
