@@ -54,18 +54,23 @@ def _source(name: str) -> Path | None:
 
 
 def _budget_alone(changes: list[str]) -> list[str]:
-    named = {key.strip(): value.strip(" \"'") for key, _, value in (change.partition("=") for change in changes)}
+    named = _named(changes)
     if all(named.get(budget, "off") == "off" for budget in BUDGETS):
         return changes
     return [f"{budget}=off" for budget in BUDGETS if budget not in named] + changes
 
 
+def _named(changes: Sequence[str]) -> dict[str, str]:
+    """What changes such as "train.epochs=3" say, by their dotted keys."""
+    return {key.strip(): value.strip(" \"'") for key, _, value in (change.partition("=") for change in changes)}
+
+
 def said(name: str, changes: Sequence[str] = ()) -> dict[str, Any]:
-    """The keys that a recipe's file or changes name, dotted, with what the file says (None for a change)."""
+    """What a recipe's file says, and changes on top, by dotted keys."""
     source = _source(name)
     tables = recipe.read_table(source) if source is not None else {}
     flat = {f"{table}.{key}": value for table, keys in tables.items() if isinstance(keys, dict) for key, value in keys.items()}
-    return {**flat, **{change.partition("=")[0].strip(): None for change in changes}}
+    return {**flat, **_named(changes)}
 
 
 def game(name: str, changes: Sequence[str]) -> list[str]:
@@ -74,7 +79,7 @@ def game(name: str, changes: Sequence[str]) -> list[str]:
     Nothing where the recipe's file or the changes name a critic already.
     """
     own, sharp = said(name), said("restore-sharp")
-    if own.get("critic.kind", "none") != "none" or ("critic.kind" in said(name, changes) and "critic.kind" not in own):
+    if own.get("critic.kind", "none") != "none" or "critic.kind" in _named(changes):
         return []
     if own.get("optimiser.kind") != sharp["optimiser.kind"]:  # then what the file says of another one does not hold
         own = {key: value for key, value in own.items() if not key.startswith("optimiser.")}

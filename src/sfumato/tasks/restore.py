@@ -320,7 +320,7 @@ class RestoreTask(Job):
         model = load(run.last, device=self.device.type)
         if shown := self.held.inputs[: self.recipe.previews.count]:  # at last by what everybody repairs with
             draw(run, self.held, [np.asarray(model.restore(picture)) for picture in shown], model.header.card["steps"])
-        channels: Channels | None = 3 if self.contract.colours else None  # grey stays grey, unless the network gives colour
+        channels = scored_in(self.contract)
         count = min(JUDGED, len(self.items[1]))
         scores = score(model, self._examples(JUDGED_SIDE, count, channels), count=count, seed=self.seed)
         files.write_json(run.scores, scores)
@@ -359,9 +359,13 @@ def evaluate(
     """Spoil pictures, repair them and score both: see parts/scoring.py.  `side`: only the middle of each picture, in px."""
     if chain.enlarges != model.contract.enlarges:
         raise Refusal(f"The chain shrinks {chain.enlarges} times, but the model enlarges {model.contract.enlarges} times.")
-    channels: Channels | None = 3 if model.contract.colours else None
-    spoilt = pairs.examples(items, chain, target, seed=seed, side=side, channels=channels)
+    spoilt = pairs.examples(items, chain, target, seed=seed, side=side, channels=scored_in(model.contract))
     return {**score(model, spoilt, count=len(items), seed=seed, names=names, seen=seen), "spoil": str(chain)}
+
+
+def scored_in(contract: Contract) -> Channels | None:
+    """Channels of the pictures that a model is scored on: grey files stay grey (None), unless the network gives colour."""
+    return 3 if contract.colours else None
 
 
 def score(
