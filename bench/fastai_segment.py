@@ -24,18 +24,22 @@ from sfumato.data.known import catalogue
 
 BATCH, RATE, VOID = 8, 1e-3, 11
 WARM, TIMED = 3, 8  # steps
+STATISTICS = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))  # means and spreads of the channels, those of ImageNet
 
 
 def loaders(root: Path) -> Any:
-    """Frames and masks; of validation none, for what is scored is scored by us."""
-    from fastai.vision.all import DataBlock, ImageBlock, MaskBlock, aug_transforms, get_image_files
+    """Frames and masks; of validation none, for what is scored is scored by us.
+
+    fastai normalises by itself only where weights are borrowed, so it is told to, as `masks` does.
+    """
+    from fastai.vision.all import DataBlock, ImageBlock, MaskBlock, Normalize, aug_transforms, get_image_files
 
     block = DataBlock(
         blocks=(ImageBlock, MaskBlock(codes=list(range(VOID + 1)))),
         get_items=get_image_files,
         get_y=lambda path: path.parent.parent / "trainannot" / f"{path.stem}.png",
         splitter=lambda items: (list(range(len(items))), [0]),
-        batch_tfms=aug_transforms(size=(180, 240)),
+        batch_tfms=[*aug_transforms(size=(180, 240)), Normalize.from_stats(*STATISTICS)],
     )
     return block.dataloaders(root / "train", bs=BATCH, num_workers=0)
 
@@ -45,7 +49,7 @@ def learner(made: Any) -> Any:
     from fastai.vision.all import CrossEntropyLossFlat, resnet34, unet_learner
 
     loss = CrossEntropyLossFlat(axis=1, ignore_index=VOID)
-    return unet_learner(made, resnet34, pretrained=False, n_out=VOID, loss_func=loss, normalize=True)
+    return unet_learner(made, resnet34, pretrained=False, n_out=VOID, loss_func=loss, normalize=False)
 
 
 def masks(model: Any, root: Path, part: str) -> np.ndarray:
@@ -54,7 +58,7 @@ def masks(model: Any, root: Path, part: str) -> np.ndarray:
 
     from sfumato.core.levels import batch_to_unit
 
-    mean, spread = (torch.tensor(values).view(1, 3, 1, 1) for values in ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)))
+    mean, spread = (torch.tensor(values).view(1, 3, 1, 1) for values in STATISTICS)
     found = []
     for item in catalogue.open_scenes("camvid", part=part, root=root.parent).pictures:  # type: ignore[arg-type]  # valid or test
         x = (batch_to_unit(torch.from_numpy(item.levels(3)[None].copy())) - mean) / spread
@@ -89,6 +93,8 @@ def main() -> None:
     root = catalogue.find("camvid")
     assert root is not None, "the data set camvid is not here: set SFUMATO_DATA"
     made, clock = loaders(root), Clock()
+    seen = made.train.one_batch()[0]
+    assert abs(float(seen.mean())) < 1.5 and 0.5 < float(seen.std()) < 2, "frames do not reach the network normalised"
     steps_an_epoch = len(made.train)
     trial = learner(made)
     with trial.no_bar():

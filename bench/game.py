@@ -30,6 +30,7 @@ from safetensors.torch import load_file
 
 import results  # bench is a folder of scripts, not a package
 from results import Bar
+from sfumato.core.levels import batch_to_levels, batch_to_unit
 from sfumato.data.batches import Batch
 from sfumato.tasks import catalogue, restore
 from sfumato.tasks.parts.pairs import HeldOut
@@ -72,7 +73,8 @@ def coin(model: Path) -> Bar:
     telling, draw, held = replace(made.telling, generator=torch.nn.Identity(), slope=0.0), torch.Generator(), []
     stream = made.batches.stream(0, 0)
     for number, (one, other) in enumerate(islice(zip(stream, stream, strict=False), 2 * COIN)):  # no picture is on both sides
-        pair = Batch(one.target, other.target, other.items)  # the first in the place of what the generator made
+        kept = batch_to_unit(batch_to_levels(one.target))  # as cached pairs are kept, which the critic is taught by
+        pair = Batch(kept, other.target, other.items)  # the first in the place of what the generator made
         if number < COIN:
             player.optimiser.zero_grad()
             telling(critic, pair, draw.manual_seed(number)).loss.backward()
@@ -172,6 +174,7 @@ def cost(model: Path, work: Path) -> Bar:
         run.folder.mkdir(parents=True)
         object.__setattr__(made, "watching", lambda run, stats: [*watching(run, stats), clock])
         object.__setattr__(made, "held", HeldOut((), (), ()))
+        object.__setattr__(made, "looks_within_epochs", False)
         made.learner(made.tuned(), run).fit()
         return _median(clock.ends)
 

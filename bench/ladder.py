@@ -15,7 +15,7 @@ from __future__ import annotations
 import argparse
 import json
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -30,12 +30,15 @@ from results import Bar
 from sfumato.core.levels import Levels, batch_to_levels, batch_to_unit
 from sfumato.core.seed import Seed
 from sfumato.core.system import devices
+from sfumato.data import photographs
+from sfumato.data.items import Item, Items
 from sfumato.losses.features import FeatureNetwork
 from sfumato.metrics import features as metrics
 from sfumato.metrics import score
 from sfumato.nets.surgery.borrow import open_classifier
 from sfumato.show.sheets import sheet
 from sfumato.spoil import grammar
+from sfumato.spoil.resample import resize
 from sfumato.tasks import catalogue as tasks
 from sfumato.tasks import restore
 from sfumato.tasks.parts import difference, pairs, restorer
@@ -48,7 +51,7 @@ RUNGS = ("ae", "unet", "feature", "borrowed", "cross", "longer", "critic")  # lo
 OTHER, TAPS, ENLARGE = "mobilenet_v1_025", ("features.3", "features.5", "features.11"), 3
 WHITE = 255.0
 AT_ONCE = 50  # pictures
-SHOWN = 10  # pictures on the sheet
+SHOWN, SMALLER = 10, 2  # pictures on a sheet; how many times smaller free ones are made
 SPREAD = 0.27  # of Tiny ImageNet's channels: the lecture divides by it
 Float = NDArray[np.float64]
 
@@ -216,7 +219,10 @@ def main() -> None:
     judges = Judges(held)
     trained = {rung: Trained([run(rung, seed, given.minutes) for seed in given.seeds], judges) for rung in RUNGS}
     even = {rung: Trained(runs, judges) for rung, runs in first.items()}
-    draw([held.spoilt[:SHOWN], *(one.made[0][:SHOWN] for one in trained.values()), held.good[:SHOWN]])
+    draw(RUNS / "sheet.jpg", held, [one.made[0] for one in trained.values()])
+    shown = free()
+    models = [run(rung, given.seeds[0], given.minutes) / "last.safetensors" for rung in RUNGS]
+    draw(results.ROOT / "docs" / "ladder.jpg", shown, [repaired(model, shown.spoilt) for model in models])
     seen, losses = ({rung: getattr(one, name) for rung, one in trained.items()} for name in ("seen", "losses"))
     rows = [one.row(rung, f"{given.minutes:g} minutes") for rung, one in trained.items()]
     rows += [one.row(rung, "one epoch") for rung, one in even.items()]
@@ -254,11 +260,29 @@ class Trained:
         return [rung, trained, ", ".join(map(str, steps)), *told]
 
 
-def draw(columns: list[Levels]) -> None:
-    """The first held-out pictures as they came, by every rung, and as they were: docs/ladder.jpg, to be looked at."""
-    rows = [[column[row] for column in columns] for row in range(SHOWN)]
+def free() -> Held:
+    """Pieces of the two photographs that are held out and free to be shown, made as small as the pictures of the ladder."""
+    pieces = []
+    for item in photographs.held_out():
+        picture = item.levels(3)
+        picture = resize(picture, picture.shape[0] // SMALLER, picture.shape[1] // SMALLER, "area")
+        middle = (picture.shape[0] - 64) // 2
+        for left in np.linspace(0, picture.shape[1] - 64, SHOWN // 2).astype(int):
+            pieces.append(Item(f"{item.name}-{left}", make=partial(_piece, picture, middle, int(left))))
+    chain = grammar.parse(tasks.read("tiny-superres-unet", []).spoil.chain)
+    found = HeldOut.of(pairs.examples(Items(tuple(pieces)), chain, None, seed=Seed(0), side=64))
+    return Held(np.stack(found.targets), np.stack(found.inputs))
+
+
+def _piece(picture: Levels, top: int, left: int) -> Levels:
+    return picture[top : top + 64, left : left + 64]
+
+
+def draw(path: Path, held: Held, made: list[Levels]) -> None:
+    """The first pictures as they came, by every rung, and as they were, to be looked at."""
+    rows = [[pictures[row] for pictures in (held.spoilt, *made, held.good)] for row in range(SHOWN)]
     titles = ("as it came", *RUNGS, "as it was")
-    Image.fromarray(sheet(rows, columns=titles, scale=2)).save(results.ROOT / "docs" / "ladder.jpg", quality=90)
+    Image.fromarray(sheet(rows, columns=titles, scale=2)).save(path, quality=90)
 
 
 def bars(

@@ -141,7 +141,7 @@ class Task(RestoreTask):
 
 def ours() -> float:
     """Milliseconds a step of the Learner with every default callback."""
-    changes = ["optimiser.kind=adamw", f"train.steps={Clock.per_epoch}", "train.device=cpu", "loss.kind=l1"]
+    changes = ["optimiser.kind=adamw", f"train.steps={Clock.per_epoch}", "train.device=cpu", "loss.kind=l1", "train.valid_every=1000"]
     task = Task(recipe.read(Restore, {}, changes))
     with tempfile.TemporaryDirectory() as folder, painted():
         learner = task.learner(tune.chosen("float32", ""), runs.create(Path(folder) / "run"))

@@ -4,16 +4,19 @@
 
 Trained on bsds/train; scored on whole pictures of bsds/valid, spoilt once, by the last averaged weights.  Where something is missing, only
 what was missing is scored.  Differences are paired picture by picture, with a bootstrap over pictures; less is nearer for distances.
-Beside the baselines that a preset must beat, other filters are shown; times are of one 481 x 321 picture on this machine.
+Beside the baselines that a preset must beat, other filters are shown; times are of one 481 x 321 picture on this machine.  The pictures of
+the pages are free ones, the built-in photographs that are held out.  What is measured is written at once, beside what was measured before
+of other presets, each with its date and commit.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import statistics
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cache, cached_property
 from typing import Any
 
@@ -27,6 +30,7 @@ import trainings
 from results import Bar
 from sfumato.core.levels import TOP, Levels, to_levels, to_unit
 from sfumato.core.seed import Seed
+from sfumato.data import photographs
 from sfumato.data.items import Items
 from sfumato.metrics import pictures as metrics
 from sfumato.metrics import score
@@ -39,7 +43,7 @@ from sfumato.tasks.parts.pairs import HeldOut
 
 RUNS = results.ROOT / "build" / "presets"
 PAGES = results.ROOT / "docs" / "presets"
-SHOWN, SIDE = 2, 240  # pictures on a preset's page, and px of them
+SIDE = 240  # px of each picture on a preset's page
 COUNT = 40  # pictures: biharmonic inpainting takes seconds each
 Repair = Callable[[Levels, Levels], Levels]  # the spoilt picture, and which px are missing (H, W) bool, where some are
 
@@ -62,7 +66,7 @@ def non_local(spoilt: Levels, gone: Levels) -> Levels:
 
 
 def as_it_is(spoilt: Levels, gone: Levels) -> Levels:
-    """Nothing is done: a grey picture stays grey."""
+    """Nothing is done: many a filter is worse than that."""
     return spoilt
 
 
@@ -70,6 +74,11 @@ def unsharp(spoilt: Levels, gone: Levels) -> Levels:
     """Half of what a blur of 1 px takes away, added again."""
     unit = to_unit(spoilt)
     return to_levels(unit + 0.5 * (unit - cv2.GaussianBlur(unit, (0, 0), 1.0)))
+
+
+def white(spoilt: Levels, gone: Levels) -> Levels:
+    """A sheet without a line."""
+    return np.full_like(spoilt, TOP)
 
 
 def mean_colour(spoilt: Levels, gone: Levels) -> Levels:
@@ -185,23 +194,24 @@ class Preset:
 
 
 SMOOTH = (median, bilateral, total_variation)
+MARKS = (median, as_it_is)
 
 PRESETS = {
-    "enlarge": Preset("enlarge", (bicubic,), 10),
-    "jpeg": Preset("jpeg", (non_local,), 10, others=SMOOTH),
-    "denoise": Preset("denoise", (non_local,), 10, others=SMOOTH),
-    "old-photographs": Preset("old-photographs", (median,), 10, others=(non_local,)),
-    "text": Preset("text", (median,)),
-    "watermark": Preset("watermark", (median,)),
-    "scratches": Preset("scratches", (median,)),
-    "sharpen": Preset("sharpen", (unsharp,)),
-    "deblur": Preset("deblur", (unsharp,)),
-    "general": Preset("general", (non_local,), others=SMOOTH),
+    "enlarge": Preset("enlarge", (bicubic,)),
+    "jpeg": Preset("jpeg", (non_local, as_it_is), 10, others=SMOOTH),
+    "denoise": Preset("denoise", (non_local, as_it_is), 10, others=SMOOTH),
+    "old-photographs": Preset("old-photographs", MARKS, 10, others=(non_local,)),
+    "text": Preset("text", MARKS),
+    "watermark": Preset("watermark", MARKS),
+    "scratches": Preset("scratches", MARKS),
+    "sharpen": Preset("sharpen", (unsharp, as_it_is)),
+    "deblur": Preset("deblur", (unsharp, as_it_is)),
+    "general": Preset("general", (non_local, as_it_is), others=SMOOTH),
     "colourise": Preset("colourise", (as_it_is,), metric="ciede2000"),
-    "holes": Preset("holes", (biharmonic,), inside=True, scored="hole 8..24", others=(telea, mean_colour)),
-    "large-holes": Preset("holes", (mean_colour,), inside=True, scored="hole 40..64 density=20", others=(telea,)),
+    "holes": Preset("holes", (biharmonic,), 10, inside=True, scored="hole 8..24", others=(telea, mean_colour)),
+    "large-holes": Preset("holes", (mean_colour,), 10, inside=True, scored="hole 40..64 density=20", others=(telea,)),
     "border": Preset("border", (mean_colour,), inside=True, others=(telea,)),
-    "drawing": Preset("drawing", (canny, difference_of_gaussians)),
+    "drawing": Preset("drawing", (canny, difference_of_gaussians), others=(white,)),
     "edges-to-picture": Preset("edges-to-picture", (mean_picture, PatchFill("edges")), metric="feature"),
     "drawing-to-painting": Preset("drawing-to-painting", (mean_picture, PatchFill("posterise | edges")), metric="feature"),
 }
@@ -215,8 +225,8 @@ def judged(preset: Preset, seen: dict[str, scoring.Seen]) -> Callable[[Levels, L
     return lambda made, good, gone: measure(to_unit(made), to_unit(good))
 
 
-def compare(name: str, preset: Preset, minutes: float, seen: dict[str, scoring.Seen]) -> tuple[list[Bar], list[list[str]]]:
-    """Train, repair, and set beside the others: a bar for each baseline, and a row for each way."""
+def compare(name: str, preset: Preset, minutes: float, seen: dict[str, scoring.Seen]) -> dict[str, Any]:
+    """Train, repair, and set beside the others: a bar for each baseline, a row for each way, and how a person does the same."""
     changes = ('data.folders=["known:bsds"]', f"train.minutes={minutes}", "train.epochs=off", "train.seed=1")
     run = trainings.finished(RUNS / f"{preset.recipe}-{minutes:g}m", preset.recipe, *changes)
     model = restorer.load(run / "last.safetensors", device="cpu")
@@ -238,14 +248,21 @@ def compare(name: str, preset: Preset, minutes: float, seen: dict[str, scoring.S
             made = act(spoilt, gone)
             spent[way].append(time.perf_counter() - begun)
             values[way].append(measure(made, good, gone))
-    shown = [(spoilt, np.asarray(model.restore(spoilt)), good) for spoilt, good in zip(held.inputs[:SHOWN], held.targets, strict=False)]
-    draw(name, shown)
+    free = HeldOut.of(pairs.examples(photographs.held_out(), chain, target, seed=Seed(0)))
+    draw(name, [(spoilt, np.asarray(model.restore(spoilt)), good) for spoilt, good in zip(free.inputs, free.targets, strict=True)])
     bars = [_ahead(name, preset, minutes, values["ours"], values[way.__name__], way.__name__, seen) for way in preset.baselines]
     scored, rows = preset.metric + " inside" * preset.inside, []
     for way in ways:
         mean, milliseconds = statistics.mean(values[way]), 1000 * statistics.median(spent[way])
         rows.append([name if way == "ours" else "", way, scored, f"{mean:.3f}", f"{milliseconds:.0f}"])
-    return bars, rows
+    return {
+        "recipe": preset.recipe,
+        "command": f"sfumato train {preset.recipe} photos/ --minutes {minutes:g}",
+        "measured": f"python bench/presets.py --only {name}" + (f" --minutes {minutes:g}" if minutes != preset.minutes else ""),
+        **results.when_and_where(),
+        "bars": [asdict(bar) for bar in bars],
+        "rows": rows,
+    }
 
 
 def draw(name: str, shown: Sequence[tuple[Levels, Levels, Levels]]) -> None:
@@ -281,9 +298,13 @@ def _ahead(
     )
 
 
-def _command(preset: Preset, minutes: float) -> dict[str, str]:
-    """The recipe of a preset, and how a person trains it on a folder of theirs as it was trained here."""
-    return {"recipe": preset.recipe, "command": f"sfumato train {preset.recipe} photos/ --minutes {minutes:g}"}
+def write(found: dict[str, dict[str, Any]]) -> None:
+    """All that is known of presets, in their order."""
+    known = [found[name] for name in PRESETS if name in found]
+    says = "Whole pictures of bsds/valid, 481 x 321 px, as a person would choose between a network and a filter. Each was measured by "
+    says += "itself, with the date and commit on its page in docs/presets."
+    table = {"titles": TITLES, "rows": [row for one in known for row in one["rows"]], "says": says}
+    results.write("presets", [Bar(**bar) for one in known for bar in one["bars"]], table=table, presets=found)
 
 
 TITLES = ["preset", "way", "metric", "mean", "ms a picture"]
@@ -296,11 +317,11 @@ def main() -> None:
     options.add_argument("--minutes", type=float, help="of each, instead of its own")
     given = options.parse_args()
     seen = scoring.through("tiny-features")
-    found = [compare(name, PRESETS[name], given.minutes or PRESETS[name].minutes, seen) for name in given.only]
-    says = "Whole pictures of bsds/valid, 481 x 321 px, as a person would choose between a network and a filter."
-    table = {"titles": TITLES, "rows": [row for _, rows in found for row in rows], "says": says}
-    commands = {name: _command(PRESETS[name], given.minutes or PRESETS[name].minutes) for name in given.only}
-    results.write("presets", [bar for bars, _ in found for bar in bars], table=table, commands=commands)
+    path = results.RESULTS / "presets.json"
+    found = json.loads(path.read_text(encoding="utf-8")).get("presets", {}) if path.is_file() else {}
+    for name in given.only:
+        found[name] = compare(name, PRESETS[name], given.minutes or PRESETS[name].minutes, seen)
+        write(found)
 
 
 if __name__ == "__main__":

@@ -74,10 +74,7 @@ def write(name: str, bars: Sequence[Bar], **more: Any) -> Path:
     path = RESULTS / f"{name}.json"
     head = {
         "name": name,
-        "date": time.strftime("%Y-%m-%d"),
-        "machine": machine(),
-        "versions": versions(),
-        "commit": commit(),
+        **when_and_where(),
         "command": " ".join(["python", "/".join(Path(sys.argv[0]).absolute().parts[-2:]), *map(_without_place, sys.argv[1:])]),
         "bars": [asdict(bar) for bar in bars],
     }
@@ -86,6 +83,11 @@ def write(name: str, bars: Sequence[Bar], **more: Any) -> Path:
         verdict = {True: "holds", False: "DOES NOT HOLD"}[bar.holds] if isinstance(bar.holds, bool) else bar.holds
         print(f"{verdict:15}{bar.what}: needed {bar.needed}, measured {bar.measured}, spread {bar.spread}")
     return path
+
+
+def when_and_where() -> dict[str, Any]:
+    """What stands beside every measurement."""
+    return {"date": time.strftime("%Y-%m-%d"), "machine": machine(), "versions": versions(), "commit": commit()}
 
 
 def _without_place(argument: str) -> str:

@@ -2,10 +2,11 @@
 
     python bench/seams.py [--only denoise text ...]
 
-A recipe's model is the one that another benchmark trained (build/), where there is one; else its network before it learns, with noise on
-every weight, so that it changes the picture.  It repairs in small tiles, with the context its contract says.  A step is the difference
-of neighbouring columns or rows, in levels; those across a border of tiles are held against all others of the same picture, and the
-whole against the picture repaired in one piece.
+Every recipe whose network gives something of each pixel of a picture of any size; pictures are so wide that no tile sees the whole.  A
+recipe's model is the one that another benchmark trained (build/), where there is one; else its network before it learns, with noise on
+every weight, so that it changes the picture.  Of classes it is looked at how likely each is, and of depths a curve of them.  A model
+repairs in small tiles, with the context its contract says.  A step is the difference of neighbouring columns or rows, in levels; those
+across a border of tiles are held against all others of the same picture, and the whole against the picture repaired in one piece.
 """
 
 from __future__ import annotations
@@ -27,38 +28,46 @@ from sfumato.core.levels import Levels
 from sfumato.data import photographs
 from sfumato.nets import catalogue as networks
 from sfumato.nets import load
-from sfumato.nets.load import Model
+from sfumato.nets.load import Header, Model
 from sfumato.nets.reach import reach
-from sfumato.tasks import catalogue, restore
-from sfumato.tasks.parts import restorer, settle
+from sfumato.tasks import catalogue, depth, restore, segment
+from sfumato.tasks.parts import settle
 from sfumato.tasks.parts.restorer import Restorer
 from sfumato.use import tiles
 from sfumato.use.tiles import Tiles
 
 BUILD = results.ROOT / "build"
-HEIGHT, WIDTH, SIDE = 176, 240, 64  # px
+HEIGHT, WIDTH, SIDE = 176, 240, 64  # px; where a network sees far, pictures are wider
 NOISE = 0.02  # deviation of what is added to every weight
 ROUNDING = 1.0  # levels: tiles are blended in floats, and rounded once
 ANYWHERE = ['data.folders=["builtin:photographs"]', "start_from=''"]
+SETTINGS = dict.fromkeys(("restore-sharp", "tiny-superres-critic"), ANYWHERE[:1])
+ELSEWHERE = {"segment": ['data.known="camvid"'], "depth": []}
+KINDS: dict[str, Any] = {"restore": restore, "segment": segment, "depth": depth}
+AS_LEVELS = {"segment": torch.nn.Softmax(1), "depth": torch.nn.Sigmoid()}
 
 
-def screen_shot() -> Levels:
+def screen_shot(width: int) -> Levels:
     """Text, lines and areas of one colour."""
-    picture = Image.new("RGB", (WIDTH, HEIGHT), (236, 238, 240))
+    picture = Image.new("RGB", (width, HEIGHT), (236, 238, 240))
     pen, font = ImageDraw.Draw(picture), ImageFont.load_default(11)
-    pen.rectangle((0, 0, WIDTH, 22), fill=(40, 90, 160))
+    pen.rectangle((0, 0, width, 22), fill=(40, 90, 160))
     for row in range(7):
-        pen.text((8, 30 + 20 * row), f"File {row}: a line of text, {row * 37} kB", font=font, fill=(20, 20, 20))
-        pen.line((0, 47 + 20 * row, WIDTH, 47 + 20 * row), fill=(200, 200, 200))
+        for left in range(8, width, WIDTH):
+            pen.text((left, 30 + 20 * row), f"File {row}: a line of text, {row * 37} kB", font=font, fill=(20, 20, 20))
+        pen.line((0, 47 + 20 * row, width, 47 + 20 * row), fill=(200, 200, 200))
     return np.asarray(picture)
 
 
-def pictures() -> dict[str, Levels]:
-    """One of each kind."""
+def pictures(margin: int = 0) -> dict[str, Levels]:
+    """One of each kind, wider than a tile in the middle sees."""
+    width = max(WIDTH, 2 * margin + 3 * SIDE)
+    photograph = photographs.items()[1].levels(3)[:HEIGHT, :width]
+    photograph = np.pad(photograph, ((0, 0), (0, width - photograph.shape[1]), (0, 0)), mode="symmetric")
     return {
-        "flat": np.full((HEIGHT, WIDTH, 3), (120, 60, 200), np.uint8),
-        "screen shot": screen_shot(),
-        "photograph": np.ascontiguousarray(photographs.items()[1].levels(3)[:HEIGHT, :WIDTH]),
+        "flat": np.full((HEIGHT, width, 3), (120, 60, 200), np.uint8),
+        "screen shot": screen_shot(width),
+        "photograph": photograph,
     }
 
 
@@ -70,10 +79,11 @@ def trained(name: str) -> Path | None:
 
 def model(name: str) -> tuple[Restorer, str]:
     """A recipe's model, and where it comes from."""
-    path = trained(name)
+    path, kind = trained(name), catalogue.read(name, []).task
     if path is not None:
-        return restorer.load(path, device="cpu"), f"trained ({path.parent.name})"
-    task = restore.build(catalogue.read(name, ANYWHERE if name not in ("restore-sharp", "tiny-superres-critic") else ANYWHERE[:1]))
+        found = KINDS[kind].load(path, device="cpu")
+        return _shown(found.header, found.network, kind), f"trained ({path.parent.name})"
+    task = KINDS[kind].build(catalogue.read(name, SETTINGS.get(name, ELSEWHERE.get(kind, ANYWHERE))))
     with torch.random.fork_rng(devices=[]), torch.no_grad():
         torch.manual_seed(1)
         network = task.network.eval()
@@ -84,8 +94,14 @@ def model(name: str) -> tuple[Restorer, str]:
     used.load_state_dict(state)
     header = task.header({}, data={}, card={}, spec=spec)
     fresh = Model(dataclasses.replace(header, contract=task.contract), used.eval())
-    whole = settle.measured(fresh, photographs.items(), torch.device("cpu"))
-    return Restorer(whole.header, whole.network.eval(), torch.device("cpu")), "noise on every weight"
+    whole = settle.measured(fresh, photographs.items(), torch.device("cpu")) if kind == "restore" else fresh
+    return _shown(whole.header, whole.network.eval(), kind), "noise on every weight"
+
+
+def _shown(header: Header, network: torch.nn.Module, kind: str) -> Restorer:
+    """As something that gives levels, whatever it gives."""
+    shown = torch.nn.Sequential(network, AS_LEVELS[kind]) if kind in AS_LEVELS else network
+    return Restorer(header, shown, torch.device("cpu"))
 
 
 def steps(made: NDArray[Any], axis: int) -> NDArray[np.float64]:
@@ -132,7 +148,7 @@ def identity() -> bool:
 def main() -> None:
     """Print and write bench/results/seams.json."""
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    names = [name for name in builtin.recipes() if catalogue.read(name, []).task == "restore"]
+    names = [name for name in builtin.recipes() if catalogue.read(name, []).task in KINDS]
     options.add_argument("--only", nargs="+", choices=names, default=names)
     given = options.parse_args()
     rows, near, worst = [], [], {"beyond": 0.0, "apart": 0.0, "far": 0.0}
@@ -141,7 +157,7 @@ def main() -> None:
         if not one.contract.tiles:
             rows.append([name, where, "seen whole", "", "", "", ""])
             continue
-        found = {kind: looked_at(one, picture) for kind, picture in pictures().items()}
+        found = {kind: looked_at(one, picture) for kind, picture in pictures(one.contract.margin(exact=False)).items()}
         most = {what: max(each[what] for each in found.values()) for what in worst}
         worst = {what: float(np.nanmax([worst[what], most[what]])) for what in worst}
         near += [name] if np.isnan(most["far"]) else []

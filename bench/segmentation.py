@@ -5,8 +5,9 @@
 CamVid at 240 x 180 (the split of SegNet), no weights from elsewhere but where a name says so.  The last averaged weights are scored, which
 no held-out picture chose, on the parts val and test, whole pictures.  Differences are paired picture by picture.  fastai's unet_learner
 over ResNet-34 without weights trains for equal minutes in the peers' environment (bench/fastai_segment.py).
-The lecture's 94.1 % is of val at 480 x 360 over a pretrained ResNet-34; for that, with the pictures at hand:
-    sfumato train camvid --set data.crop=320 --set network.encoder_from=timm:resnet34:FILE --minutes 120
+The lecture's 94.1 % is of val at 480 x 360 over a pretrained ResNet-34.  With a copy of that size in FOLDER/camvid-small:
+    SFUMATO_DATA=FOLDER sfumato train camvid --set data.crop=320 --set network.encoder_from=timm:resnet34:FILE --minutes 120
+(FILE: what `sfumato data get timm:resnet34.a1_in1k` brings.)
 """
 
 from __future__ import annotations
@@ -50,10 +51,11 @@ def run(way: str, seed: int, minutes: float) -> Path:
 
 def fastai(seed: int, minutes: float) -> Path:
     """Its masks, as files."""
-    folder = RUNS / f"fastai-{minutes:g}m-{seed}"
+    folder, python = RUNS / f"fastai-{minutes:g}m-{seed}", results.peers_python()
     if not (folder / "run.json").is_file():
+        assert python is not None  # asked for before
         words = ["bench/fastai_segment.py", "--minutes", str(minutes), "--seed", str(seed), "--out", str(folder)]
-        subprocess.run([results.peers_python() or "python", *words], cwd=results.ROOT, check=True)
+        subprocess.run([python, *words], cwd=results.ROOT, check=True)
     return folder
 
 
@@ -79,13 +81,14 @@ def main() -> None:
     options.add_argument("--seeds", type=int, nargs="+", default=[1])
     options.add_argument("--only", nargs="+", default=[*WAYS, "fastai"], choices=[*WAYS, "fastai"])
     given = options.parse_args()
+    ways = [way for way in given.only if way != "fastai" or results.peers_python() is not None]
     parts = {part: catalogue.open_scenes("camvid", part=part) for part in ("valid", "test")}  # type: ignore[arg-type]  # they are such
     held = {part: scenes.held_out(found) for part, found in parts.items()}
     count = len(parts["test"].legend.classes)
     rows: list[dict[str, Any]] = []
     right: dict[str, list[list[float]]] = {}
     bars: list[Bar] = []
-    for way in given.only:
+    for way in ways:
         for seed in given.seeds:
             folder = fastai(seed, given.minutes) if way == "fastai" else run(way, seed, given.minutes)
             found = {part: seen(way, folder, one, part, count) for part, one in held.items()}
@@ -107,7 +110,22 @@ def main() -> None:
     bars += [ahead(name, right["scratch"], right[name], given.minutes) for name in ("own", "squeezenet") if {"scratch", name} <= set(right)]
     if {"scratch", "fastai"} <= set(right):
         bars.append(ahead("scratch", right["fastai"], right["scratch"], given.minutes, over="fastai"))
-    results.write("segmentation", bars, rows=rows)
+    if ways != given.only:
+        why = "not measured: there is no peers' environment (make peers)"
+        bars.append(Bar(what="scratch less fastai", needed="told", measured="", spread="", holds=why))
+    says = "Whole pictures at 240 x 180, the last averaged weights, means with 95 % intervals; void is left out."
+    results.write("segmentation", bars, rows=rows, table={"titles": TITLES, "rows": [told_in_table(row) for row in rows], "says": says})
+
+
+SHOWN = [(part, name) for part in ("valid", "test") for name in ("pixel_accuracy", "mean_iou")]
+TITLES = ["way", "seed", *(f"{part}, {name.replace('_', ' ')}, %" for part, name in SHOWN)]
+
+
+def told_in_table(row: dict[str, Any]) -> list[str]:
+    """As `TITLES` says."""
+    scores = (row[part][name] for part, name in SHOWN)
+    told = (f"{100 * one['mean']:.1f} ({100 * one['low']:.1f} to {100 * one['high']:.1f})" for one in scores)
+    return [row["way"], str(row["seed"]), *told]
 
 
 def ahead(name: str, before: list[list[float]], after: list[list[float]], minutes: float, over: str = "scratch") -> Bar:

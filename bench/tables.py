@@ -58,26 +58,19 @@ def presets(folder: Path) -> dict[str, str]:
         return {}
     found = json.loads(path.read_text(encoding="utf-8"))
     pages: dict[str, str] = {}
-    titles = found["table"]["titles"][1:]
-    name = ""
-    rows: dict[str, list[list[Any]]] = {}
-    for first, *row in found["table"]["rows"]:
-        name = first or name
-        rows.setdefault(name, []).append(row)
-    for name, ways in rows.items():
-        recipe = builtin.recipes()[found["commands"][name]["recipe"]]
+    titles, says = found["table"]["titles"][1:], found["table"]["says"].partition(". ")[0]
+    for name, one in found["presets"].items():
+        recipe = builtin.recipes()[one["recipe"]]
         lines = [f"# {name}", "", MADE, "", recipe.says, "", f"![As it came, repaired, as it was]({name}.jpg)", ""]
-        lines += ["```sh", f"{found['commands'][name]['command']} --out runs/{name}", "```", ""]
+        lines += ["```sh", f"{one['command']} --out runs/{name}", "```", ""]
         lines += ["```toml", recipe.path.read_text(encoding="utf-8").strip(), "```", ""]
-        lines += [f"{found['table']['says']} `{found['command']}`, {found['date']}, {_where(found)}", ""]
-        lines += [_row(titles), "|---" * len(titles) + "|", *map(_row, ways), ""]
-        lines += [f"- {bar['what']}: {_cell(bar['measured'])} ({_cell(bar['spread'])})" for bar in found["bars"] if _of(bar, name)]
+        lines += [f"{says}. `{one['measured']}`, {one['date']}, {_where(one)}", ""]
+        lines += [_row(titles), "|---" * len(titles) + "|", *(_row(row[1:]) for row in one["rows"]), ""]
+        lines += [
+            f"- {bar['what']}: {_cell(bar['measured'])} ({_cell(bar['spread'])}); holds: {_holds(bar['holds'])}" for bar in one["bars"]
+        ]
         pages[name] = "\n".join(lines) + "\n"
     return pages
-
-
-def _of(bar: Any, name: str) -> bool:
-    return str(bar["what"]).startswith(f"{name},")
 
 
 def steps() -> str:

@@ -42,7 +42,8 @@ def checkerboard(network: nn.Module) -> float:
 
 def trained(up: str, seed: int, steps: int) -> tuple[float, float]:
     """The checkerboard before and after."""
-    changes = [f"network.up={up}", f"train.seed={seed}", "feature.network=''", "loss.weight=1.0", "loss.kind=l1", "data.crop=96"]
+    changes = [f"network.up={up}", f"train.seed={seed}", "train.device=cpu", "data.crop=96"]
+    changes += ["feature.network=''", "loss.weight=1.0", "loss.kind=l1"]
     task = restore.build(tasks.read("johnson-x4", changes))
     network, draw = task.network, torch.Generator()
     optimiser = torch.optim.AdamW(network.parameters(), 1e-3)

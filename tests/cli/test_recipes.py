@@ -5,7 +5,9 @@ import tomllib
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from sfumato.core import builtin
 from sfumato.tasks import catalogue
@@ -76,6 +78,19 @@ def test_a_budget_among_changes_replaces_the_recipes_and_two_are_refused(tmp_pat
     assert (code, "train.steps and train.epochs are both given" in said) == (2, True)
     code, out, _ = type_in("train", path, "--steps", "0", "--dry-run")
     assert (code, tomllib.loads(out)["train"]["steps"]) == (0, 0)
+
+
+def test_real_pairs_teach_either_way(photograph_folder: Path, tmp_path: Path, type_in: TypeIn) -> None:
+    dark = tmp_path / "dark"
+    for path in photograph_folder.rglob("*.*"):
+        (dark / path.relative_to(photograph_folder)).parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(np.asarray(Image.open(path)) // 2).save((dark / path.relative_to(photograph_folder)).with_suffix(".png"))
+    small = ("train.tune=false", "data.crop=48", "network.widths=[8,12]", "network.blocks=[1,1]", "network.blocks_up=[1]")
+    words = [word for change in small for word in ("--set", change)]
+    for name, pair in {"lighter": (dark, photograph_folder), "darker": (photograph_folder, dark)}.items():
+        code, _, said = type_in("train", "restore", "--pairs", *pair, "--steps", "60", "--out", tmp_path / name, *words)
+        gains = json.loads((tmp_path / name / "scores.json").read_text())["gains"]["psnr_rgb"]
+        assert code == 0 and gains["mean"] > 1, said
 
 
 def test_a_critic_brings_all_that_a_game_needs_and_leaves_what_a_recipe_says(tmp_path: Path, type_in: TypeIn) -> None:

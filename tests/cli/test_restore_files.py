@@ -24,6 +24,18 @@ def test_what_tells_of_its_maker_is_left_out_where_that_is_asked_for(photo, sfum
     assert np.array_equal(np.asarray(kept), np.asarray(bare))
 
 
+def test_how_far_a_repair_goes_and_what_it_leaves_is_said_by_options(photo, type_in, tmp_path):
+    made = {}
+    for name, words in {"plain": (), "none": ("--strength", "0"), "half": ("--strength", "0.5"), "kept": ("--keep-colour",)}.items():
+        assert type_in("restore", photo, "--out", tmp_path / f"{name}.png", *words)[0] == 0
+        made[name] = np.asarray(Image.open(tmp_path / f"{name}.png")).astype(float)
+    assert type_in("restore", photo, "--out", tmp_path / "eight.png", "--ensemble")[0] == 0
+    came, eight = np.asarray(Image.open(photo)).astype(float), np.asarray(Image.open(tmp_path / "eight.png")).astype(float)
+    assert np.array_equal(made["none"], came) and np.abs(made["half"] - (came + made["plain"]) / 2).max() <= 1
+    assert np.abs(made["kept"].mean((0, 1)) - came.mean((0, 1))).max() < 0.1 < np.abs(made["kept"] - came).max()
+    assert 0 < np.abs(eight - made["plain"]).mean() < 3
+
+
 def test_all_pictures_of_a_folder_become_png(photo, sfumato, tmp_path):
     (tmp_path / "in").mkdir()
     photo.rename(tmp_path / "in" / "a.jpg")

@@ -69,6 +69,18 @@ def test_a_picture_smaller_than_a_patch_has_an_opinion_too():
     assert critic(layers=4).eval()(pictures(1, side=20)).numel() >= 1
 
 
+def test_what_each_tap_says_weighs_the_same_in_a_critic_with_a_classifiers_eyes():
+    """Heads that give one number each, on grids of unlike sizes: the mean over opinions is the mean over heads."""
+    see = FeatureNetwork(make(ResNet(widths=(6, 8), blocks=(1, 1), strides=(1, 2), classes=5)))
+    network = FeatureCritic(see, width=8, spectral=False)
+    sizes = [feature.shape[-1] for feature in see(pictures(1, side=24))]
+    with torch.no_grad():
+        for head, opinion in zip(network.heads, (1.0, 5.0), strict=True):
+            head[-1].weight.zero_()
+            head[-1].bias.fill_(opinion)
+    assert sizes[0] > sizes[1] and network(pictures(1, side=24)).mean().item() == pytest.approx(3)
+
+
 def test_a_critic_with_a_classifiers_eyes_keeps_them_out_of_its_weights():
     see = FeatureNetwork(make(ResNet(widths=(6, 8), blocks=(1, 1), classes=5)))
     network = FeatureCritic(see, width=8, spectral=True)

@@ -21,12 +21,21 @@ SPEC = EncoderUNet(encoder=BODY, width=8)
 @pytest.mark.parametrize("skips", ["add", "concat"])
 @pytest.mark.parametrize("cross", [False, True])
 def test_gradients_reach_the_encoder_through_every_skip(skips, cross):
-    """The old library cut them off.  Each skip alone: the way through the bottom and the other skips is held."""
+    """The old library cut them off.  Each level alone, through the whole network: all others are held where the encoder gives them."""
     network = wake(make(dataclasses.replace(SPEC, skips=skips, cross=cross))).train()
     picture = pictures(2, side=32)
-    features = [feature.detach().requires_grad_(True) for feature in network.encoder(picture)]
-    network.decoder(picture, [features[place] for place in network.places]).square().sum().backward()
-    assert all(features[place].grad is not None and features[place].grad.any() for place in network.places)
+    for place in network.places:
+
+        def only(_encoder, _given, levels, place=place):
+            return [level if index == place else level.detach() for index, level in enumerate(levels)]
+
+        hook = network.encoder.register_forward_hook(only)
+        network.zero_grad(set_to_none=True)
+        network(picture).square().sum().backward()
+        hook.remove()
+        reached = [parameter.grad is not None and bool(parameter.grad.any()) for parameter in network.encoder.units()[0].parameters()]
+        assert reached and all(reached), place  # the stem, which lies before every level
+    network.zero_grad(set_to_none=True)
     network(picture).square().sum().backward()
     assert [name for name, parameter in network.encoder.named_parameters() if not parameter.grad.any()] == []
 

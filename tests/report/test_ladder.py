@@ -10,7 +10,7 @@ from sfumato.core.errors import Refusal
 from sfumato.report.ladder import write_ladder
 
 
-def run_folder(folder, *, name, loss, held, shade=0, good=200):
+def run_folder(folder, *, name, loss, held, shade=0, good=200, spoilt=50):
     """What a training leaves behind, as much of it as the page reads."""
     (folder / "previews").mkdir(parents=True)
     (folder / "recipe.toml").write_text('task = "restore"\n')
@@ -18,7 +18,7 @@ def run_folder(folder, *, name, loss, held, shade=0, good=200):
     rows = [{"kind": "step", "step": step, "loss": loss, "parts": {"mse": loss}} for step in (50, 100)]
     rows += [{"kind": "valid", "step": 100, "scores": {"psnr_rgb": 25.5}, "loss": held, "parts": {"mse": held}}]
     (folder / "stats.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    for what, level in (("input", 50), ("target", good), ("0000100", 150 + shade)):
+    for what, level in (("input", spoilt), ("target", good), ("0000100", 150 + shade)):
         Image.fromarray(np.full((8, 8, 3), level, np.uint8)).save(folder / "previews" / f"{what}-00.png")
     return folder
 
@@ -37,6 +37,9 @@ def test_runs_that_hold_out_other_pictures_are_not_put_side_by_side(tmp_path):
     two = run_folder(tmp_path / "two", name="b", loss=1, held=1, good=10)
     with pytest.raises(Refusal, match="other pictures"):
         write_ladder([one, two], tmp_path / "ladder.html")
+    three = run_folder(tmp_path / "three", name="c", loss=1, held=1, spoilt=51)
+    with pytest.raises(Refusal, match=r"spoil otherwise, such as input-00.png"):
+        write_ladder([one, three], tmp_path / "ladder.html")
 
 
 def test_one_rung_is_no_ladder(tmp_path):

@@ -259,6 +259,14 @@ def test_a_game_is_drawn_and_what_went_wrong_in_it_is_said(young):
     assert "fault at step 200" in said and "9.0% more red" in said and "fault at step 100" not in said
 
 
+def test_which_part_of_a_loss_pulls_how_strongly_is_drawn(young):
+    shares = [{"kind": "shares", "step": step, "shares": {"l1": 0.9 - step / 1000, "colour": 0.1 + step / 1000}} for step in (0, 100)]
+    lines = (young / "stats.jsonl").read_text().rpartition("\n")[0]
+    (young / "stats.jsonl").write_text("\n".join([lines, *map(json.dumps, shares)]) + "\n")
+    said = read(young).words
+    assert "Share of l1 in the gradient last 80 %" in said and "Share of colour in the gradient last 20 %" in said
+
+
 def test_of_a_distance_less_is_a_gain_everywhere_on_the_page(done):
     protocol = "A distance; less is nearer."
     ways = {"input": [0.30, 0.40], "restored": [0.20, 0.10]}

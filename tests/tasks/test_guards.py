@@ -44,6 +44,12 @@ def test_an_orange_cast_is_named_with_its_colour(good):
     assert "more red" in faults(orange, good)
 
 
+def test_colours_that_are_gone_are_named_and_grey_pictures_have_none_to_lose(good):
+    grey = [np.repeat(one.mean(2, keepdims=True).round().astype(np.uint8), 3, axis=2) for one in good]
+    assert "Colours are gone" in faults(grey, good)
+    assert faults(grey, grey) == "" == faults([one[..., :1] for one in grey], [one[..., :1] for one in grey])
+
+
 def test_a_perfect_critic_is_named_and_is_no_fault_of_the_pictures(good):
     assert "it has won" in faults(good, good, accuracy=0.995)
     assert condition(good, good, 0.995).faults() == []
@@ -91,7 +97,7 @@ def test_a_planted_fault_is_said_at_the_next_look_and_its_snapshot_is_not_taken(
     guards = Guards(scores, lambda: (next(looks), good), game, lambda made, other: 0.1, patience=9)
     for step in (1, 2):
         scores.now = {}
-        guards.after_phase(SimpleNamespace(phase="valid", step=step, finish=pytest.fail))
+        guards.after_phase(SimpleNamespace(phase="valid", step=step, progress=0.6, finish=pytest.fail))
         assert ("snapshot" in scores.now) is (step == 1)
     assert said in capsys.readouterr().err and scores.rows[0]["faults"] == []
 
@@ -100,8 +106,46 @@ def test_a_game_is_ended_once_its_best_point_has_been_passed(good):
     scores, ended, distances = Scripted(), [], iter([0.5, 0.3, 0.4, 0.4, 0.4])
     guards = Guards(scores, lambda: (good, good), Game(Both()), lambda made, other: next(distances), patience=3)
     for step in range(1, 6):
-        guards.after_phase(SimpleNamespace(phase="valid", step=step, finish=ended.append))
+        guards.after_phase(SimpleNamespace(phase="valid", step=step, progress=0.6, finish=ended.append))
     assert len(ended) == 1 and "step 2" in ended[0]
+
+
+def test_a_game_is_not_ended_in_its_first_half(good):
+    """While rates are high it may get worse before it gets better."""
+    distances = iter([0.5, 0.6, 0.7, 0.8])
+    guards = Guards(Scripted(), lambda: (good, good), Game(Both()), lambda made, other: next(distances), patience=2)
+    for step in range(4):
+        guards.after_phase(SimpleNamespace(phase="valid", step=step, progress=step / 10, finish=pytest.fail))
+    assert guards.choice.enough
+
+
+def test_a_critic_that_won_while_no_snapshot_was_good_names_none(good):
+    choice = Choice(patience=1)
+    choice.tell(1, 0.1, ["it has collapsed"], won=True)
+    assert "has won" in choice.enough and "best.safetensors" not in choice.enough
+
+
+def test_a_critic_that_has_won_for_long_ends_the_game_but_what_it_knew_before_it_does_not_count(good, capsys):
+    scores, ended, distances = Scripted(), [], iter([0.9, 0.5, 0.4, 0.3])
+    player = Game(Both())
+    player.table.accuracy = 0.999
+    guards = Guards(scores, lambda: (good, good), player, lambda made, other: next(distances), patience=2)
+    guards.after_phase(SimpleNamespace(phase="valid", step=0, progress=0.0, finish=ended.append))
+    assert "it has won" not in capsys.readouterr().err
+    for step in (1, 2):
+        guards.after_phase(SimpleNamespace(phase="valid", step=step, progress=0.6, finish=ended.append))
+    assert len(ended) == 1 and "the critic has won" in ended[0] and "step 2" in ended[0]
+
+
+@pytest.mark.parametrize(("curve", "said"), [([0.3, 0.4, 0.5], True), ([0.3, 0.4, 0.2], False)])
+def test_a_game_that_brings_nothing_nearer_says_so_at_its_end(good, curve, said, capsys):
+    distances = iter(curve)
+    guards = Guards(Scripted(), lambda: (good, good), Game(Both()), lambda made, other: next(distances), patience=9)
+    for step in range(3):
+        learner = SimpleNamespace(phase="valid", step=step, progress=0.6, stopped=None, finish=pytest.fail)
+        guards.after_phase(learner)
+    guards.after_fit(learner)
+    assert ("the model that it began from" in capsys.readouterr().err) is said
 
 
 def test_without_held_out_pictures_there_is_nothing_to_look_at():

@@ -115,11 +115,12 @@ def test_a_finished_run_that_is_resumed_trains_no_step(tmp_path):
     assert left.batches == 0
 
 
+@pytest.mark.parametrize("within", [False, True])
 @pytest.mark.parametrize("killed", [25, 37])  # there are six steps an epoch, and every third or fourth one is followed by scores
-def test_a_resumed_run_validates_where_it_would_have(tmp_path, held_out, killed):
+def test_a_resumed_run_validates_where_it_would_have(tmp_path, held_out, killed, within):
     def validations(run, extra, start):
         seen = Note()
-        learner = start(run, [seen, *extra], steps=200, every=2, held_out=held_out, valid_due=training.due("auto"))
+        learner = start(run, [seen, *extra], steps=200, every=2, held_out=held_out, valid_due=training.due("auto", within=within))
         try:
             learner.fit()
         except Die:
@@ -137,6 +138,32 @@ def test_validation_is_due_at_the_first_epochs_end_after_each_tenth(tmp_path, he
     toy_learner([seen], steps=200, held_out=held_out, valid_due=training.due("auto")).fit()
     ends = [6 * epoch for epoch in range(1, 34)]
     assert seen.validations == [0, *(next(end for end in ends if end >= tenth) for tenth in range(20, 200, 20)), 200]
+
+
+@pytest.mark.parametrize(("every", "expected"), [("auto", [20, 40, 60, 80]), (3, [18, 20, 36, 40, 54, 60, 72, 80]), (99, [20, 40, 60, 80])])
+def test_nobody_waits_for_the_end_of_a_long_epoch_to_see_how_it_goes(tmp_path, held_out, every, expected):
+    """There are six steps an epoch, of two batches each, and the epochs of twenty tenths."""
+    seen = Note()
+    toy_learner([seen], steps=200, batch=2, accumulate=2, held_out=held_out, valid_due=training.due(every, within=True)).fit()
+    assert seen.validations[: len(expected) + 1] == [0, *expected] and seen.validations[-1] == 200
+
+
+def test_a_state_that_was_saved_where_a_look_within_an_epoch_is_due_looks_first(tmp_path, held_out):
+    """Killed after the state and before the look: weights and rows as if nobody had stopped it."""
+
+    class DieBeforeTheLook(Callback):
+        def before_phase(self, learner):
+            if learner.phase == "valid" and learner.step == 20:
+                raise Die
+
+    due = {"held_out": held_out, "steps": 200, "every": 10, "valid_due": training.due("auto", within=True)}
+    whole, run, seen = runs.create(tmp_path / "whole"), runs.create(tmp_path / "run"), Note()
+    wanted, found = small_network(), small_network()
+    learner_in(whole, network=wanted, **due).fit()
+    with pytest.raises(Die):
+        learner_in(run, [DieBeforeTheLook()], network=small_network(), **due).fit()
+    resumed_in(run, [seen], network=found, **due).fit()
+    assert seen.validations == list(range(20, 201, 20)) and same(wanted, found) and story(run) == story(whole)
 
 
 @pytest.mark.parametrize("batches", [7, 8])  # in the middle of a step, at its end

@@ -3,6 +3,7 @@
 import copy
 import dataclasses
 import json
+import time
 import weakref
 
 import pytest
@@ -10,7 +11,9 @@ import torch
 from torch import nn
 
 from sfumato.core.errors import Interrupted, Refusal
+from sfumato.tasks.parts import training
 from sfumato.train import run as runs
+from sfumato.train.budget import Budget
 from sfumato.train.callback import EVENTS, Callback
 from sfumato.train.callbacks.nonfinite import SkipNonFinite, WatchDivergence
 from sfumato.train.callbacks.stats import Stats
@@ -37,6 +40,51 @@ def test_it_learns():
 
     toy_learner([Watch()], steps=300, rate=0.03).fit()
     assert losses[-1] < 0.1 * losses[0]
+
+
+def test_what_comes_before_the_first_step_is_part_of_the_budget_but_not_of_the_schedule(held_out):
+    """Teaching a critic, as an example: rates that rise at first begin low nevertheless, and the training ends in time."""
+
+    class Teach(Callback):
+        def before_fit(self, learner):
+            time.sleep(0.3)
+
+        def before_batch(self, learner):
+            if learner.phase == "train":
+                seen.append((learner.progress, learner.spent))
+
+    seen: list[tuple[float, float]] = []
+    learner = toy_learner([Teach()], budget=Budget(seconds=0.8), held_out=held_out, valid_due=lambda learner: False)
+    learner.fit()
+    assert seen[0][0] < 0.01 and seen[0][1] >= 0.3 and 0.8 <= learner.spent < 2 and learner.progress == 1
+
+
+def test_a_budget_that_is_gone_before_the_first_step_says_so(capsys):
+    class Teach(Callback):
+        def before_fit(self, learner):
+            time.sleep(0.1)
+
+    learner = toy_learner([Teach()], budget=Budget(seconds=0.05))
+    learner.fit()
+    assert learner.step == 0 and "give more minutes" in capsys.readouterr().err
+
+
+def test_a_look_that_takes_longer_than_it_is_worth_waits(held_out):
+    """Of a budget in seconds; where steps are counted it does not matter how long a look takes."""
+
+    class Slow(Callback):
+        def after_phase(self, learner):
+            if learner.phase == "valid":
+                looks.append(learner.step)
+                time.sleep(0.15)
+
+    looks: list[int] = []
+    due = training.due(99, within=True)
+    toy_learner([Slow()], budget=Budget(seconds=1.5), batch=1, held_out=held_out, valid_due=due).fit()
+    assert 2 <= len(looks) <= 4
+    looks.clear()
+    toy_learner([Slow()], steps=20, held_out=held_out, valid_due=due).fit()
+    assert looks == list(range(0, 21, 2))
 
 
 def test_events_come_in_the_documented_order(held_out):

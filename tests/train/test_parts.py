@@ -70,6 +70,8 @@ def test_a_budget_is_steps_or_seconds():
         Budget()
     assert Budget(steps=10).progress(5, 1e9) == 0.5
     assert Budget(seconds=10).progress(10**9, 2.5) == 0.25
+    assert [Budget(seconds=10).progress(0, spent, began=4) for spent in (4, 7, 10, 12)] == [0, 0.5, 1, 1]
+    assert Budget(seconds=10).progress(0, 11, began=11) == 1  # nothing is left
 
 
 def test_orthogonal_brings_singular_values_near_one_and_keeps_directions():

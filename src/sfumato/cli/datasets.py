@@ -80,6 +80,8 @@ def get(
 def check(name: Known, as_json: Json = False) -> None:
     """Read every picture of a data set, and its sums where a SHA256SUMS stands beside it; damaged pictures are named.
 
+    Of test sets with published scores (set5, set14, bsds) each picture must be the published one.
+
     \b
     Examples:
       sfumato data check mnist
@@ -90,13 +92,16 @@ def check(name: Known, as_json: Json = False) -> None:
     parts = _parts(name)
     sums = examine.check_sums(name)
     found = [(part, labelled, examine.damaged(labelled)) for part, labelled in parts]
+    published = 0 if any(bad for *_, bad in found) else examine.check_published(name)
     if as_json:
         facts = [{"part": part, "pictures": len(one), "classes": len(one.classes), "damaged": bad} for part, one, bad in found]
-        show_json({"name": name, "sums": sums, "parts": facts})
+        show_json({"name": name, "sums": sums, "published": published, "parts": facts})
     else:
         for part, labelled, bad in found:
             show(f"{part}: {labelled.describe()}")
             show("\n".join([f"damaged: {len(bad)}", *(f"  {one}" for one in bad)]))
+        if published:
+            show(f"published: all {published} pictures that scores are taken on")
         show(f"sums: {f'{sums} file(s) as SHA256SUMS says' if sums else 'none stand beside it'}")
     if count := sum(len(bad) for _, _, bad in found):
         raise typer.Exit(complain(f"{count} picture(s) of {name} cannot be read; training leaves them out.", PARTLY))

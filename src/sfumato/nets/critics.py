@@ -86,10 +86,11 @@ class FeatureCritic(nn.Module):
         )
 
     def forward(self, picture: Tensor) -> Tensor:
-        """(B, C, H, W) -> (B, n), the opinions of all taps"""
+        """(B, C, H, W) -> (B, n), the opinions of all taps, repeated on the finest one's grid so that each tap weighs the same"""
         see: Any = self.__dict__["see"]
-        features = see(picture)
-        return torch.cat([head(one).flatten(1) for head, one in zip(self.heads, features, strict=True)], 1)
+        opinions = [head(one) for head, one in zip(self.heads, see(picture), strict=True)]
+        finest = max((one.shape[-2:] for one in opinions), key=lambda size: size[0] * size[1])
+        return torch.cat([nn.functional.interpolate(one, finest).flatten(1) for one in opinions], 1)
 
 
 def build(spec: critic_arguments.Patch, channels: int) -> PatchCritic:

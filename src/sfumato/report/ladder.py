@@ -39,15 +39,19 @@ def write_ladder(folders: Sequence[Path], out: Path) -> Path:
         raise Refusal(f"A ladder has two rungs or more, but {len(folders)} run folder was named: give several, the lowest first.")
     runs = [read_run(folder) for folder in folders]
     pictures = _pictures(runs)
-    text = environment().get_template("ladder.html.jinja").render(
-        title=" → ".join(_name(run) for run in runs),
-        columns=COLUMNS,
-        rungs=[Rung(_name(run), _cells(run)) for run in runs],
-        parts=_parts(runs),
-        pictures=pictures,
-        side=SIDE,
-        folders=[str(run.folder) for run in runs],
-        written=time.strftime("%Y-%m-%d %H:%M"),
+    text = (
+        environment()
+        .get_template("ladder.html.jinja")
+        .render(
+            title=" → ".join(_name(run) for run in runs),
+            columns=COLUMNS,
+            rungs=[Rung(_name(run), _cells(run)) for run in runs],
+            parts=_parts(runs),
+            pictures=pictures,
+            side=SIDE,
+            folders=[str(run.folder) for run in runs],
+            written=time.strftime("%Y-%m-%d %H:%M"),
+        )
     )
     write_text(out, text)
     return out
@@ -98,11 +102,12 @@ def _pictures(runs: Sequence[RunFiles]) -> list[Pictures]:
     first = runs[0].previews
     for run in runs[1:]:
         for mine, theirs in zip(first, run.previews):
-            if mine.good and theirs.good and mine.good.read_bytes() != theirs.good.read_bytes():
-                raise Refusal(
-                    f"{runs[0].folder} and {run.folder} hold out other pictures, such as {mine.good.name}: a ladder shows the same ones. "
-                    "Train both from the same folders, with the same data.split and previews."
-                )
+            for how, one, other in (("hold out other pictures", mine.good, theirs.good), ("spoil otherwise", mine.spoilt, theirs.spoilt)):
+                if one and other and one.read_bytes() != other.read_bytes():
+                    raise Refusal(
+                        f"{runs[0].folder} and {run.folder} {how}, such as {one.name}: a ladder shows the same ones. "
+                        "Train both from the same folders, with the same data.split, spoil.chain and previews."
+                    )
     count = min(len(run.previews) for run in runs)
     return [_row(runs, index) for index in range(count)]
 

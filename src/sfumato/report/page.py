@@ -195,6 +195,10 @@ def curves(run: RunFiles) -> list[tuple[str, Markup, str]]:
         if points := series(run.games, name):
             drawing = chart([Line(points=points)], until=run.step, says=f"{title} over steps")
             drawn.append((title, drawing, f"{points[-1][1]:.3g}"))
+    for part in dict.fromkeys(name for row in run.shares for name in row.get("shares", {})):
+        if points := tuple((step, 100 * share) for step, share in series(run.shares, "shares", part)):
+            drawing = chart([Line(points=thinned(points, 300))], until=run.step, says=f"Share of {part} in the gradient over steps, in %")
+            drawn.append((f"Share of {part} in the gradient", drawing, f"{points[-1][1]:.0f} %"))
     for name, title in (("rate", "Learning rate"), ("momentum", "Momentum")):
         if points := thinned(series(run.steps, name), 300):
             drawing = chart([Line(points=points, look="second")], until=run.step, says=f"{title} over steps")

@@ -38,6 +38,7 @@ class RunFiles:
     steps: tuple[Row, ...]  # lines of stats.jsonl of kind "step"
     validations: tuple[Row, ...]  # ... of kind "valid"
     games: tuple[Row, ...]  # ... of kind "game": how a game of two stood at each look
+    shares: tuple[Row, ...]  # ... of kind "shares": which part of the loss pulls how strongly
     skipped: int  # updates that were left out, for their gradient was no number
     unread: int  # lines of stats.jsonl that are no JSON: a kill cuts at most the last
     scores: Row  # scores.json
@@ -71,6 +72,7 @@ def read_run(folder: Path) -> RunFiles:
         steps=tuple(row for row in good if row.get("kind") == "step"),
         validations=tuple(row for row in good if row.get("kind") == "valid"),
         games=tuple(row for row in good if row.get("kind") == "game"),
+        shares=tuple(row for row in good if row.get("kind") == "shares"),
         skipped=sum(row.get("kind") == "skipped" for row in good),
         unread=len(rows) - len(good),
         scores=_table(folder / "scores.json"),

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -71,6 +71,7 @@ class RestoreTask(Job):
     """What a recipe asks for, made when it is first needed, in the order of the one path."""
 
     recipe: Restore
+    looks_within_epochs: ClassVar[bool] = True  # at a few crops, which costs little
 
     @cached_property
     def items(self) -> tuple[Items, Items]:
@@ -253,7 +254,7 @@ class RestoreTask(Job):
         judge = against.judge(self.recipe.game, self.plain, self.device)
         distance = guards.sharpness_apart if judge is None else partial(guards.features_apart, judge)
         return [
-            Warming(run, stats, self.telling, self.recipe.game, self.seed),
+            Warming(run, stats, self.telling, self.recipe.game, self.seed, self.game.table, self.pairs.crops_per_picture),
             Guards(scores, lambda: (scores.restored, self.held.targets), self.game, distance, patience=self.recipe.game.patience),
         ]
 
@@ -300,7 +301,7 @@ class RestoreTask(Job):
             lines += begun.game(self.recipe.start_from, str(self.chain), getattr(self.recipe.optimiser, "beta1", 0.0), (UNSPOILT,))
         if self.recipe.start_from:
             lines += begun.unheeded(self.recipe.network, self.recipe.start_from)
-        if self.plain.perception is not None:
+        if self.plain.perception is not None or self.plain.colour:
             batch = next(self.batches.stream(0, 0)).to(self.device)
             lines += foresight.look(self.plain, self.network, batch)
         return lines

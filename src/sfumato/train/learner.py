@@ -1,11 +1,11 @@
 """The training loop: one turn after the other, with four slots that may be replaced and twelve events that may be watched.
 
     before_fit; valid, where pictures are held out
-    each epoch:      before_epoch
+    each epoch:      before_epoch; then, once or, where a validation is due within the epoch, in turns
       train:         before_phase, each batch: [batch] before_batch, each turn: [forward] after_forward [backward] after_backward
                      [update] after_update; after_batch; after_phase
       valid, if due: before_phase, each batch: before_batch, after_forward, after_batch; after_phase
-                     after_epoch
+    and at its end:  after_epoch
     on_stop (interrupted or failed), after_fit (always)
 
 A training has one player and one turn a batch; a game has opponents, and its rule says who plays on the batch at hand.
@@ -34,6 +34,8 @@ from sfumato.train.ranks import Ranks
 from sfumato.train.steps.precision import Precision
 from sfumato.train.steps.schedules import Schedule
 
+WORTH = 5  # times as long as a validation took is trained before one is worth it within an epoch
+
 
 class Held(Protocol):
     """Held-out batches, always the same."""
@@ -60,7 +62,7 @@ class Learner:
         device: torch.device,
         precision: Precision,
         clip: float | None = None,
-        valid_due: Callable[[Learner], bool] = lambda learner: True,
+        valid_due: Callable[[Learner], bool] = lambda learner: learner.at_epochs_end,
         ranks: Ranks = Ranks(),
         callbacks: Sequence[Callback] = (),
         name: str = "network",
@@ -85,7 +87,9 @@ class Learner:
         self.pieces = 1  # parts a batch is cut into, after a device ran out of memory
         self.progress = 0.0
         self.judged = 0.0  # progress at the last validation
+        self.looked = self.look = 0.0  # seconds spent when it ended, and on it
         self.spent = 0.0  # seconds
+        self.began = 0.0  # seconds that were spent before the first step, as on teaching a critic
         self.batch: Batch
         self.outcome: Outcome
         self.skip: str | None = None  # why this update is left out
@@ -100,6 +104,21 @@ class Learner:
     def network(self) -> nn.Module:
         """What is trained: the bare module, of the first player."""
         return self.main.network
+
+    @property
+    def at_epochs_end(self) -> bool:
+        """Whether all batches of this epoch are done."""
+        return self.position >= self.batches.per_epoch
+
+    @property
+    def between_steps(self) -> bool:
+        """Whether all batches that make up a step are done."""
+        return self.position % self.accumulate == 0
+
+    @property
+    def look_pays(self) -> bool:
+        """Whether the last validation took a small part of the time since; where steps are counted, time decides nothing."""
+        return self.budget.seconds is None or self.spent - self.looked >= WORTH * self.look
 
     @property
     def player(self) -> str:
@@ -117,8 +136,9 @@ class Learner:
             self.fire("before_fit")
             if self.resumed is not None:
                 self._load(self.resumed)
-            elif len(self.held_out) or self.ranks.count > 1:
-                self.validate()  # row 0: what a training that only hurts falls back to
+                self._before = time.monotonic()  # what is read again is no part of the budget
+            else:
+                self._begin()
             self._clock()
             while self.judged < 1:  # not progress: a run that was killed after its last step has a validation left to do, and no step
                 self._run_epoch()
@@ -132,26 +152,43 @@ class Learner:
                 for method in reversed(self._watching("after_fit")):
                     everyone.callback(method, self)
 
+    def _begin(self) -> None:
+        """Row 0, what a training that only hurts falls back to; the schedule begins after it."""
+        looks = len(self.held_out) > 0 or self.ranks.count > 1
+        if looks:
+            self.validate()
+        self._clock()
+        self.began = self.spent
+        self._clock()
+        if looks:
+            self.judged = self.progress
+        if self.budget.seconds and self.progress >= 1:
+            say(f"what comes before the first step took all of the {self.budget.seconds:g} s there are: give more minutes")
+
     def _run_epoch(self) -> None:
         self.fire("before_epoch")
+        stream, over = self._stream(), False
+        while not over:
+            self._train_phase(stream)
+            if self.progress >= 1 or self.valid_due(self):
+                self.validate()
+            over = self.progress >= 1 or self.at_epochs_end
+        self.fire("after_epoch")
+        if self.at_epochs_end:
+            self.epoch, self.position = self.epoch + 1, 0
+
+    def _train_phase(self, stream: Iterator[Batch]) -> None:
+        """To the epoch's end, or to where a validation is due within it; a run that goes on may stand there already."""
         self.phase = "train"
         for player in self.players.values():
             player.network.train()
         self.fire("before_phase")
-        stream = self._stream()
-        for _ in range(self.position, self.batches.per_epoch):
-            if self.progress >= 1:
-                break
+        while not (self.progress >= 1 or self.at_epochs_end or self.valid_due(self)):
             self._train_batch(next(stream))
             self._clock()
-            if self.stopping and self.position % self.accumulate == 0:
+            if self.stopping and self.between_steps:
                 raise Interrupted(self.stopping)
         self.fire("after_phase")
-        if self.progress >= 1 or self.valid_due(self):
-            self.validate()
-        self.fire("after_epoch")
-        if self.position >= self.batches.per_epoch:
-            self.epoch, self.position = self.epoch + 1, 0
 
     def _stream(self) -> Any:
         """One endless stream for the whole run, so that the next epoch is being read while this one is judged."""
@@ -171,7 +208,7 @@ class Learner:
             self.now = self.players[name]
             self._play()
         self.position += 1
-        if self.position % self.accumulate == 0:
+        if self.between_steps:
             self.step += 1
         self.fire("after_batch")
         self.now = self.main
@@ -226,10 +263,11 @@ class Learner:
 
     def validate(self) -> None:
         """The phase `valid`: the shown network on all held-out batches, without gradients; of several processes the first does it."""
+        begun = self.spent
         if self.ranks.writes:
             self._validate()
         self._clock()
-        self.judged = self.progress
+        self.judged, self.looked, self.look = self.progress, self.spent, self.spent - begun
 
     def _validate(self) -> None:
         self.phase = "valid"
@@ -289,7 +327,7 @@ class Learner:
         self._before = now
         if self.ranks.count > 1:
             self._agree()
-        self.progress = 1.0 if self.finished else self.budget.progress(self.step, self.spent)
+        self.progress = 1.0 if self.finished else self.budget.progress(self.step, self.spent, self.began)
 
     def _agree(self) -> None:
         """Several processes go by the clock of the first, and stop when any of them is asked to."""
@@ -314,7 +352,7 @@ class Learner:
         """All that a later process needs to go on: tensors and JSON values only."""
         opponents = {name: player.state() for name, player in self.players.items() if player is not self.main}
         return {
-            "learner": {name: getattr(self, name) for name in ("step", "epoch", "position", "judged", "spent", "pieces")},
+            "learner": {name: getattr(self, name) for name in ("step", "epoch", "position", "judged", "spent", "began", "pieces")},
             **self.main.state(),
             **({"opponents": opponents} if opponents else {}),
             "callbacks": {type(c).__name__: state for c in self.callbacks if (state := c.state())},
@@ -335,4 +373,3 @@ class Learner:
         for callback in self.callbacks:
             if type(callback).__name__ in state["callbacks"]:
                 callback.load_state(state["callbacks"][type(callback).__name__])
-

@@ -1,6 +1,8 @@
 """Known data sets: the published layouts, read from small made ones always, and from the real ones where SFUMATO_DATA names them."""
 
 import gzip
+import hashlib
+import json
 import os
 import struct
 import tarfile
@@ -367,6 +369,37 @@ def test_a_file_with_another_sum_than_the_list_beside_it_is_refused(tmp_path, mo
     (tmp_path / "SHA256SUMS").write_text(f"{'0' * 64}  mnist/train-images.gz\n")
     with pytest.raises(Refusal, match=r"train-images.gz is missing, which .*SHA256SUMS lists"):
         examine.check_sums("mnist")
+
+
+def test_a_test_set_with_another_a_missing_or_a_further_picture_is_refused_by_name(tmp_path, monkeypatch):
+    pictures = {name: np.full((8, 9, 3), level, np.uint8) for level, name in enumerate(("baby.png", "butterfly.png"))}
+    (tmp_path / "set5").mkdir()
+    for name, pixels in pictures.items():
+        Image.fromarray(pixels).save(tmp_path / "set5" / name)
+    monkeypatch.setenv("SFUMATO_DATA", str(tmp_path))
+    sums = {name: hashlib.sha256(f"{pixels.shape}".encode() + pixels.tobytes()).hexdigest() for name, pixels in pictures.items()}
+    (tmp_path / "published.json").write_text(json.dumps({"set5": sums}))
+    monkeypatch.setattr(examine, "PUBLISHED", tmp_path / "published.json")
+    assert (examine.check_published("set5"), examine.check_published("mnist")) == (2, 0)
+    Image.fromarray(pictures["baby.png"]).save(tmp_path / "set5" / "baby.png", compress_level=0)
+    assert examine.check_published("set5") == 2  # packed otherwise
+    Image.fromarray(pictures["baby.png"] + 1).save(tmp_path / "set5" / "baby.png")
+    with pytest.raises(Refusal, match=r"baby.png of set5 is not the published picture"):
+        examine.check_published("set5")
+    Image.fromarray(pictures["baby.png"]).save(tmp_path / "set5" / "baby.png")
+    Image.fromarray(pictures["baby.png"]).save(tmp_path / "set5" / "other.png")
+    with pytest.raises(Refusal, match=r"other.png does not belong to set5"):
+        examine.check_published("set5")
+    (tmp_path / "published.json").write_text(json.dumps({"set5": {**sums, "other.png": "", "woman.png": ""}}))
+    (tmp_path / "set5" / "other.png").unlink()
+    with pytest.raises(Refusal, match=r"(woman|other).png of set5 is missing"):
+        examine.check_published("set5")
+
+
+@real
+@pytest.mark.parametrize(("name", "count"), [("set5", 5), ("set14", 14), ("bsds", 100)])
+def test_the_real_test_sets_are_the_published_ones(name, count):
+    assert examine.check_published(name) == count
 
 
 @real

@@ -1,7 +1,9 @@
-"""Is a set whole?  Its sums, where some stand beside it, and whether every picture can be read."""
+"""Is a set whole?  Its sums, where some stand beside it; whether its pictures are the published ones; and whether each can be read."""
 
 from __future__ import annotations
 
+import hashlib
+import json
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -14,6 +16,7 @@ from sfumato.data.known.download import sum_of
 from sfumato.data.labelled import Labelled
 
 SUMS = "SHA256SUMS"
+PUBLISHED = Path(__file__).with_name("published.json")  # of sets that published scores are taken on: the sum of each picture
 CHUNK = 256  # pictures between two states of the bar
 
 
@@ -58,6 +61,36 @@ def check_sums(name: str) -> int:
         if found != checksum:
             raise Refusal(f"{path} is not what {sums} says: its sum is {found}, but {checksum} was expected. Get it again.")
     return len(expected)
+
+
+def check_published(name: str) -> int:
+    """How many pictures of a known set are those that published scores are taken on; 0 of a set of which no list is kept.
+
+    Refuses a set of which a picture is another one, is missing, or is one too many.
+    """
+    wanted: dict[str, str] = json.loads(PUBLISHED.read_text(encoding="utf-8")).get(name, {})
+    if not wanted:
+        return 0
+    pictures = catalogue.open_set(name, part=catalogue.held_out_part(name)).pictures
+    assert isinstance(pictures, Items)  # photographs lie in files
+    found = {item.name: sum_of_picture(item) for item in pictures}
+    get = f"scores of it cannot be held against published ones. {catalogue.entry(name).by_hand}"
+    for one in wanted.keys() | found.keys():
+        if one not in found:
+            raise Refusal(f"{one} of {name} is missing: {get}")
+        if one not in wanted:
+            raise Refusal(f"{one} does not belong to {name}: {get}")
+        if wanted[one] != found[one]:
+            raise Refusal(f"{one} of {name} is not the published picture (its sum is {found[one]}, not {wanted[one]}): {get}")
+    return len(wanted)
+
+
+def sum_of_picture(item: Item) -> str:
+    """Of a JPEG file its bytes, for decoders differ; else of size and pixels, for the same ones are packed in many ways."""
+    if item.path is not None and item.path.suffix.lower() in (".jpg", ".jpeg"):
+        return hashlib.sha256(item.path.read_bytes()).hexdigest()
+    pixels = item.levels(None)
+    return hashlib.sha256(f"{pixels.shape}".encode() + pixels.tobytes()).hexdigest()
 
 
 def _read(sums: Path) -> dict[str, str]:

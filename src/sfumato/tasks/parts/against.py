@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import nn
 
 from sfumato.core.levels import Levels, as_written, batch_to_levels, batch_to_unit
@@ -31,7 +32,7 @@ from sfumato.tasks.parts.difference import Difference
 from sfumato.tasks.parts.sections import Game
 from sfumato.train.budget import Budget
 from sfumato.train.callback import Callback
-from sfumato.train.callbacks.game import ACCURACY, CRITIC, FOOLED, LOSES, ON_REAL, Adaptive, Both, Ratio, Rule
+from sfumato.train.callbacks.game import ACCURACY, CRITIC, FOOLED, LOSES, ON_REAL, Adaptive, Both, Ratio, Rule, Table
 from sfumato.train.callbacks.nonfinite import SkipNonFinite
 from sfumato.train.callbacks.stats import ShowProgress, Stats
 from sfumato.train.callbacks.stop import StopGently
@@ -123,28 +124,35 @@ def rule(game: Game) -> Rule:
 
 @dataclass(frozen=True, eq=False)
 class Cached:
-    """Pairs that were made before: repaired and real pictures, uint8 (N, H, W, 2C), the repaired one's channels first."""
+    """Pairs that were made before: repaired and real pictures, uint8 (N, H, W, 2C), the repaired one's channels first.
+
+    rows : which of them, int64 (n,).
+    """
 
     pictures: Levels
+    rows: NDArray[np.int64]
 
     def __len__(self) -> int:
-        return len(self.pictures)
+        return len(self.rows)
 
     def prepare(self, indices: Sequence[int]) -> None:
         """Nothing is to be decoded."""
 
     def gather(self, places: Sequence[Place]) -> Stacked:
         """See `Source`."""
-        rows = torch.from_numpy(self.pictures[np.array([index for _, index in places])])
-        made, real = torch.split(rows, rows.shape[-1] // 2, dim=-1)
+        chosen = torch.from_numpy(self.pictures[self.rows[[index for _, index in places]]])
+        made, real = torch.split(chosen, chosen.shape[-1] // 2, dim=-1)
         return made, real
 
 
 class Warming(Callback):
-    """Before the first step: what the generator makes is cached beside the real pictures, and the critic learns to tell them apart."""
+    """Before the first step: what the generator makes is cached beside the real pictures, and the critic learns to tell them apart.
 
-    def __init__(self, run: Run, stats: Stats, telling: Telling, game: Game, seed: Seed):
-        self.run, self.stats, self.game, self.seed = run, stats, game, seed
+    table : what the game's rule looks at; it begins with how good the critic is by then.  crops : an item's of each picture.
+    """
+
+    def __init__(self, run: Run, stats: Stats, telling: Telling, game: Game, seed: Seed, table: Table, crops: int):
+        self.run, self.stats, self.game, self.seed, self.table, self.crops = run, stats, game, seed, table, crops
         self.telling = replace(telling, generator=nn.Identity())  # its outputs are there
         self.accuracy = 0.5  # on cached pairs that taught it nothing
 
@@ -152,31 +160,34 @@ class Warming(Callback):
         """A run that goes on has a critic that was taught."""
         if learner.resumed is not None or not self.game.warm_steps:
             return
-        pictures = self._cached(learner)
-        held = min(len(pictures) - 1, max(1, round(HELD * len(pictures))))
-        self._teach(learner, Cached(pictures[held:]))
-        self.accuracy = told_rightly(learner.players[CRITIC].network, self.telling.game, pictures[:held], learner.device)
-        del pictures
+        pictures, items = self._cached(learner)
+        held, taught = split(items // self.crops)
+        self._teach(learner, Cached(pictures, taught))
+        asked = Cached(pictures, held)
+        self.accuracy = self.table.accuracy = told_rightly(learner.players[CRITIC].network, self.telling.game, asked, learner.device)
+        del pictures, asked
         for path in self.run.folder.glob(f"{self.cache.name}*"):
             with suppress(OSError):  # still mapped, on Windows
                 path.unlink()
-        self.stats.add(learner, "taught", accuracy=self.accuracy, pairs=held)
-        say(f"the critic tells real from repaired {self.accuracy:.1%} of the time before the game ({held} pairs held out)")
+        self.stats.add(learner, "taught", accuracy=self.accuracy, pairs=len(held))
+        say(f"the critic tells real from repaired {self.accuracy:.1%} of the time before the game ({len(held)} pairs held out)")
 
-    def _cached(self, learner: Learner) -> Levels:
-        """uint8 (N, H, W, 2C), as files would hold them."""
+    def _cached(self, learner: Learner) -> tuple[Levels, NDArray[np.int64]]:
+        """uint8 (N, H, W, 2C), as files would hold them; and which item of the epoch each is."""
 
-        def make(_: Notes) -> Chunks:
+        def make(notes: Notes) -> Chunks:
+            notes["items"] = []
             learner.network.eval()
             with closing(learner.batches.stream(0, 0)) as stream:
                 wanted = -(-self.game.warm_pairs // learner.batches.batch)
                 batches = min(learner.batches.per_epoch, wanted)  # a later epoch may have crops of another size
                 for batch in islice(stream, batches):
+                    notes["items"] += batch.items
                     yield _beside(learner.network, batch.to(learner.device))
             learner.network.train()
 
-        pictures, _ = array_file.keep(self.cache, "pairs", make)
-        return pictures
+        pictures, notes = array_file.keep(self.cache, "pairs with their items", make)
+        return pictures, np.array(notes["items"], np.int64)
 
     @property
     def cache(self) -> Path:
@@ -214,15 +225,24 @@ def _beside(network: nn.Module, batch: Batch) -> Levels:
         return np.concatenate([batch_to_levels(one).cpu().numpy() for one in (network(batch.input), batch.target)], -1)
 
 
-def told_rightly(critic: nn.Module, game: adversarial.Game, pairs: Levels, device: torch.device, at_once: int = 32) -> float:
-    """How often a critic in evaluation mode is right about cached pairs, uint8 (N, H, W, 2C)."""
+def split(pictures: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Rows to ask the critic about, and rows to teach it by, by the picture of each: none is on both sides, if there are two."""
+    different = list(dict.fromkeys(pictures.tolist()))  # in the order of an epoch, which is a shuffled one
+    held = np.isin(pictures, different[: max(1, round(HELD * len(different)))])
+    if held.all():  # one picture alone
+        held[1:] = False
+    return np.flatnonzero(held), np.flatnonzero(~held)
+
+
+def told_rightly(critic: nn.Module, game: adversarial.Game, pairs: Cached, device: torch.device, at_once: int = 32) -> float:
+    """How often a critic in evaluation mode is right about cached pairs."""
     was_training = critic.training
     critic.eval()
     total = 0.0
     with torch.inference_mode():
         for start in range(0, len(pairs), at_once):
-            both = torch.from_numpy(np.array(pairs[start : start + at_once]))
-            made, real = (critic(batch_to_unit(one).to(device)) for one in torch.split(both, both.shape[-1] // 2, dim=-1))
-            total += len(both) * game.accuracy(real, made).item()
+            both = pairs.gather([(0, index) for index in range(start, min(start + at_once, len(pairs)))])
+            made, real = (critic(batch_to_unit(one).to(device)) for one in both)
+            total += len(made) * game.accuracy(real, made).item()
     critic.train(was_training)
     return total / len(pairs)

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from sfumato.data.batches import Batch
+from sfumato.losses.features import FeatureNetwork
 from sfumato.tasks.parts.difference import Difference
 
 FACTOR = 10.0  # by which a part's gradient may be above or below the pixels' before a weight is suggested
@@ -14,9 +15,8 @@ SAME_SIGNS = 0.98  # share of features with equal signs above which a classifier
 
 def look(objective: Difference, network: nn.Module, batch: Batch) -> list[str]:
     """Lines of the plan.  One batch, on the network's device; nothing is changed."""
-    if objective.perception is None:
-        return []
-    return [*_damage_seen(objective, batch), *_scales(objective, network, batch)]
+    seen = [] if objective.perception is None else _damage_seen(objective.perception.network, batch)
+    return [*seen, *_scales(objective, network, batch)]
 
 
 def gradient_shares(terms: dict[str, Tensor], outputs: Tensor) -> dict[str, float]:
@@ -29,10 +29,8 @@ def gradient_shares(terms: dict[str, Tensor], outputs: Tensor) -> dict[str, floa
     return {name: norm / total for name, norm in norms.items()}
 
 
-def _damage_seen(objective: Difference, batch: Batch) -> list[str]:
+def _damage_seen(network: FeatureNetwork, batch: Batch) -> list[str]:
     """How features of good and spoilt pictures differ at each tap."""
-    assert objective.perception is not None
-    network = objective.perception.network
     with torch.no_grad():
         good, spoilt = network(batch.target), network(_as_large(batch.input, batch.target))
     lines, blind = [], []

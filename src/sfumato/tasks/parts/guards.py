@@ -24,8 +24,11 @@ from sfumato.train.learner import Learner
 
 GRID = 8  # squares a side in which light and colour are compared
 SPREAD = 0.25  # of the good pictures' variety that what is made must keep, at least
+COLOURS = 0.25  # of the good pictures' colour that what is made must keep, at least
+GREY = 0.01  # in 0..1: below this, colour of the good pictures is none to be lost
 ALIKE = 0.5  # least correlation of light in large squares, made against good
 CAST = 0.06  # in 0..1: mean difference of a channel beyond which a picture has a cast
+EARLIEST = 0.5  # of the budget, before which no game is ended: while rates are high it may get worse before it gets better
 AHEAD = 0.99  # smoothed accuracy of a critic that has won
 
 
@@ -36,6 +39,7 @@ class Condition:
     spread: float  # how much what is made differs from picture to picture, over how much the good ones do
     alike: float  # correlation of light in large squares, made against good
     cast: tuple[float, float, float]  # mean difference of each channel, made less good
+    colours: float  # how far channels lie apart in large squares, made over good; 1 where the good ones are grey
     accuracy: float  # of the critic, smoothed
 
     @property
@@ -65,6 +69,8 @@ class Condition:
             found.append(
                 f"Light and dark are {how} (correlation with the good pictures {self.alike:.2f}). Raise loss.weight, or lower game.weight."
             )
+        elif self.colours < COLOURS:
+            found.append(f"Colours are gone ({self.colours:.0%} of the good pictures'). Give loss.colour a weight, or lower game.weight.")
         elif self.drift > CAST:
             names = ("red", "green", "blue")
             worst = max(range(len(self.cast)), key=lambda channel: abs(self.cast[channel]))
@@ -83,10 +89,12 @@ def condition(made: Sequence[Levels], good: Sequence[Levels], accuracy: float) -
     light = [squares.mean(-1).ravel() for squares in (ours, theirs)]
     alike = float(np.corrcoef(light[0], light[1])[0, 1]) if min(one.std() for one in light) > 1e-6 else 0.0
     cast = (ours - theirs).mean((0, 1, 2))
+    colour, wanted = (float(np.ptp(squares, axis=-1).mean()) for squares in (ours, theirs))
     return Condition(
         spread=float(ours.std(0).mean() / max(float(theirs.std(0).mean()), 1e-6)) if len(made) > 1 else 1.0,
         alike=alike,
         cast=tuple(float(channel) for channel in cast),  # type: ignore[arg-type]  # three, or one of grey
+        colours=colour / wanted if wanted > GREY else 1.0,
         accuracy=accuracy,
     )
 
@@ -100,26 +108,38 @@ def _squares(picture: Levels) -> NDArray[np.float64]:
 
 @dataclass
 class Choice:
-    """The snapshot a game should be stopped at: the nearest to the good pictures by held-out features, of those without a fault."""
+    """The snapshot a game should be stopped at: the nearest to the good pictures by held-out features, of those without a fault.
 
-    patience: int  # validations without a better one after which it is enough
+    It has gone on for long enough after `patience` validations without a better one, or at which the critic had won.
+    """
+
+    patience: int
     best: float = float("inf")
     step: int = 0
     waited: int = 0
+    won: int = 0  # validations in a row
     faults: list[str] = field(default_factory=list)
 
-    def tell(self, step: int, distance: float, faults: Sequence[str]) -> bool:
-        """Note one validation; whether it is the best so far."""
+    def tell(self, step: int, distance: float, faults: Sequence[str], *, won: bool = False) -> bool:
+        """Note one validation, and whether the critic had won by then; whether it is the best so far."""
         self.faults = list(faults)
+        self.won = self.won + 1 if won else 0
         better = not faults and distance < self.best
         self.best, self.step = (distance, step) if better else (self.best, self.step)
         self.waited = 0 if better or math.isinf(self.best) else self.waited + 1
         return better
 
     @property
-    def enough(self) -> bool:
-        """Whether the best point has been passed."""
-        return self.waited >= self.patience
+    def enough(self) -> str:
+        """Why the game should end; empty while it should not."""
+        best = f"step {self.step}, whose snapshot is best.safetensors"
+        if self.waited >= self.patience:
+            return f"the best point was passed at {best}"
+        if self.won >= self.patience:
+            return "the critic has won, and nothing is learnt from it" + (
+                f"; the best point was {best}" if math.isfinite(self.best) else ""
+            )
+        return ""
 
 
 Seen = Callable[[], tuple[Sequence[Levels], Sequence[Levels]]]  # made and good pictures
@@ -166,17 +186,33 @@ class Guards(Callback):
             return
         now = condition(made, good, self.game.table.accuracy)
         distance = self.distance(made, good)
-        faults = now.faults()
-        self.choice.tell(learner.step, distance, faults)
+        faults, warnings = now.faults(), now.warnings() if learner.step else []  # before the game it shall know
+        self.choice.tell(learner.step, distance, faults, won=bool(warnings))
         if not faults:
             self.scores.now["snapshot"] = -distance
         self.scores.stats.add(
-            learner, "game", distance=distance, drift=now.drift, spread=now.spread, alike=now.alike, accuracy=now.accuracy, faults=faults
+            learner,
+            "game",
+            distance=distance,
+            drift=now.drift,
+            spread=now.spread,
+            alike=now.alike,
+            colours=now.colours,
+            accuracy=now.accuracy,
+            faults=faults,
         )
-        for sentence in (*faults, *now.warnings()):
+        for sentence in (*faults, *warnings):
             say(sentence)
-        if self.choice.enough and learner.step:
-            learner.finish(f"the best point was passed at step {self.choice.step}: its snapshot is best.safetensors")
+        if learner.progress >= EARLIEST and (why := self.choice.enough):
+            learner.finish(why)
+
+    def after_fit(self, learner: Learner) -> None:
+        """A game that won nothing says so: what it began from is kept."""
+        if learner.stopped is None and learner.step and not self.choice.step and math.isfinite(self.choice.best):
+            say(
+                "By the held-out pictures no snapshot of the game is nearer to the good ones than the model that it began from, "
+                "which best.safetensors therefore is; last.safetensors is what the game made. Look at both: sharper is not always nearer."
+            )
 
     def state(self) -> dict[str, Any]:
         """The best so far."""

@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import nn
@@ -53,6 +53,7 @@ class Job(ABC):
 
     recipe: Any
     workers_here: int | None = None  # processes that load, instead of the recipe's number; the result does not depend on it
+    looks_within_epochs: ClassVar[bool] = False  # held-out data is looked at after each tenth of the budget, though an epoch be longer
 
     # what each task says for itself -----------------------------------------------------------------------------------
 
@@ -199,13 +200,18 @@ class Job(ABC):
             device=self.device,
             precision=Precision(tuned.precision, self.device),
             clip=None if recipe.optimiser.clip == "off" else float(recipe.optimiser.clip),
-            valid_due=training.due(recipe.train.valid_every),
+            valid_due=training.due(recipe.train.valid_every, within=self._looks_within),
             ranks=self.ranks,
             callbacks=[*self._careful(tuned), *(self._writing(run) if self.ranks.writes else [])],
             name=GENERATOR if self.game else "network",
             opponents=self.opponents(tuned),
             turns=self.game.turns if self.game else alone,
         )
+
+    @property
+    def _looks_within(self) -> bool:
+        """Where a number of epochs is given, only of games, for whether they go well is seen nowhere else."""
+        return self.looks_within_epochs and (self.recipe.train.valid_every == "auto" or self.game is not None)
 
     def _helped(self, workers: int) -> Batches:
         return self.batches if workers == self.batches.workers else replace(self.batches, workers=workers)

@@ -49,9 +49,7 @@ class Restorer:
 
     def __post_init__(self) -> None:
         if self.enlarge > 1 and self.contract.enlarges > 1:
-            raise Refusal(
-                f"This model enlarges {self.contract.enlarges} times by itself: leave --enlarge out, or repeat it with --times."
-            )
+            raise Refusal(f"This model enlarges {self.contract.enlarges} times by itself: leave --enlarge out, or repeat it with --times.")
         if self.times < 1:
             raise Refusal(f"A picture is repaired at least once, not {self.times} times.")
         if not 0 <= self.strength <= 1:

@@ -155,7 +155,7 @@ class Game:
     limit: float = Field(default=0.99, gt=0.5, le=1)  # smoothed accuracy above which the critic does not learn
     warm_pairs: int = Field(default=1000, ge=8)  # repaired pictures that are cached for the critic to learn from before the game
     warm_steps: int = Field(default=200, ge=0)  # that it learns from them
-    patience: int = Field(default=4, ge=1)  # validations without a better snapshot after which the game ends
+    patience: int = Field(default=4, ge=1)  # looks without a better snapshot, or at a critic that has won, after which it ends
     judge: str = ""  # the classifier whose held-out features choose the snapshot; empty: that of feature.network, which taught too
 
 
@@ -211,11 +211,11 @@ class Train:
     state_every: float = Field(default=60, gt=0)  # seconds between saved states (a step budget: see state_steps)
     state_steps: Literal["off"] | Every = "off"  # steps between saved states
     overfit: int = Field(default=0, ge=0, le=1000)  # learn so many batches by heart, always the same: a check that learning works at all
-    valid_every: Literal["auto"] | Every = "auto"  # epochs between validations; auto: about ten in all
+    valid_every: Literal["auto"] | Every = "auto"  # epochs between looks at held-out data; auto: about ten looks in all
 
     def __post_init__(self) -> None:
         if len(given := [f"train.{name}" for name in ("minutes", "steps", "epochs") if getattr(self, name) != "off"]) > 1:
-            raise Refusal(f"{' and '.join(given)} are both given, and only one says how long: set the other to \"off\".")
+            raise Refusal(f'{" and ".join(given)} are both given, and only one says how long: set the other to "off".')
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)

@@ -63,14 +63,19 @@ def optimiser(spec: Muon | AdamW, network: nn.Module, *, factor: float = 1, fuse
     return torch.optim.AdamW([group for group in rated if group["params"]], lr=spec.rate, betas=(spec.beta1, spec.beta2), fused=fused)
 
 
-def due(every: int | str) -> Callable[[Learner], bool]:
-    """Whether to validate at an epoch's end: every so many epochs; auto: at the first one after each tenth of the budget.
+def due(every: int | str, *, within: bool = False) -> Callable[[Learner], bool]:
+    """Whether to validate: every so many epochs; auto: at the first one's end after each tenth of the budget.
 
+    within : after each tenth of the budget in any case, though an epoch be longer than that, unless looking would take most of the time.
     It follows from what a state keeps, so that a resumed run validates where it would have without a stop.
     """
-    if every == "auto":
-        return lambda learner: int(10 * learner.progress) > int(10 * learner.judged)
-    return lambda learner: (learner.epoch + 1) % int(every) == 0
+
+    def now(learner: Learner) -> bool:
+        tenth = int(10 * learner.progress) > int(10 * learner.judged)
+        asked = tenth if every == "auto" else (learner.epoch + 1) % int(every) == 0
+        return (asked and learner.at_epochs_end) or (within and tenth and learner.between_steps and learner.look_pays)
+
+    return now
 
 
 def geometry(augment: Augment) -> Geometry:
