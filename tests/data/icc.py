@@ -16,8 +16,8 @@ def fixed(*values):
     return b"".join(struct.pack(">i", round(value * 65536)) for value in values)
 
 
-def profile(name):
-    """A version 4 profile of an RGB display."""
+def profile(name, curve=b"para\0\0\0\0\0\x03\0\0" + fixed(*CURVE)):
+    """A version 4 profile of an RGB display.  curve: the tag of all three channels."""
     red, green, blue = np.array(MATRICES[name]).T
     tags = {b"cprt": b"mluc" + struct.pack(">IIIHHII", 0, 1, 12, 0x656E, 0x5553, 2, 28) + "-".encode("utf-16-be") + b"\0\0"}
     tags[b"desc"] = tags[b"cprt"]
@@ -25,7 +25,7 @@ def profile(name):
     for tag, column in ((b"rXYZ", red), (b"gXYZ", green), (b"bXYZ", blue)):
         tags[tag] = b"XYZ \0\0\0\0" + fixed(*column)
     for tag in (b"rTRC", b"gTRC", b"bTRC"):
-        tags[tag] = b"para\0\0\0\0\0\x03\0\0" + fixed(*CURVE)
+        tags[tag] = curve
     return whole(tags, b"mntr")
 
 

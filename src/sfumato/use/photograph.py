@@ -15,7 +15,7 @@ from sfumato.core import files
 from sfumato.core.errors import Refusal
 from sfumato.core.levels import Levels, narrow
 from sfumato.core.progress import say
-from sfumato.data.reading import profiles
+from sfumato.data.reading import profiles, wide
 from sfumato.data.reading import read as decoding
 from sfumato.data.reading.read import Pixels
 from sfumato.use import encode
@@ -62,7 +62,8 @@ def read(path: Path) -> Photograph:
     """Read a picture with everything it says of itself.
 
     Colours of a profile become sRGB, which networks know, unless they would not come back: many lie outside sRGB, or there are 16 bits
-    (which LittleCMS in Pillow cannot convert).  Then the file's own numbers are kept.  Grey keeps its own as well.
+    (which LittleCMS in Pillow cannot convert).  Then the file's own numbers are kept, and become sRGB in floats where a network looks
+    (`wide`), if the profile is one of curves and a matrix.  Grey keeps its own as well.
     Refuses, by name and reason, what cannot be decoded, and what moves or has several pages.
     """
     path = Path(path)
@@ -81,7 +82,7 @@ def of(found: decoding.Decoded, path: Path, *, frame: bool = False) -> Photograp
     space: Literal["sRGB", "own"] = "sRGB"
     if profile:
         pixels, space = _into_srgb(pixels, profile)
-        if space == "own" and pixels.shape[2] == 3 and _is_unlike_srgb(pixels, profile):
+        if space == "own" and pixels.shape[2] == 3 and wide.of(profile) is None and _is_unlike_srgb(pixels, profile):
             _say_own(path, "its 16 bits" if pixels.dtype == np.uint16 else "colours outside sRGB")
     return Photograph(
         pixels=pixels,

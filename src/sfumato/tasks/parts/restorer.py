@@ -14,8 +14,10 @@ from torch import Tensor, nn
 from sfumato.core.errors import Refusal
 from sfumato.core.levels import Levels, Unit
 from sfumato.core.system import devices
+from sfumato.data.reading import wide
 from sfumato.data.reading.find import FILM_SUFFIXES
 from sfumato.data.reading.read import is_grey, to_channels
+from sfumato.data.reading.wide import Wide
 from sfumato.nets import load as model_files
 from sfumato.nets.load import Contract, Header
 from sfumato.tasks.parts.cutting import Cutter
@@ -87,7 +89,8 @@ class Restorer:
         for factor in (self.enlarge, *[self.contract.enlarges] * self.times):
             if alpha is not None and factor > 1:
                 alpha = enlarge.enlarge(alpha[..., None], factor, self.contract.up or "bicubic")[..., 0]
-        return replace(photo, pixels=self._pixels(photo.pixels), alpha=alpha)
+        own = wide.of(photo.profile) if photo.profile and photo.space == "own" else None
+        return replace(photo, pixels=self._pixels(photo.pixels, own), alpha=alpha)
 
     def _each(self, read: Photograph | Animation) -> Photograph | Animation:
         return animation.each(self._photograph, read)
@@ -140,17 +143,17 @@ class Restorer:
         names = ("enlarge", "times", "strength", "keep_colour")
         return switches + "".join(f" {name}={value}" for name in names if (value := getattr(self, name)) != usual[name].default)
 
-    def _pixels(self, pixels: tiles.Picture) -> tiles.Picture:
-        """(H, W, 1 or 3) -> the same, larger by `grows`."""
+    def _pixels(self, pixels: tiles.Picture, own: Wide | None = None) -> tiles.Picture:
+        """(H, W, 1 or 3) -> the same, larger by `grows`.  own : what its numbers mean, where they are not sRGB."""
         if self.enlarge > 1:
             pixels = enlarge.enlarge(pixels, self.enlarge, self.contract.up or "bicubic")
         given = pixels
         for _ in range(self.times):
-            pixels = self._repaired(pixels)
+            pixels = self._repaired(pixels, own)
         pixels = blending.keep_colour(given, pixels) if self.keep_colour else pixels
         return blending.between(given, pixels, self.strength) if self.strength < 1 else pixels
 
-    def _repaired(self, pixels: tiles.Picture) -> tiles.Picture:
+    def _repaired(self, pixels: tiles.Picture, own: Wide | None) -> tiles.Picture:
         """Once, however grey is stored: it goes in as equal channels and comes back grey, unless the network colours.
 
         A network that colours and has seen grey alone is shown the luma of what has a tint, such as old prints that were scanned in colour.
@@ -159,9 +162,11 @@ class Restorer:
             if self.contract.colours and self.contract.greys:
                 pixels = to_channels(pixels, 1)
             elif not self.contract.colours and is_grey(pixels):
-                return np.repeat(self._repaired(pixels[..., :1]), 3, axis=2)
+                return np.repeat(self._repaired(pixels[..., :1], None), 3, axis=2)
         grey = pixels.shape[2] == 1 and self.contract.channels == 3 and not self.contract.colours
         patchwise = self._as_grey if grey else self._patchwise
+        if own is not None and pixels.shape[2] == 3:
+            patchwise = partial(own.kept, change=self._patchwise, times=self.contract.enlarges)
         return tiles.restore(pixels, patchwise, self._tiles(*pixels.shape[:2]), enlarges=self.contract.enlarges)
 
     def _tiles(self, height: int, width: int) -> tiles.Tiles:
