@@ -207,6 +207,7 @@ PRESETS = {
     "sharpen": Preset("sharpen", (unsharp, as_it_is)),
     "deblur": Preset("deblur", (unsharp, as_it_is)),
     "general": Preset("general", (non_local, as_it_is), others=SMOOTH),
+    "all-in-one": Preset("all-in-one", (non_local, as_it_is), others=SMOOTH),
     "colourise": Preset("colourise", (as_it_is,), metric="ciede2000"),
     "holes": Preset("holes", (biharmonic,), 10, inside=True, scored="hole 8..24", others=(telea, mean_colour)),
     "large-holes": Preset("holes", (mean_colour,), 10, inside=True, scored="hole 40..64 density=20", others=(telea,)),
