@@ -43,7 +43,7 @@ class Matched:
 
 
 def check_size(name: str, picture: Sequence[int], found: Sequence[int], called: str) -> None:
-    """Refuse a map of another size than its picture's.  Heights and widths."""
+    """Refuse what belongs to a picture (a map, an input) and has another size.  Heights and widths."""
     if tuple(picture) != tuple(found):
         sizes = [f"{width} x {height}" for height, width in (picture, found)]
         raise Refusal(f"The picture {name} is {sizes[0]} px, but its {called} is {sizes[1]} px: they belong pixel to pixel.")

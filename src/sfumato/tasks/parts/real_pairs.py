@@ -14,6 +14,7 @@ from sfumato.core.levels import Levels
 from sfumato.data.bad import left_out
 from sfumato.data.geometry import read_window
 from sfumato.data.items import Item, Items, from_folder, twins
+from sfumato.data.matched import check_size
 from sfumato.data.store import Store
 from sfumato.spoil.chain import Chain
 from sfumato.tasks.parts.pairs import WHOLE, Example, SpoiltPairs, centre, scorable
@@ -32,7 +33,7 @@ class RealPairs(SpoiltPairs):
 
     def _drawn(self, number: int, rng: np.random.Generator) -> tuple[Levels, Levels]:
         given, good = self.inputs[number], self.store[number]
-        _check_sizes(self.store.items[number].name, given.shape[:2], good.shape[:2])
+        check_size(self.store.items[number].name, good.shape[:2], given.shape[:2], "input")
         plan = self.geometry.draw(rng, good.shape[0], good.shape[1], self.crop)
         shown, wanted = (plan.apply(read_window(picture, plan.window)) for picture in (given, good))
         return self.erase(shown, rng) if self.erase else shown, wanted
@@ -46,10 +47,10 @@ def inputs_of(targets: Items, folder: Path) -> Items:
     inputs = Items(tuple(twins(targets, from_folder(folder), one="target", other="input", where=f" in {folder}")))
     for given, good in zip(inputs, targets, strict=True):
         try:
-            sizes = given.size(), good.size()
+            sizes = good.size(), given.size()
         except Refusal:
             continue
-        _check_sizes(good.name, *sizes)
+        check_size(good.name, *sizes, "input")
     return inputs
 
 
@@ -58,7 +59,7 @@ def examples(targets: Items, folder: Path, *, side: int = WHOLE) -> Iterator[Exa
 
     def example(item: Item, given: Item) -> Example:
         before, after = given.levels(3), item.levels(3)
-        _check_sizes(item.name, before.shape[:2], after.shape[:2])
+        check_size(item.name, after.shape[:2], before.shape[:2], "input")
         return item.name, centre(before, side), centre(scorable(item.name, after), side)
 
     return left_out(partial(example, item, given) for item, given in zip(targets, inputs_of(targets, folder), strict=True))
@@ -67,10 +68,3 @@ def examples(targets: Items, folder: Path, *, side: int = WHOLE) -> Iterator[Exa
 def told(inputs: str, chain: Chain, target: Chain | None) -> str:
     """How inputs come about, in words."""
     return f"nothing: inputs from {inputs}" if inputs else str(chain) + (f"   target: {target}" if target else "")
-
-
-def _check_sizes(name: str, given: Sequence[int], good: Sequence[int]) -> None:
-    """Heights and widths."""
-    if tuple(given) != tuple(good):
-        sizes = [f"{width} x {height}" for height, width in (given, good)]
-        raise Refusal(f"The input of {name} is {sizes[0]} px, but the target is {sizes[1]} px: pairs belong pixel to pixel.")
