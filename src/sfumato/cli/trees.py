@@ -11,7 +11,7 @@ import typer
 from sfumato.cli.verb import complain, show_json
 from sfumato.core import progress
 from sfumato.core.errors import DONE, INTERRUPTED, PARTLY, REFUSED, Refusal
-from sfumato.data.reading.find import FILM_SUFFIXES, PICTURE_SUFFIXES
+from sfumato.data.reading.find import FILM_SUFFIXES, PICTURE_SUFFIXES, written_as
 
 if TYPE_CHECKING:
     from sfumato.use.folders import Summary
@@ -46,7 +46,7 @@ def pngs(pictures: list[Path], out: Path | None, *, made: str, overwrite: bool) 
 
 
 def _named(path: Path, suffix: str | None) -> str:
-    return path.with_suffix(suffix).name if suffix and _is_picture(path) else path.name
+    return path.with_suffix(suffix).name if suffix and _is_picture(path) else written_as(path).name
 
 
 def _beside(path: Path, made: str, suffix: str | None) -> Path:
@@ -55,7 +55,7 @@ def _beside(path: Path, made: str, suffix: str | None) -> Path:
     if not suffix and path.suffix.lower() not in PICTURE_SUFFIXES | FILM_SUFFIXES:
         known = ", ".join(sorted(PICTURE_SUFFIXES | FILM_SUFFIXES))
         raise Refusal(f"{path.name} ends in none of {known}: say what is to be made, by --out.")
-    return path.with_name(f"{path.stem}-{made}{suffix if suffix and _is_picture(path) else path.suffix}")
+    return path.with_name(f"{path.stem}-{made}{suffix if suffix and _is_picture(path) else written_as(path).suffix}")
 
 
 def _is_picture(path: Path) -> bool:

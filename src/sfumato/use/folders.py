@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from sfumato.core.errors import DONE, INTERRUPTED, PARTLY, REFUSED, Refusal, Unwritable
 from sfumato.core.progress import Progress
-from sfumato.data.reading.find import FILM_SUFFIXES, PICTURE_SUFFIXES, find_pictures
+from sfumato.data.reading.find import FILM_SUFFIXES, PICTURE_SUFFIXES, find_pictures, written_as
 from sfumato.use.manifest import Manifest
 from sfumato.use.workers import Action, Answer, Job, Stages, attempt, in_processes, overlapped
 
@@ -141,7 +141,7 @@ def _plan(source: Path, out: Path, suffix: str | None) -> list[Job]:
     planned: dict[str, Job] = {}
     for path in found:
         relative = path.relative_to(root)
-        name = (relative if suffix is None else relative.with_suffix(suffix)).as_posix()
+        name = (written_as(relative) if suffix is None else relative.with_suffix(suffix)).as_posix()
         job = Job(path, out / name, name)
         if name in planned:
             raise Refusal(f"{planned[name].source} and {path} would both become {job.target}. Rename one of them, or keep their suffixes.")

@@ -15,7 +15,8 @@ from sfumato.core import files
 from sfumato.core.errors import Refusal
 
 SETTLED = 2.0  # s; a folder that was changed so shortly ago may change again without its time stamp telling
-PICTURE_SUFFIXES = frozenset((".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp", ".gif", ".ppm", ".pgm"))
+READ_ALONE = {".heic": ".jpg", ".heif": ".jpg"}  # what is never written, and what is made of it instead
+PICTURE_SUFFIXES = frozenset((".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp", ".gif", ".ppm", ".pgm", *READ_ALONE))
 FILM_SUFFIXES = frozenset((".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi"))  # which are taken one by one, never found in a folder
 
 
@@ -41,6 +42,11 @@ def find_pictures(folder: Path, *, cache: bool = True) -> list[Path]:
         suffixes = ", ".join(sorted(PICTURE_SUFFIXES))
         raise Refusal(f"The folder {folder} holds no picture ({_what_it_holds(folder)}). Pictures end in {suffixes}.")
     return [folder / name for name in names]
+
+
+def written_as(path: Path) -> Path:
+    """The name of what is made of a picture in its own format; of one that is only read, in another."""
+    return path.with_suffix(READ_ALONE.get(path.suffix.lower(), path.suffix))
 
 
 def natural(name: str) -> list[tuple[int, int, str]]:

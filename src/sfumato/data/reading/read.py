@@ -32,6 +32,7 @@ ALWAYS_MEGAPIXELS, PIXELS_A_BYTE = 8.0, 100
 MOST_SCANS = 100  # of a progressive JPEG, each of which goes over the whole picture; programs write about ten
 LARGE = 64 << 20  # bytes; of a larger file the header is looked at before the rest is read, and it may hold 16 bytes a pixel beyond
 FORMATS = ("BMP", "DIB", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")  # Pillow knows more, some of which run other programs
+HEIC = (b"heic", b"heix", b"heim", b"heis", b"mif1")  # brands of ISO/IEC 23008-12 that phones write, read by the extra `heic`
 ORIENTATION = 0x0112  # tag of EXIF and TIFF
 _BITS, _WIDTH, _HEIGHT = 258, 256, 257  # tags of TIFF
 
@@ -189,8 +190,10 @@ def _open(file: Any, path: Path, length: int, most_megapixels: float) -> Image.I
     if Image.MAX_IMAGE_PIXELS is not None:  # Pillow refuses twice its own limit, which must not be below ours; it is never lowered
         Image.MAX_IMAGE_PIXELS = max(Image.MAX_IMAGE_PIXELS, int(most_megapixels * 5e5))
     try:
-        picture = Image.open(file, formats=FORMATS)
+        picture = Image.open(file, formats=_formats(file, path))
         width, height = picture.size
+    except Refusal:
+        raise
     except UnidentifiedImageError as error:
         raise Undecodable(f"{path} is no picture that can be read, whatever its name says.") from error
     except Image.DecompressionBombError as error:
@@ -205,6 +208,20 @@ def _open(file: Any, path: Path, length: int, most_megapixels: float) -> Image.I
             "If it is honest, save it without compression (.bmp, .tif)."
         )
     return picture
+
+
+def _formats(file: Any, path: Path) -> tuple[str, ...]:
+    """What the file may be, by its first bytes where they ask for a library of their own."""
+    head = file.read(12)
+    file.seek(0)
+    if head[4:8] != b"ftyp" or head[8:] not in HEIC:
+        return FORMATS
+    try:
+        from pillow_heif import register_heif_opener
+    except ImportError as error:
+        raise Undecodable(f"{path} is a HEIC picture, as phones take them, which needs: pip install 'sfumato[heic]'") from error
+    register_heif_opener(thumbnails=False)
+    return ("HEIF",)
 
 
 _MARKER = re.compile(rb"\xff+([^\x00\xff\xd0-\xd9])")  # of JPEG, before what has a length; the rest is data or stands alone

@@ -1,0 +1,58 @@
+"""Pictures as phones take them: read with all they say, made into JPEG; and a sentence where the library is not there."""
+
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from sfumato.core.errors import Refusal
+from sfumato.data.reading import read
+from sfumato.use import photograph
+from tests.data import icc
+from tests.use.test_photograph import camera_exif
+
+heif = pytest.importorskip("pillow_heif")
+
+
+@pytest.fixture
+def phone(portrait, tmp_path):
+    """Turned, of Display P3."""
+    heif.register_heif_opener()
+    path = tmp_path / "in" / "IMG 1.HEIC"
+    path.parent.mkdir()
+    Image.fromarray(portrait[:48, :64]).save(path, "HEIF", quality=95, exif=camera_exif(6), icc_profile=icc.profile("Display P3"))
+    return path
+
+
+def test_it_is_read_upright_in_srgb_with_all_it_says(phone, portrait):
+    wanted = icc.converted(np.rot90(portrait[:48, :64], -1), "Display P3", "sRGB")
+    assert read.read_size(phone) == (48, 64)
+    assert np.abs(read.read_levels(phone) - wanted).mean() < 6
+    found = photograph.read(phone)
+    assert found.profile == icc.profile("Display P3") and found.notes.exif is not None and found.format == "HEIF"
+
+
+def test_what_is_made_of_it_is_a_jpeg(phone, type_in, tmp_path):
+    assert type_in("restore", phone)[0] == 0 and type_in("restore", phone.parent, "--out", tmp_path / "out")[0] == 0
+    beside, inside = phone.with_name("IMG 1-restored.jpg"), tmp_path / "out" / "IMG 1.jpg"
+    for path in (beside, inside):
+        with Image.open(path) as made:
+            assert (made.format, made.size, made.getexif()[0x010F]) == ("JPEG", (48, 64), "Maker")
+            assert made.info["icc_profile"] == icc.profile("Display P3")
+    code, _, said = type_in("restore", phone, "--out", tmp_path / "b.heic")
+    assert code != 0 and "b.heic cannot be written" in said
+
+
+def test_a_damaged_one_is_named(phone):
+    raw = phone.read_bytes()
+    for cut in (40, len(raw) // 2, len(raw) - 30):
+        phone.write_bytes(raw[:cut])
+        with pytest.raises(Refusal, match=r"IMG 1.HEIC"):
+            read.read_levels(phone)
+
+
+def test_without_the_library_it_says_what_to_install(phone, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pillow_heif", None)
+    with pytest.raises(Refusal, match=r"pip install 'sfumato\[heic\]'"):
+        read.read_levels(phone)
