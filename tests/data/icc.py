@@ -16,7 +16,10 @@ def fixed(*values):
     return b"".join(struct.pack(">i", round(value * 65536)) for value in values)
 
 
-def profile(name, curve=b"para\0\0\0\0\0\x03\0\0" + fixed(*CURVE)):
+PARA = b"para\0\0\0\0\0\x03\0\0" + fixed(*CURVE)
+
+
+def profile(name, curve=PARA):
     """A version 4 profile of an RGB display.  curve: the tag of all three channels."""
     red, green, blue = np.array(MATRICES[name]).T
     tags = {b"cprt": b"mluc" + struct.pack(">IIIHHII", 0, 1, 12, 0x656E, 0x5553, 2, 28) + "-".encode("utf-16-be") + b"\0\0"}

@@ -12,7 +12,7 @@ from sfumato.cli import trees
 from sfumato.cli.verb import Device, Json, Overwrite, Seed, StepsFile, existing, option, switch
 from sfumato.core import progress
 from sfumato.core.errors import Refusal
-from sfumato.data.reading.find import PICTURE_SUFFIXES
+from sfumato.data.reading.find import PICTURE_SUFFIXES, READ_ALONE
 
 Form = Literal["own", "jpg", "png", "tif", "webp"]
 
@@ -22,7 +22,7 @@ def restore(
     model: Annotated[Path | None, option("--model", "-m", says="Model file.", default="the one that comes along")] = None,
     out: Annotated[Path | None, option("--out", "-o", says="File or folder.", default="NAME-restored beside the input")] = None,
     quality: Annotated[int, typer.Option("--quality", min=1, max=100, help="Of JPEG and WebP files, and of films.")] = 95,
-    form: Annotated[Form, typer.Option("--format", help="Of what is written: each picture's own, or another.")] = "own",
+    form: Annotated[Form, typer.Option("--format", help="Of what is written: each picture's own (of HEIC JPEG), or another.")] = "own",
     strip: Annotated[bool, switch("--strip", says="Leave out EXIF, XMP, IPTC and text: who took it, where, with what.")] = False,
     device: Device = "auto",
     exact: Annotated[bool, switch("--exact", says="Tiles see all that the network can see: slower, equal to the whole.")] = False,
@@ -49,6 +49,8 @@ def restore(
     suffix = None if form == "own" else f".{form}"
     if suffix and out is not None and out.suffix.lower() in PICTURE_SUFFIXES - {suffix}:
         raise Refusal(f"--format {form} and --out {out.name} ask for unlike formats: leave one of them out.")
+    if out is not None and out.suffix.lower() in READ_ALONE and not out.is_dir():
+        raise Refusal(f"{out.name} cannot be written: such pictures are only read. Take {out.with_suffix('.jpg').name}.")
     planned = trees.targets([existing(path, "file or folder") for path in pictures], out, made="restored", suffix=suffix)
     if not overwrite and (taken := [target for source, target in planned if source.is_file() and target.is_file()]):
         raise Refusal(f"{taken[0]} exists already. Give --overwrite to replace it, or another --out.")

@@ -55,7 +55,8 @@ def _beside(path: Path, made: str, suffix: str | None) -> Path:
     if not suffix and path.suffix.lower() not in PICTURE_SUFFIXES | FILM_SUFFIXES:
         known = ", ".join(sorted(PICTURE_SUFFIXES | FILM_SUFFIXES))
         raise Refusal(f"{path.name} ends in none of {known}: say what is to be made, by --out.")
-    return path.with_name(f"{path.stem}-{made}{suffix if suffix and _is_picture(path) else written_as(path).suffix}")
+    own = written_as(path)
+    return own.with_name(f"{own.stem}-{made}{suffix if suffix and _is_picture(path) else own.suffix}")
 
 
 def _is_picture(path: Path) -> bool:

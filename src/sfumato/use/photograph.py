@@ -63,7 +63,7 @@ def read(path: Path) -> Photograph:
 
     Colours of a profile become sRGB, which networks know, unless they would not come back: many lie outside sRGB, or there are 16 bits
     (which LittleCMS in Pillow cannot convert).  Then the file's own numbers are kept, and become sRGB in floats where a network looks
-    (`wide`), if the profile is one of curves and a matrix.  Grey keeps its own as well.
+    (`wide`), if the profile is one of curves and a matrix and sRGB has nearly all of the colours.  Grey keeps its own as well.
     Refuses, by name and reason, what cannot be decoded, and what moves or has several pages.
     """
     path = Path(path)
@@ -82,7 +82,7 @@ def of(found: decoding.Decoded, path: Path, *, frame: bool = False) -> Photograp
     space: Literal["sRGB", "own"] = "sRGB"
     if profile:
         pixels, space = _into_srgb(pixels, profile)
-        if space == "own" and pixels.shape[2] == 3 and wide.of(profile) is None and _is_unlike_srgb(pixels, profile):
+        if space == "own" and pixels.shape[2] == 3 and wide.fitting(profile, pixels) is None and _is_unlike_srgb(pixels, profile):
             _say_own(path, "its 16 bits" if pixels.dtype == np.uint16 else "colours outside sRGB")
     return Photograph(
         pixels=pixels,
@@ -123,7 +123,8 @@ def write(photograph: Photograph, path: Path, *, quality: int = QUALITY, strip: 
     if kind is None:
         raise Refusal(f"{path.name} cannot be written: pictures are written as {', '.join(FORMATS)}. Take another suffix, such as .png.")
     if photograph.alpha is not None and kind not in KEEPS_ALPHA and not _is_opaque(photograph.alpha):
-        raise Refusal(f"{path.name} cannot be written: {kind} holds no transparency, which the picture has. Take .png, .tif or .webp.")
+        has = f"{kind} holds no transparency, which the picture has"
+        raise Refusal(f"{path.name} cannot be written: {has}. Take .png (--format png), .tif or .webp.")
     if photograph.profile and photograph.pixels.shape[2] == 3 and profiles.of_grey(photograph.profile):
         photograph = replace(photograph, profile=None)  # of grey, and colours were given to it: they are sRGB
     if strip:
@@ -149,6 +150,8 @@ def moves(picture: Any) -> bool:
 
 def _several_pages(picture: Any) -> bool:
     try:
+        if picture.format == "HEIF":  # what it shows when it is opened is one of them
+            return int(picture.n_frames) > 1
         return picture.format == "TIFF" and _has_pages(picture)
     except Exception:  # further pages that are damaged
         return False

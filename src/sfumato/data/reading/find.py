@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import re
@@ -15,7 +16,8 @@ from sfumato.core import files
 from sfumato.core.errors import Refusal
 
 SETTLED = 2.0  # s; a folder that was changed so shortly ago may change again without its time stamp telling
-READ_ALONE = {".heic": ".jpg", ".heif": ".jpg"}  # what is never written, and what is made of it instead
+# What is never written, and what is added to the name of what is made of it; found where the extra `heic` is there.
+READ_ALONE = dict.fromkeys((".heic", ".heif"), ".jpg") if importlib.util.find_spec("pillow_heif") else {}
 PICTURE_SUFFIXES = frozenset((".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp", ".gif", ".ppm", ".pgm", *READ_ALONE))
 FILM_SUFFIXES = frozenset((".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi"))  # which are taken one by one, never found in a folder
 
@@ -45,8 +47,8 @@ def find_pictures(folder: Path, *, cache: bool = True) -> list[Path]:
 
 
 def written_as(path: Path) -> Path:
-    """The name of what is made of a picture in its own format; of one that is only read, in another."""
-    return path.with_suffix(READ_ALONE.get(path.suffix.lower(), path.suffix))
+    """The name of what is made of a picture: its own; IMG_1.HEIC.jpg of one that is only read, for IMG_1.jpg may lie beside it."""
+    return path.with_name(path.name + READ_ALONE.get(path.suffix.lower(), ""))
 
 
 def natural(name: str) -> list[tuple[int, int, str]]:

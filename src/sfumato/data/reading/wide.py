@@ -13,16 +13,20 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from sfumato.core.levels import TOP, TOP16
+from sfumato.core.levels import TOP, TOP16, to_unit
+from sfumato.data.reading.profiles import MOST_BYTES
 
 Numbers = NDArray[np.floating[Any]]  # (H, W, 3)
-BY_TABLE = (b"A2B0", b"A2B1", b"A2B2", b"D2B0")  # what a profile means where it has one of these, whatever its curves say
+BY_TABLE = (b"A2B0", b"A2B1", b"A2B2", b"D2B0", b"D2B1", b"D2B2")  # what a profile means where it has one of these, whatever its curves say
 SRGB = (  # linear sRGB -> XYZ under D50, as sRGB's own profiles round it (IEC 61966-2-1, adapted by Bradford's way)
     (0.43607, 0.38515, 0.14307),
     (0.22249, 0.71687, 0.06061),
     (0.01392, 0.09708, 0.71410),
 )
+BACK = 0.01  # largest error of the way there and back at any of the probes: tables are flat near black, where many values are one
 MOST, STEEPEST = 1 << 16, 16.0  # values, and the largest power, of a curve
+INSIDE = 0.999  # share of a picture's values that sRGB must have: what it lacks can only go past a network, with all that is wrong in it
+ASKED = 256  # px a side, at most, that are asked
 ALIKE = 1 / TOP  # largest distance to sRGB of a profile that means the same
 
 
@@ -64,7 +68,7 @@ class Formula:
 class Table:
     """Values at equal distances, straight between them."""
 
-    values: Numbers  # (N,), rising
+    values: Numbers  # (N,), never falling; of those that are equal the first leads back
 
     def light(self, held: Numbers) -> Numbers:
         """See `Curve`."""
@@ -72,7 +76,8 @@ class Table:
 
     def held(self, light: Numbers) -> Numbers:
         """See `Curve`."""
-        return np.interp(light, self.values, np.linspace(0, 1, len(self.values)))
+        values, first = np.unique(self.values, return_index=True)
+        return np.interp(light, values, first / (len(self.values) - 1))
 
 
 ENCODED = Formula(2.4, 1 / 1.055, 0.055 / 1.055, 1 / 12.92, 0.04045)  # sRGB's own
@@ -114,18 +119,33 @@ class Wide:
 @lru_cache(maxsize=16)
 def of(profile: bytes) -> Wide | None:
     """None of a profile that is damaged, is of other colours than RGB, works by tables, or means sRGB."""
-    try:
-        found = _read(profile)
-    except (struct.error, ValueError, KeyError, ZeroDivisionError, OverflowError, np.linalg.LinAlgError):
-        return None
-    if found is None:
-        return None
     steps = np.linspace(0, 1, 9)
     cube = np.stack(np.meshgrid(steps, steps, steps), -1).reshape(-1, 27, 3)
-    moved = found.to_srgb(cube)
-    if not np.isfinite(moved).all() or np.abs(found.from_srgb(moved) - cube).max() > 1e-6:
-        return None  # it has no way back
+    try:
+        with np.errstate(all="ignore"):
+            found = _read(profile) if len(profile) <= MOST_BYTES else None
+            if found is None:
+                return None
+            moved = found.to_srgb(cube)
+            apart = np.abs(found.from_srgb(moved) - cube).max()
+    except (struct.error, ValueError, KeyError, ZeroDivisionError, OverflowError, np.linalg.LinAlgError):
+        return None
+    if not apart <= BACK:  # also where there is no number
+        return None
     return None if np.abs(moved - cube).max() <= ALIKE else found
+
+
+def fitting(profile: bytes | None, pixels: NDArray[Any]) -> Wide | None:
+    """The profile of a picture, uint8 or uint16 (H, W, 3), where it is one of curves and sRGB has nearly all of the picture's colours.
+
+    Some of the pixels are asked.
+    """
+    found = of(profile) if profile and pixels.shape[2] == 3 else None
+    if found is None:
+        return None
+    down, right = (1 + side // ASKED for side in pixels.shape[:2])
+    seen = found.to_srgb(to_unit(np.ascontiguousarray(pixels[::down, ::right])))
+    return found if ((seen >= -ALIKE) & (seen <= 1 + ALIKE)).mean() >= INSIDE else None
 
 
 def _read(profile: bytes) -> Wide | None:
@@ -152,11 +172,12 @@ def _curve(data: bytes) -> Curve | None:
         if kind not in (0, 3, 4):  # the others are flat below, and have no way back there
             return None
         formula = Formula(*(value / 65536 for value in struct.unpack_from(f">{(1, 3, 4, 5, 7)[kind]}i", data, 12)))
-        return formula if 0 < formula.power <= STEEPEST and formula.a > 0 else None
+        return formula if 0 < formula.power <= STEEPEST and formula.a > 0 and (formula.c > 0 or formula.d <= 0) else None
     (count,) = struct.unpack_from(">I", data, 8)
     if data[:4] != b"curv" or count > MOST:
         return None
     if count < 2:
-        return Formula(struct.unpack_from(">H", data, 12)[0] / 256 if count else 1.0)
+        power = struct.unpack_from(">H", data, 12)[0] / 256 if count else 1.0
+        return Formula(power) if 0 < power <= STEEPEST else None
     values = np.array(struct.unpack_from(f">{count}H", data, 12), np.float64) / TOP16
-    return Table(values) if (np.diff(values) > 0).all() else None
+    return Table(values) if (np.diff(values) >= 0).all() and values[-1] > values[0] else None

@@ -89,8 +89,11 @@ class Restorer:
         for factor in (self.enlarge, *[self.contract.enlarges] * self.times):
             if alpha is not None and factor > 1:
                 alpha = enlarge.enlarge(alpha[..., None], factor, self.contract.up or "bicubic")[..., 0]
-        own = wide.of(photo.profile) if photo.profile and photo.space == "own" else None
-        return replace(photo, pixels=self._pixels(photo.pixels, own), alpha=alpha)
+        own = wide.fitting(photo.profile, photo.pixels) if photo.space == "own" else None
+        made = replace(photo, pixels=self._pixels(photo.pixels, own), alpha=alpha)
+        if photo.space == "own" and self.contract.colours and self.contract.greys:
+            return replace(made, profile=None, space="sRGB")  # colours that a network gives are those of sRGB
+        return made
 
     def _each(self, read: Photograph | Animation) -> Photograph | Animation:
         return animation.each(self._photograph, read)
@@ -162,7 +165,7 @@ class Restorer:
             if self.contract.colours and self.contract.greys:
                 pixels = to_channels(pixels, 1)
             elif not self.contract.colours and is_grey(pixels):
-                return np.repeat(self._repaired(pixels[..., :1], None), 3, axis=2)
+                return np.repeat(self._repaired(pixels[..., :1], None) if own is None else self._kept_grey(pixels, own), 3, axis=2)
         grey = pixels.shape[2] == 1 and self.contract.channels == 3 and not self.contract.colours
         patchwise = self._as_grey if grey else self._patchwise
         if own is not None and pixels.shape[2] == 3:
@@ -175,6 +178,11 @@ class Restorer:
     @cached_property
     def _cutter(self) -> Cutter:
         return Cutter(self.network, self.contract, self.device, self.exact)
+
+    def _kept_grey(self, pixels: tiles.Picture, own: Wide) -> tiles.Picture:
+        """Three equal channels (H, W, 3) -> one of those that come of them."""
+        levelled = partial(own.kept, change=lambda patch: np.repeat(self._as_grey(patch), 3, axis=2), times=self.contract.enlarges)
+        return tiles.restore(pixels, levelled, self._tiles(*pixels.shape[:2]), enlarges=self.contract.enlarges)[..., 1:2]
 
     def _as_grey(self, patch: Unit) -> Unit:
         return np.asarray(self._patchwise(patch).mean(axis=2, keepdims=True), np.float32)
