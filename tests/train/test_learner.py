@@ -5,6 +5,7 @@ import dataclasses
 import json
 import time
 import weakref
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -94,6 +95,32 @@ def test_events_come_in_the_documented_order(held_out):
     judged = ["before_phase", *["before_batch", "after_forward", "after_batch"] * 3, "after_phase"]
     expected = ["before_fit", *judged, "before_epoch", "before_phase", *turn, *turn, "after_phase", *judged, "after_epoch", "after_fit"]
     assert diary.events == expected
+
+
+def watched(losses, held=()):
+    """The watch that has seen these losses of batches, after those of held-out ones."""
+    watch = WatchDivergence()
+
+    def seen(loss, phase):
+        rates = SimpleNamespace(optimiser=SimpleNamespace(param_groups=[{"lr": 0.1}]))
+        return SimpleNamespace(phase=phase, step=watch.seen, outcome=SimpleNamespace(loss=torch.tensor(loss)), now=rates)
+
+    for loss in held:
+        watch.after_forward(seen(loss, "valid"))
+    for loss in losses:
+        watch.after_update(seen(loss, "train"))
+    return watch
+
+
+def test_a_first_batch_that_was_a_lucky_one_is_no_divergence(rng):
+    """Where some pictures are spoilt far more than others, batches differ as much without a step."""
+    usual = rng.uniform(0.03, 0.06, 400).tolist()
+    watched([0.011, *usual])
+    watched([0.011, 0.012, 0.01, *usual], held=[0.03] * 16)
+    with pytest.raises(Refusal, match="diverges"):
+        watched([0.04, *[0.4] * 60], held=[0.03] * 16)
+    with pytest.raises(Refusal, match="diverges"):
+        watched([0.04, 3.0, 5.0, *[4.0] * 60])
 
 
 def test_a_skipped_update_fires_everything_but_after_update():

@@ -71,19 +71,38 @@ class SkipNonFinite(Callback):
 
 
 class WatchDivergence(Callback):
-    """Say it, and stop, when the loss climbs far above where it began: the rate is too high, though all is still finite."""
+    """Say it, and stop, when the loss climbs far above where it began: the rate is too high, though all is still finite.
 
-    def __init__(self, *, factor: float = 4.0, start: int = 3, window: int = 30) -> None:
+    Where it began is told by the held-out pictures before the first step, and by the first few batches: the largest of their losses that
+    is not far above the least.  A rate that is much too high shows after one step, so later ones may not count; and where some batches
+    are spoilt far more than others, one alone may have been a lucky one.
+    """
+
+    def __init__(self, *, factor: float = 4.0, start: int = 8, window: int = 30) -> None:
         self.factor, self.start, self.window = factor, start, window
-        self.first: float = math.inf  # the least of the very first losses: a rate that is much too high shows after one step
+        self.early: list[float] = []  # the first losses
+        self.held: list[float] = []  # those of held-out batches before the first step
         self.recent: float = math.nan  # moving average
         self.seen = 0
+
+    def after_forward(self, learner: Learner) -> None:
+        """Note what held-out batches lose at first."""
+        if learner.phase == "valid" and not self.seen:
+            self.held.append(learner.outcome.loss.item())
+
+    @property
+    def first(self) -> float:
+        """Where the loss began."""
+        few = [loss for loss in self.early if loss <= self.factor * min(self.early)]
+        held = [loss for loss in self.held if math.isfinite(loss)]
+        return max([*few, *([sum(held) / len(held)] if held else [])], default=math.inf)
 
     def after_update(self, learner: Learner) -> None:
         """Compare a moving average of the loss with the start's."""
         loss = learner.outcome.loss.item()
         self.seen += 1
-        self.first = min(self.first, loss) if self.seen <= self.start else self.first
+        if self.seen <= self.start:
+            self.early.append(loss)
         self.recent = loss if self.seen == 1 else self.recent + (loss - self.recent) / min(self.seen, self.window)
         if self.seen > self.window and not self.recent <= self.factor * self.first:  # so put, an average that overflowed counts as well
             rate = learner.now.optimiser.param_groups[0]["lr"]
@@ -93,10 +112,11 @@ class WatchDivergence(Callback):
                 f"The learning rate (now {rate:.2g}) is too high: lower optimiser.rate (sfumato find-lr suggests one)."
             )
 
-    def state(self) -> dict[str, float]:
+    def state(self) -> dict[str, Any]:
         """Where the loss began and where it stands."""
-        return {"first": self.first, "recent": self.recent, "seen": self.seen}
+        return {"early": self.early, "held": self.held, "recent": self.recent, "seen": self.seen}
 
-    def load_state(self, state: dict[str, float]) -> None:
+    def load_state(self, state: dict[str, Any]) -> None:
         """Take up what `state` gave."""
-        self.first, self.recent, self.seen = state["first"], state["recent"], int(state["seen"])
+        self.early, self.held = list(state.get("early", [state.get("first", math.inf)])), list(state.get("held", []))
+        self.recent, self.seen = state["recent"], int(state["seen"])
