@@ -80,6 +80,7 @@ class WatchDivergence(Callback):
 
     def __init__(self, *, factor: float = 4.0, start: int = 8, window: int = 30) -> None:
         self.factor, self.start, self.window = factor, start, window
+        self.first: float = math.inf  # where the loss began
         self.early: list[float] = []  # the first losses
         self.held: list[float] = []  # those of held-out batches before the first step
         self.recent: float = math.nan  # moving average
@@ -90,10 +91,10 @@ class WatchDivergence(Callback):
         if learner.phase == "valid" and not self.seen:
             self.held.append(learner.outcome.loss.item())
 
-    @property
-    def first(self) -> float:
-        """Where the loss began."""
-        few = [loss for loss in self.early if loss <= self.factor * min(self.early)]
+    def _begun(self) -> float:
+        """Where the loss began, as far as is known by now."""
+        least = min(self.early)
+        few = [loss for loss in self.early if loss <= self.factor * least]
         held = [loss for loss in self.held if math.isfinite(loss)]
         return max([*few, *([sum(held) / len(held)] if held else [])], default=math.inf)
 
@@ -103,6 +104,7 @@ class WatchDivergence(Callback):
         self.seen += 1
         if self.seen <= self.start:
             self.early.append(loss)
+            self.first = self._begun()
         self.recent = loss if self.seen == 1 else self.recent + (loss - self.recent) / min(self.seen, self.window)
         if self.seen > self.window and not self.recent <= self.factor * self.first:  # so put, an average that overflowed counts as well
             rate = learner.now.optimiser.param_groups[0]["lr"]
@@ -114,9 +116,9 @@ class WatchDivergence(Callback):
 
     def state(self) -> dict[str, Any]:
         """Where the loss began and where it stands."""
-        return {"early": self.early, "held": self.held, "recent": self.recent, "seen": self.seen}
+        return {"first": self.first, "early": self.early, "held": self.held, "recent": self.recent, "seen": self.seen}
 
     def load_state(self, state: dict[str, Any]) -> None:
         """Take up what `state` gave."""
-        self.early, self.held = list(state.get("early", [state.get("first", math.inf)])), list(state.get("held", []))
-        self.recent, self.seen = state["recent"], int(state["seen"])
+        self.early, self.held = list(state.get("early", [])), list(state.get("held", []))
+        self.first, self.recent, self.seen = state["first"], state["recent"], int(state["seen"])
