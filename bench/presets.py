@@ -45,7 +45,6 @@ from sfumato.tasks.parts.pairs import HeldOut
 RUNS = results.ROOT / "build" / "presets"
 PAGES = results.ROOT / "docs" / "presets"
 SIDE = 240  # px of each picture on a preset's page
-COUNT = 40  # pictures: biharmonic inpainting takes seconds each
 Repair = Callable[[Levels, Levels], Levels]  # the spoilt picture, and which px are missing (H, W) bool, where some are
 
 
@@ -183,6 +182,7 @@ class Preset:
     """A recipe, what it must beat, how long it learns, how it is scored, and what stands beside for whoever must choose.
 
     scored : the damage that it is scored on, where that is only a part of what it has learnt to undo.
+    count : pictures of bsds/valid that it is scored on; biharmonic inpainting takes seconds each.
     """
 
     recipe: str
@@ -191,6 +191,7 @@ class Preset:
     metric: str = "psnr_rgb"
     inside: bool = False  # only what the chain changed is scored
     scored: str = ""
+    count: int = 40
     others: tuple[Repair, ...] = ()
 
 
@@ -235,7 +236,7 @@ def compare(name: str, preset: Preset, minutes: float, seen: dict[str, scoring.S
     recipe = recipes.read(preset.recipe, [])
     chain = grammar.parse(preset.scored or recipe.spoil.chain)
     target = grammar.parse(recipe.spoil.target) if recipe.spoil.target else None
-    items = sources.held_out("known:bsds")[:COUNT]
+    items = sources.held_out("known:bsds")[: preset.count]
     held = HeldOut.of(pairs.examples(items, chain, target, seed=Seed(0)))
     ways: dict[str, Repair] = {"ours": lambda picture, _: np.asarray(model.restore(picture))}
     ways |= {way.__name__: way for way in (*preset.baselines, *preset.others)}
@@ -272,15 +273,11 @@ def draw(name: str, shown: Sequence[tuple[Levels, Levels, Levels]]) -> None:
     rows: list[list[Levels | None]] = []
     for spoilt, made, good in shown:
         factor = good.shape[0] // spoilt.shape[0]
-        rows.append([_middle(spoilt, SIDE // factor).repeat(factor, 0).repeat(factor, 1), _middle(made, SIDE), _middle(good, SIDE)])
+        enlarged = pairs.centre(spoilt, SIDE // factor).repeat(factor, 0).repeat(factor, 1)
+        rows.append([enlarged, pairs.centre(made, SIDE), pairs.centre(good, SIDE)])
     picture = Image.fromarray(sheet(rows, columns=("as it came", "repaired", "as it was"), scale=1))
     PAGES.mkdir(parents=True, exist_ok=True)
     picture.save(PAGES / f"{name}.jpg", quality=80)
-
-
-def _middle(picture: Levels, side: int) -> Levels:
-    top, left = ((length - side) // 2 for length in picture.shape[:2])
-    return picture[top : top + side, left : left + side]
 
 
 def _ahead(
@@ -289,7 +286,7 @@ def _ahead(
     protocol = seen[preset.metric].protocol if preset.metric in seen else metrics.protocol(preset.metric)
     gain = score.gain(other, ours, protocol=metrics.PROTOCOLS["psnr_inside"] if preset.inside else protocol, seed=0)
     assert gain.low is not None and gain.high is not None
-    what = (f"{preset.scored}, " if preset.scored else "") + ("px that were missing, " if preset.inside else "")
+    what = f"{len(ours)} pictures, " + (f"{preset.scored}, " if preset.scored else "") + ("px that were missing, " if preset.inside else "")
     means = f"{statistics.mean(ours):.3f}, {statistics.mean(other):.3f}"
     return Bar(
         what=f"{name}, {minutes:g} minutes, {what}{preset.metric}: ahead of {way} ({means})",
