@@ -5,9 +5,10 @@
 Trained on bsds/train; scored on whole pictures of bsds/valid, spoilt once, by the last averaged weights; those that the chain left as
 they are do not count.  Where something is missing, only what was missing is scored.  Differences are paired picture by picture, with a
 bootstrap over pictures; less is nearer for distances.
-Beside the baselines that a preset must beat, other filters are shown; times are of one 481 x 321 picture on this machine.  The pictures of
-the pages are free ones, the built-in photographs that are held out.  What is measured is written at once, beside what was measured before
-of other presets, each with its date and commit.
+Beside the baselines that a preset must beat, other filters are shown; how strong a filter is was chosen on pictures of bsds/train that
+were spoilt alike.  Times are of one 481 x 321 picture on this machine.  The pictures of the pages are free ones, the built-in photographs
+that are held out.  What is measured is written at once, beside what was measured before of other presets, each with its date and commit;
+with --minutes nothing is written.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import statistics
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from functools import cache, cached_property
+from functools import cache, cached_property, partial
 from typing import Any
 
 import cv2
@@ -29,14 +30,16 @@ from skimage import feature, restoration
 import results  # bench is a folder of scripts, not a package
 import trainings
 from results import Bar
+from sfumato.core import builtin
 from sfumato.core.levels import TOP, Levels, to_levels, to_unit
 from sfumato.core.seed import Seed
 from sfumato.data import photographs
-from sfumato.data.items import Items
+from sfumato.data.items import Item, Items
 from sfumato.metrics import pictures as metrics
 from sfumato.metrics import score
 from sfumato.show.sheets import sheet
 from sfumato.spoil import grammar
+from sfumato.spoil.chain import Chain
 from sfumato.spoil.resample import resize
 from sfumato.tasks import catalogue as recipes
 from sfumato.tasks.parts import pairs, restorer, scoring, sources
@@ -45,7 +48,9 @@ from sfumato.tasks.parts.pairs import HeldOut
 RUNS = results.ROOT / "build" / "presets"
 PAGES = results.ROOT / "docs" / "presets"
 SIDE = 240  # px of each picture on a preset's page
+TUNED_ON = 10  # pictures of bsds/train, by which a filter's strength is chosen
 Repair = Callable[[Levels, Levels], Levels]  # the spoilt picture, and which px are missing (H, W) bool, where some are
+Triple = tuple[Levels, Levels, Levels]  # the spoilt picture, the good one, and which px are missing
 
 
 def bicubic(spoilt: Levels, gone: Levels) -> Levels:
@@ -53,16 +58,41 @@ def bicubic(spoilt: Levels, gone: Levels) -> Levels:
     return resize(spoilt, 2 * spoilt.shape[0], 2 * spoilt.shape[1], "bicubic")
 
 
-def median(spoilt: Levels, gone: Levels) -> Levels:
-    """Of 3 x 3 px."""
-    return np.asarray(cv2.medianBlur(spoilt, 3))
+class Graded:
+    """A filter that can be more or less strong."""
+
+    def __init__(self, act: Callable[..., Levels], *strengths: tuple[float, ...]):
+        self.act, self.strengths, self.__name__ = act, strengths, act.__name__
+
+    def fitted(self, known: Sequence[Triple]) -> tuple[Repair, tuple[float, ...]]:
+        """The strength that repairs these pictures best by PSNR, and the filter with it."""
+        psnr = metrics.metric("psnr_rgb")
+
+        def gained(strength: tuple[float, ...]) -> float:
+            return statistics.mean(psnr(to_unit(self.act(spoilt, *strength)), to_unit(good)) for spoilt, good, _ in known)
+
+        best = max(self.strengths, key=gained)
+        return lambda spoilt, gone: self.act(spoilt, *best), best
 
 
-def non_local(spoilt: Levels, gone: Levels) -> Levels:
-    """Non-local means as OpenCV has it for colour, its strength by Immerkaer's estimate of the noise (1996)."""
-    edges = cv2.filter2D(spoilt.astype(np.float32), -1, np.outer((1, -2, 1), (1, -2, 1)).astype(np.float32))[1:-1, 1:-1]
-    sigma = float(np.abs(edges).mean() * np.sqrt(np.pi / 2) / 6)
-    return np.asarray(cv2.fastNlMeansDenoisingColored(spoilt, None, sigma, sigma, 7, 21))
+NOISES = ((0.5, 0), (1, 0), (1.5, 0), (2, 0), (0, 2), (0, 5), (0, 10), (0, 20), (0, 40))  # times the noise, and levels more
+
+
+def noise(spoilt: Levels, times: float, more: float) -> float:
+    """Levels to smooth by: so many times the deviation that scikit-image estimates, or the same in every picture."""
+    estimated = float(restoration.estimate_sigma(spoilt, channel_axis=2, average_sigmas=True)) if times else 0.0
+    return max(times * estimated + more, 0.1)
+
+
+def median(spoilt: Levels, side: float) -> Levels:
+    """Of side x side px."""
+    return np.asarray(cv2.medianBlur(spoilt, int(side)))
+
+
+def non_local(spoilt: Levels, times: float, more: float) -> Levels:
+    """Non-local means as OpenCV has it for colour."""
+    strength = noise(spoilt, times, more)
+    return np.asarray(cv2.fastNlMeansDenoisingColored(spoilt, None, strength, strength, 7, 21))
 
 
 def as_it_is(spoilt: Levels, gone: Levels) -> Levels:
@@ -70,10 +100,10 @@ def as_it_is(spoilt: Levels, gone: Levels) -> Levels:
     return spoilt
 
 
-def unsharp(spoilt: Levels, gone: Levels) -> Levels:
-    """Half of what a blur of 1 px takes away, added again."""
+def unsharp(spoilt: Levels, amount: float, radius: float) -> Levels:
+    """What a blur of so many px takes away, added again so many times."""
     unit = to_unit(spoilt)
-    return to_levels(unit + 0.5 * (unit - cv2.GaussianBlur(unit, (0, 0), 1.0)))
+    return to_levels(unit + amount * (unit - cv2.GaussianBlur(unit, (0, 0), radius)))
 
 
 def white(spoilt: Levels, gone: Levels) -> Levels:
@@ -93,14 +123,15 @@ def biharmonic(spoilt: Levels, gone: Levels) -> Levels:
     return to_levels(np.asarray(restoration.inpaint_biharmonic(spoilt, gone, channel_axis=2, split_into_regions=True), np.float32))
 
 
-def bilateral(spoilt: Levels, gone: Levels) -> Levels:
-    """OpenCV's, by its own example's numbers."""
-    return np.asarray(cv2.bilateralFilter(spoilt, 9, 75, 75))
+def bilateral(spoilt: Levels, times: float, more: float) -> Levels:
+    """OpenCV's, over 9 px."""
+    return np.asarray(cv2.bilateralFilter(spoilt, 9, noise(spoilt, times, more), 3))
 
 
-def total_variation(spoilt: Levels, gone: Levels) -> Levels:
-    """scikit-image's, as strong as its own default."""
-    return to_levels(np.asarray(restoration.denoise_tv_chambolle(to_unit(spoilt), channel_axis=2), np.float32))
+def total_variation(spoilt: Levels, times: float, more: float) -> Levels:
+    """scikit-image's."""
+    weight = noise(spoilt, times, more) / TOP
+    return to_levels(np.asarray(restoration.denoise_tv_chambolle(to_unit(spoilt), weight, channel_axis=2), np.float32))
 
 
 def telea(spoilt: Levels, gone: Levels) -> Levels:
@@ -186,38 +217,54 @@ class Preset:
     """
 
     recipe: str
-    baselines: tuple[Repair, ...]
+    baselines: tuple[Repair | Graded, ...]
     minutes: float = 3.0
     metric: str = "psnr_rgb"
     inside: bool = False  # only what the chain changed is scored
     scored: str = ""
     count: int = 40
-    others: tuple[Repair, ...] = ()
+    others: tuple[Repair | Graded, ...] = ()
 
 
-SMOOTH = (median, bilateral, total_variation)
-MARKS = (median, as_it_is)
+MEDIAN, NON_LOCAL = Graded(median, (3,), (5,)), Graded(non_local, *NOISES)
+SMOOTH = (MEDIAN, Graded(bilateral, *NOISES), Graded(total_variation, *NOISES))
+SHARP = (Graded(unsharp, (0.5, 1), (1, 1), (2, 1), (0.5, 2), (1, 2), (2, 2)), as_it_is)
+MARKS = (MEDIAN, as_it_is)
 
 PRESETS = {
     "enlarge": Preset("enlarge", (bicubic,)),
-    "jpeg": Preset("jpeg", (non_local, as_it_is), 10, others=SMOOTH),
-    "denoise": Preset("denoise", (non_local, as_it_is), 10, others=SMOOTH),
-    "old-photographs": Preset("old-photographs", MARKS, 10, others=(non_local,)),
+    "jpeg": Preset("jpeg", (NON_LOCAL, as_it_is), 10, others=SMOOTH),
+    "denoise": Preset("denoise", (NON_LOCAL, as_it_is), 10, others=SMOOTH),
+    "old-photographs": Preset("old-photographs", MARKS, 10, others=(NON_LOCAL,)),
     "text": Preset("text", MARKS),
     "watermark": Preset("watermark", MARKS),
     "scratches": Preset("scratches", MARKS),
-    "sharpen": Preset("sharpen", (unsharp, as_it_is)),
-    "deblur": Preset("deblur", (unsharp, as_it_is)),
-    "general": Preset("general", (non_local, as_it_is), others=SMOOTH),
-    "all-in-one": Preset("all-in-one", (non_local, as_it_is), others=SMOOTH),
-    "colourise": Preset("colourise", (as_it_is,), metric="ciede2000"),
+    "sharpen": Preset("sharpen", SHARP),
+    "deblur": Preset("deblur", SHARP),
+    "general": Preset("general", (NON_LOCAL, as_it_is), others=SMOOTH),
+    "all-in-one": Preset("all-in-one", (NON_LOCAL, as_it_is), others=SMOOTH),
+    "colourise": Preset("colourise", (as_it_is,), metric="ciede2000", count=100),
     "holes": Preset("holes", (biharmonic,), 10, inside=True, scored="hole 8..24", others=(telea, mean_colour)),
     "large-holes": Preset("holes", (mean_colour,), 10, inside=True, scored="hole 40..64 density=20", others=(telea,)),
-    "border": Preset("border", (mean_colour,), inside=True, others=(telea,)),
-    "drawing": Preset("drawing", (canny, difference_of_gaussians), others=(white,)),
+    "border": Preset("border", (mean_colour, telea), inside=True),
+    "drawing": Preset("drawing", (canny, difference_of_gaussians, white)),
     "edges-to-picture": Preset("edges-to-picture", (mean_picture, PatchFill("edges")), metric="feature"),
     "drawing-to-painting": Preset("drawing-to-painting", (mean_picture, PatchFill("posterise | edges")), metric="feature"),
 }
+
+
+def triples(items: Items, chain: Chain, target: Chain | None, *, inside: bool) -> list[Triple]:
+    """Pictures, spoilt once, with what is missing where that is asked: of a black picture that is spoilt alike, all that is not black."""
+    held = HeldOut.of(pairs.examples(items, chain, target, seed=Seed(0)))
+    if not inside:
+        return [(one, good, np.zeros(good.shape[:2], bool)) for one, good in zip(held.inputs, held.targets, strict=True)]
+    black = Items(tuple(Item(item.name, make=partial(np.zeros, (*item.size(), 3), np.uint8)) for item in items))
+    marks = HeldOut.of(pairs.examples(black, chain, None, seed=Seed(0))).inputs
+    found = []
+    for one, good, gone in zip(held.inputs, held.targets, (mark.any(2) for mark in marks), strict=True):
+        assert not (one != good).any(2)[~gone].any(), "something was changed that is not missing"
+        found.append((one, good, gone))
+    return found
 
 
 def judged(preset: Preset, seen: dict[str, scoring.Seen]) -> Callable[[Levels, Levels, Levels], float]:
@@ -237,31 +284,36 @@ def compare(name: str, preset: Preset, minutes: float, seen: dict[str, scoring.S
     chain = grammar.parse(preset.scored or recipe.spoil.chain)
     target = grammar.parse(recipe.spoil.target) if recipe.spoil.target else None
     items = sources.held_out("known:bsds")[: preset.count]
-    held = HeldOut.of(pairs.examples(items, chain, target, seed=Seed(0)))
+    graded = [way for way in (*preset.baselines, *preset.others) if isinstance(way, Graded)]
+    known = triples(training_pictures()[:TUNED_ON], chain, target, inside=False) if graded else []
+    fitted = {way.__name__: way.fitted(known) for way in graded}
     ways: dict[str, Repair] = {"ours": lambda picture, _: np.asarray(model.restore(picture))}
-    ways |= {way.__name__: way for way in (*preset.baselines, *preset.others)}
+    ways |= {way.__name__: way for way in (*preset.baselines, *preset.others) if not isinstance(way, Graded)}
+    ways |= {way: act for way, (act, _) in fitted.items()}
     measure = judged(preset, seen)
     values, spent = ({way: [] for way in ways} for _ in range(2))
-    for spoilt, good in zip(held.inputs, held.targets, strict=True):
-        gone = (spoilt != good).any(2) if preset.inside else np.zeros(good.shape[:2], bool)
-        if spoilt.shape == good.shape and not (spoilt != good).any():
+    for came, good, gone in triples(items, chain, target, inside=preset.inside):
+        if came.shape == good.shape and not (came != good).any():
             continue  # a chain of maybes may leave a picture as it is, and nothing is to be told of that
         for way, act in ways.items():
             begun = time.perf_counter()
-            made = act(spoilt, gone)
+            made = act(came, gone)
             spent[way].append(time.perf_counter() - begun)
             values[way].append(measure(made, good, gone))
-    free = HeldOut.of(pairs.examples(photographs.held_out(), chain, target, seed=Seed(0)))
-    draw(name, [(spoilt, np.asarray(model.restore(spoilt)), good) for spoilt, good in zip(free.inputs, free.targets, strict=True)])
+    free = triples(photographs.held_out(), chain, target, inside=False)
+    draw(name, [(came, np.asarray(model.restore(came)), good) for came, good, _ in free])
     bars = [_ahead(name, preset, minutes, values["ours"], values[way.__name__], way.__name__, seen) for way in preset.baselines]
     scored, rows = preset.metric + " inside" * preset.inside, []
     for way in ways:
         mean, milliseconds = statistics.mean(values[way]), 1000 * statistics.median(spent[way])
-        rows.append([name if way == "ours" else "", way, scored, f"{mean:.3f}", f"{milliseconds:.0f}"])
+        strength = ", ".join(f"{value:g}" for value in fitted[way][1]) if way in fitted else ""
+        told = f"{way} ({strength})" if strength else way
+        rows.append([name if way == "ours" else "", told, scored, f"{mean:.3f}", f"{milliseconds:.0f}"])
     return {
         "recipe": preset.recipe,
+        "toml": builtin.recipes()[preset.recipe].path.read_text(encoding="utf-8"),
         "command": f"sfumato train {preset.recipe} photos/ --minutes {minutes:g}",
-        "measured": f"python bench/presets.py --only {name}" + (f" --minutes {minutes:g}" if minutes != preset.minutes else ""),
+        "measured": f"python bench/presets.py --only {name}",
         **results.when_and_where(),
         "bars": [asdict(bar) for bar in bars],
         "rows": rows,
@@ -313,14 +365,17 @@ def main() -> None:
     """Print and write bench/results/presets.json."""
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--only", nargs="+", default=list(PRESETS), choices=list(PRESETS))
-    options.add_argument("--minutes", type=float, help="of each, instead of its own")
+    options.add_argument("--minutes", type=float, help="of each, instead of its own: a try, of which nothing is written")
     given = options.parse_args()
     seen = scoring.through("tiny-features")
     path = results.RESULTS / "presets.json"
     found = json.loads(path.read_text(encoding="utf-8")).get("presets", {}) if path.is_file() else {}
     for name in given.only:
         found[name] = compare(name, PRESETS[name], given.minutes or PRESETS[name].minutes, seen)
-        write(found)
+        if given.minutes:
+            results.say([Bar(**bar) for bar in found[name]["bars"]])
+        else:
+            write(found)
 
 
 if __name__ == "__main__":

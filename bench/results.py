@@ -79,10 +79,15 @@ def write(name: str, bars: Sequence[Bar], **more: Any) -> Path:
         "bars": [asdict(bar) for bar in bars],
     }
     files.write_json(path, {**head, **more})
+    say(bars)
+    return path
+
+
+def say(bars: Sequence[Bar]) -> None:
+    """Print them."""
     for bar in bars:
         verdict = {True: "holds", False: "DOES NOT HOLD"}[bar.holds] if isinstance(bar.holds, bool) else bar.holds
         print(f"{verdict:15}{bar.what}: needed {bar.needed}, measured {bar.measured}, spread {bar.spread}")
-    return path
 
 
 def when_and_where() -> dict[str, Any]:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 import results  # bench is a folder of scripts, not a package
+import trainings
 from results import Bar
 from sfumato.core import builtin
 from sfumato.core.levels import Levels
@@ -72,8 +74,9 @@ def pictures(margin: int = 0) -> dict[str, Levels]:
 
 
 def trained(name: str) -> Path | None:
-    """The newest model of a recipe that a benchmark has trained."""
-    found = [path for path in BUILD.glob("*/*/last.safetensors") if load.read_header(path).recipe.get("name") == name]
+    """The newest model of a recipe that a benchmark has trained to the end."""
+    found = [path for path in BUILD.glob("*/*/last.safetensors") if trainings.is_done(path.parent)]
+    found = [path for path in found if load.read_header(path).recipe.get("name") == name]
     return max(found, key=lambda path: path.stat().st_mtime, default=None)
 
 
@@ -121,8 +124,8 @@ def looked_at(one: Restorer, picture: Levels) -> dict[str, float]:
     for axis in (0, 1):
         found, borders = steps(made, axis), set[int]()
         reached = tiles.Span(0, -(-picture.shape[axis] // stride) * stride)
-        for span in tiles.spans(reached, side, cut.overlap, stride)[1:]:  # where a tile fades in
-            borders |= set(range(span.start * factor - 1, (span.start + cut.overlap) * factor))
+        for before, span in pairwise(tiles.spans(reached, side, cut.overlap, stride)):  # where a tile fades in
+            borders |= set(range(span.start * factor - 1, before.stop * factor))
         inside = [step for place, step in enumerate(found) if place not in borders]
         beyond = max(beyond, float(found[[place for place in borders if 0 <= place < len(found)]].max(initial=0) - max(inside)))
     exact = one.contract.reach

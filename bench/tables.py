@@ -60,10 +60,10 @@ def presets(folder: Path) -> dict[str, str]:
     pages: dict[str, str] = {}
     titles, says = found["table"]["titles"][1:], found["table"]["says"].partition(". ")[0]
     for name, one in found["presets"].items():
-        recipe = builtin.recipes()[one["recipe"]]
-        lines = [f"# {name}", "", MADE, "", recipe.says, "", f"![As it came, repaired, as it was]({name}.jpg)", ""]
+        lines = [f"# {name}", "", MADE, "", builtin.recipes()[one["recipe"]].says, ""]
+        lines += [f"![As it came, repaired, as it was]({name}.jpg)", ""]
         lines += ["```sh", f"{one['command']} --out runs/{name}", "```", ""]
-        lines += ["```toml", recipe.path.read_text(encoding="utf-8").strip(), "```", ""]
+        lines += ["```toml", one["toml"].strip(), "```", ""]
         lines += [f"{says}. `{one['measured']}`, {one['date']}, {_where(one)}", ""]
         lines += [_row(titles), "|---" * len(titles) + "|", *(_row(row[1:]) for row in one["rows"]), ""]
         lines += [

@@ -8,8 +8,11 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from sfumato.tasks import catalogue
 
-def _done(folder: Path) -> bool:
+
+def is_done(folder: Path) -> bool:
+    """Whether a run came to its end."""
     facts = folder / "run.json"
     return facts.is_file() and json.loads(facts.read_text(encoding="utf-8")).get("status") == "done"
 
@@ -20,11 +23,17 @@ def label(changes: Sequence[str]) -> str:
 
 
 def finished(folder: Path, recipe: str, *changes: str, options: tuple[str, ...] = ()) -> Path:
-    """The folder of a finished run of a recipe with changes such as "train.seed=1"; options: more words for `sfumato train`."""
-    if _done(folder):
+    """The folder of a finished run of a recipe with changes such as "train.seed=1"; options: more words for `sfumato train`.
+
+    Ends with a sentence where the folder holds a run of another recipe: a recipe's file has changed since.
+    """
+    kept = folder / "recipe.toml"
+    if kept.is_file() and not options and catalogue.read(str(kept), []) != catalogue.read(recipe, list(changes)):
+        sys.exit(f"{folder} holds a run of another recipe than {recipe} is now, with {', '.join(changes)}: remove it, or name another.")
+    if is_done(folder):
         return folder
     begin = ["train", recipe, "--out", str(folder), *options, *(word for change in changes for word in ("--set", change))]
-    words = ["resume", str(folder)] if (folder / "recipe.toml").is_file() else begin
+    words = ["resume", str(folder)] if kept.is_file() else begin
     print("sfumato", *words, flush=True)
     if subprocess.run([sys.executable, "-m", "sfumato", "-q", *words], check=False).returncode:
         sys.exit(f"The training in {folder} did not finish.")

@@ -4,11 +4,13 @@
 
 A picture that is grey all over should come out the same all over.  What differs between the four (of x4: sixteen) places of a grid cell
 is the checkerboard: the spread of their means, in levels of 255.  Training is the recipe johnson-x4 with plain L1 on built-in photographs.
+What was measured of a way and a seed is kept in build/experiments, so that a stopped run goes on.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import statistics
 from itertools import islice
 from typing import get_args, get_type_hints
@@ -16,7 +18,8 @@ from typing import get_args, get_type_hints
 import torch
 from torch import nn
 
-from grid import mean, write
+from grid import RUNS, mean, write
+from sfumato.core import files
 from sfumato.core.levels import TOP
 from sfumato.nets import catalogue
 from sfumato.nets.arguments import Johnson
@@ -38,6 +41,18 @@ def checkerboard(network: nn.Module) -> float:
             found.append(TOP * places.std(dim=(1, 2)).mean().item())
     network.train()
     return statistics.mean(found)
+
+
+def kept(up: str, seed: int, steps: int) -> tuple[float, float]:
+    """The checkerboard before and after, measured once."""
+    path = RUNS / "checkerboards" / f"{up}-{steps}-{seed}.json"
+    if not path.is_file():
+        files.make_folder(path.parent)
+        found = trained(up, seed, steps)
+        files.write_json(path, found)
+        print(path.stem, *found, flush=True)
+    before, after = json.loads(path.read_text(encoding="utf-8"))
+    return before, after
 
 
 def trained(up: str, seed: int, steps: int) -> tuple[float, float]:
@@ -63,7 +78,7 @@ def main() -> None:
     given = options.parse_args()
     rows = []
     for up in WAYS:
-        pairs = [trained(up, seed, given.steps) for seed in range(1, given.seeds + 1)]
+        pairs = [kept(up, seed, given.steps) for seed in range(1, given.seeds + 1)]
         numbers = sum(tensor.numel() for tensor in catalogue.outline(Johnson(up=up, enlarges=TIMES)).parameters())
         rows.append([up, f"{numbers:,}", *(mean(list(values)) for values in zip(*pairs, strict=True))])
     titles = ["up", "numbers", "before training, levels", f"after {given.steps} steps, levels"]

@@ -84,3 +84,51 @@ def test_a_good_picture_is_never_the_place_of_a_spoilt_one(photo, sfumato, tmp_p
     assert done.returncode == 2 and "exists already" in done.stderr and other.read_bytes() == photo.read_bytes()
     assert sfumato("crappify", photo, other, "--spoil", "jpeg 5", "--overwrite", "--keep-format").returncode == 0
     assert other.read_bytes() != photo.read_bytes()
+
+
+def test_several_pictures_go_into_one_folder_and_a_second_run_does_what_is_new(photo, sfumato, tmp_path):
+    photos = [photo, tmp_path / "b.jpg"]
+    photos[1].write_bytes(photo.read_bytes())
+    first = sfumato("restore", *photos, "--out", tmp_path / "out")
+    assert first.returncode == 0 and "2 files done" in " ".join(first.stderr.split())
+    photos.append(tmp_path / "c.jpg")
+    photos[2].write_bytes(photo.read_bytes())
+    second = sfumato("restore", *photos, "--out", tmp_path / "out")
+    assert second.returncode == 0 and "1 file done, 2 skipped (done before)" in " ".join(second.stderr.split())
+    assert sorted(path.name for path in (tmp_path / "out").glob("[!.]*")) == ["b.jpg", "c.jpg", "photo.jpg"]
+
+
+def test_no_output_falls_on_another_or_on_an_input(photo, type_in, tmp_path):
+    twin, made = tmp_path / "photo.png", tmp_path / "photo-restored.jpg"
+    Image.open(photo).save(twin)
+    made.write_bytes(photo.read_bytes())
+    before = made.read_bytes()
+    code, _, said = type_in("restore", photo, twin, "--format", "webp", "--overwrite")
+    assert code == 2 and "would both become" in " ".join(said.split())
+    code, _, said = type_in("restore", photo, made, "--overwrite")
+    assert code == 2 and "is an input itself" in " ".join(said.split()) and made.read_bytes() == before
+
+
+def test_an_out_that_cannot_be_meant_is_refused(photo, type_in, tmp_path):
+    for words, reason in (
+        (("--out", tmp_path / "a.avif"), "cannot be written"),
+        ((photo.with_name("b.jpg"), "--out", tmp_path / "c.jpg"), "is one file, but there are 2 inputs"),
+    ):
+        photo.with_name("b.jpg").write_bytes(photo.read_bytes())
+        code, _, said = type_in("restore", photo, *words)
+        assert code == 2 and reason in " ".join(said.split())
+    assert not (tmp_path / "a.avif").exists() and not (tmp_path / "c.jpg").exists()
+    assert type_in("restore", photo, "--format", "jpg", "--out", tmp_path / "d.jpeg")[0] == 0
+
+
+def test_what_is_made_of_a_link_lies_beside_the_link(photo, type_in, tmp_path):
+    (tmp_path / "links").mkdir()
+    (tmp_path / "links" / "a.jpg").symlink_to(photo)
+    assert type_in("restore", tmp_path / "links" / "a.jpg")[0] == 0
+    assert (tmp_path / "links" / "a-restored.jpg").is_file() and not (tmp_path / "photo-restored.jpg").exists()
+
+
+def test_a_preview_never_falls_on_a_picture(photo, type_in):
+    before = photo.read_bytes()
+    code, _, said = type_in("crappify", photo, "--preview", photo)
+    assert code == 2 and "exists already" in " ".join(said.split()) and photo.read_bytes() == before

@@ -75,6 +75,12 @@ def test_no_two_pictures_share_a_twin(tmp_path):
     assert twins(twice, mask, one="picture", other="mask") == [mask[0], mask[0]]
 
 
+def test_files_that_belong_to_no_picture_are_counted(tmp_path, capsys):
+    one, two = (Items(tuple(Item(name, tmp_path / name) for name in names)) for names in (("1.png",), ("1.jpg", "2.jpg", "3.jpg")))
+    assert twins(one, two, one="picture", other="mask") == [two[0]]
+    assert "2 of 3 masks have no picture of the same name" in " ".join(capsys.readouterr().err.split())
+
+
 def test_an_item_of_nothing_is_refused():
     with pytest.raises(Refusal, match="'empty'"):
         Item("empty").levels()

@@ -182,6 +182,24 @@ def test_sixteen_bit_tiff_of_another_program_is_read_exactly(tmp_path, deep, opt
     np.testing.assert_array_equal(read.decode((tmp_path / "a.tif").read_bytes(), tmp_path).pixels, deep)
 
 
+def test_what_the_tags_of_a_sixteen_bit_tiff_say_of_its_numbers_is_heeded(tmp_path, deep):
+    def found(pixels, **options):
+        tifffile.imwrite(tmp_path / "a.tif", pixels, **options)
+        return read.decode((tmp_path / "a.tif").read_bytes(), tmp_path)
+
+    np.testing.assert_array_equal(found(deep[..., 0], photometric="miniswhite").pixels[..., 0], TOP16 - deep[..., 0])
+    alpha = np.random.default_rng(0).integers(1, TOP16, deep.shape[:2]).astype(np.uint16)
+    four = np.dstack([deep, alpha])
+    infrared = found(four, photometric="rgb", extrasamples=["unspecified"])
+    assert infrared.alpha is None and np.array_equal(infrared.pixels, deep)
+    laid_over = np.dstack([(deep.astype(float) * alpha[..., None] / TOP16).round().astype(np.uint16), alpha])
+    premultiplied = found(laid_over, photometric="rgb", extrasamples=["assocalpha"])
+    off = np.abs(premultiplied.pixels.astype(float) - deep)
+    assert np.array_equal(premultiplied.alpha, alpha) and (off <= TOP16 / alpha[..., None].astype(float)).all()
+    with pytest.raises(Refusal, match="planes of their own"):
+        found(np.moveaxis(deep, 2, 0), photometric="rgb", planarconfig="separate")
+
+
 def test_a_pgm_of_ten_bits_is_scaled_by_its_own_white(tmp_path):
     (tmp_path / "a.pgm").write_bytes(b"P5 3 1 1023\n" + struct.pack(">3H", 0, 512, 1023))
     np.testing.assert_array_equal(read_levels(tmp_path / "a.pgm", 1)[0, :, 0], [0, 128, TOP])

@@ -418,3 +418,29 @@ def test_one_bad_picture_is_status_two(tree, out):
 def test_one_picture_is_not_written_over_itself(tree):
     with pytest.raises(Refusal, match="the input itself"):
         over(tree / "one.png", tree / "one.png")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no such thing here")
+def test_a_pipe_is_named_and_not_waited_for(tree, out):
+    os.mkfifo(tree / "pipe.png")
+    summary = over(tree, out)
+    assert summary.failed and "it is a pipe or a device" in summary.failed[0][1] and summary.done == 4
+
+
+def test_what_replaces_says_how_to_go_on(tree, out):
+    (tree / "p.png").write_bytes(b"stops")
+    stopped = over(tree, out, STAGES, threads=1, existing="replace")
+    assert "the same command without --overwrite goes on from here" in stopped.sentence()
+
+
+def test_what_is_not_reached_of_several_files_is_counted(tree, out):
+    (tree / "p.png").write_bytes(b"stops")
+    jobs = [(tree / name, out) for name in ("one.png", "p.png", "one.png")]
+    [summary] = folders.in_turn(jobs, lambda source, out: over(source, out, STAGES, threads=1))
+    assert (summary.exit_code, summary.done, summary.left) == (130, 1, 2)
+
+
+def test_a_name_as_long_as_a_disk_allows_can_be_written(tmp_path):
+    path = tmp_path / ("\u5716" * 83 + ".txt")
+    files.write_text(path, "whole")
+    assert path.read_text() == "whole" and [each.name for each in tmp_path.iterdir()] == [path.name]

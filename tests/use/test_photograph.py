@@ -332,6 +332,17 @@ def test_a_profile_without_a_way_back_leaves_the_files_own_numbers(tmp_path, sma
     np.testing.assert_array_equal(np.asarray(Image.open(around(tmp_path / "a.png"))), small)
 
 
+@pytest.mark.parametrize("suffix", [".bmp", ".ppm"])
+@pytest.mark.parametrize("green", [0, 250])
+def test_where_no_profile_can_stand_colours_become_those_of_srgb(tmp_path, small, suffix, green):
+    """green : 250 is one that sRGB lacks, so that the file's own numbers were worked on."""
+    inside = np.round(icc.converted(small * 0.8 + 25, "sRGB", "Display P3")).astype(np.uint8)
+    inside[:20] = (0, green, 10) if green else inside[:20]
+    Image.fromarray(inside).save(tmp_path / "a.png", icc_profile=icc.profile("Display P3"))
+    made = np.asarray(Image.open(around(tmp_path / "a.png", tmp_path / f"out{suffix}"))).astype(float)
+    assert np.abs(made - icc.converted(inside, "Display P3", "sRGB")).max() < 1.5
+
+
 def test_a_profile_of_sixteen_bits_goes_along_and_changes_nothing(tmp_path, rng):
     deep = rng.integers(0, TOP16 + 1, (9, 14, 3)).astype(np.uint16)
     photograph.write(Photograph(pixels=deep, profile=icc.profile("Display P3"), space="own"), tmp_path / "a.png")

@@ -12,9 +12,10 @@ from sfumato.cli import trees
 from sfumato.cli.verb import Device, Json, Overwrite, Seed, StepsFile, existing, option, switch
 from sfumato.core import progress
 from sfumato.core.errors import Refusal
-from sfumato.data.reading.find import PICTURE_SUFFIXES, READ_ALONE
+from sfumato.data.reading.find import PICTURE_SUFFIXES
 
 Form = Literal["own", "jpg", "png", "tif", "webp"]
+SHORT = {".jpeg": ".jpg", ".tiff": ".tif"}
 
 
 def restore(
@@ -47,10 +48,9 @@ def restore(
       sfumato restore hills.jpg --model runs/border-1/best.safetensors --pan 8
     """
     suffix = None if form == "own" else f".{form}"
-    if suffix and out is not None and out.suffix.lower() in PICTURE_SUFFIXES - {suffix}:
-        raise Refusal(f"--format {form} and --out {out.name} ask for unlike formats: leave one of them out.")
-    if out is not None and out.suffix.lower() in READ_ALONE and not out.is_dir():
-        raise Refusal(f"{out.name} cannot be written: such pictures are only read. Take {out.with_suffix('.jpg').name}.")
+    ending = "" if out is None or out.is_dir() else SHORT.get(out.suffix.lower(), out.suffix.lower())
+    if suffix and ending in PICTURE_SUFFIXES - {suffix}:
+        raise Refusal(f"--format {form} and --out {Path(out or '').name} ask for unlike formats: leave one of them out.")
     planned = trees.targets([existing(path, "file or folder") for path in pictures], out, made="restored", suffix=suffix)
     if not overwrite and (taken := [target for source, target in planned if source.is_file() and target.is_file()]):
         raise Refusal(f"{taken[0]} exists already. Give --overwrite to replace it, or another --out.")
@@ -100,6 +100,8 @@ def crappify(
     if out is not None and not spoil:
         raise Refusal("How shall the pictures be spoilt? Give --spoil 'blur 0..2 | jpeg 20..60', for example.")
     steps = steps_file or ""
+    if preview is not None and preview.exists() and not overwrite:
+        raise Refusal(f"{preview} exists already. Give --overwrite to replace it, or another --preview.")
     if preview is not None:
         progress.say(f"sheet: {task.preview(folder, preview, chain=spoil, steps_file=steps, seed=seed)}")
     if out is not None:

@@ -11,25 +11,59 @@ import typer
 from sfumato.cli.verb import complain, show_json
 from sfumato.core import progress
 from sfumato.core.errors import DONE, INTERRUPTED, PARTLY, REFUSED, Refusal
-from sfumato.data.reading.find import FILM_SUFFIXES, PICTURE_SUFFIXES, written_as
+from sfumato.data.reading.find import FILM_SUFFIXES, PICTURE_SUFFIXES, READ_ALONE, written_as
 
 if TYPE_CHECKING:
     from sfumato.use.folders import Summary
+
+
+# What a person may well ask for, and would get a folder of that name instead.
+NEVER_WRITTEN = frozenset((".avif", ".heic", ".heif", ".jfif", ".jp2", ".jxl", ".pdf", ".psd", ".svg", ".tga"))
 
 
 def targets(pictures: list[Path], out: Path | None, *, made: str, suffix: str | None = None) -> list[tuple[Path, Path]]:
     """Which input goes where: one to `out` itself, several into the folder `out`, and without `out` each beside its input.
 
     made : the word that the name of what lies beside its input ends in.  suffix : of what is made, like ".png"; None: the input's.
+    Refuses two inputs with one output, an output that is an input as well, and an `out` that cannot be meant.
     """
     if out is None:
-        return [(path, _beside(path.resolve(), made, suffix)) for path in pictures]
+        return _apart([(path, _beside(_whole(path), made, suffix)) for path in pictures])
+    _check_out(pictures, out)
     if len(pictures) == 1:
         return [(pictures[0], out)]
-    names = [_named(path.resolve(), suffix) for path in pictures]
+    names = [_named(_whole(path), suffix) for path in pictures]
     if twice := [name for name, number in Counter(names).items() if number > 1]:
         raise Refusal(f"Two of the inputs are called {twice[0]!r}, and would fall on each other in {out}. Take them one by one.")
-    return [(path, out / name) for path, name in zip(pictures, names)]
+    return [(path, out if path.is_file() else out / name) for path, name in zip(pictures, names)]
+
+
+def _whole(path: Path) -> Path:
+    """With all folders; a link keeps its own place."""
+    return path.resolve() if path.name in ("", "..") else path.parent.resolve() / path.name
+
+
+def _apart(planned: list[tuple[Path, Path]]) -> list[tuple[Path, Path]]:
+    """The same; refused where one would be lost."""
+    sources: dict[Path, Path] = {}
+    inputs = {path.resolve() for path, _ in planned}
+    for source, target in planned:
+        if (other := sources.setdefault(target, source)) is not source:
+            raise Refusal(f"{other} and {source} would both become {target}. Take them one by one, or give --out.")
+        if target.resolve() in inputs:
+            raise Refusal(f"{target} would be made of {source}, but is an input itself. Leave it out, or give --out.")
+    return planned
+
+
+def _check_out(pictures: list[Path], out: Path) -> None:
+    ending = out.suffix.lower()
+    if out.is_dir() or not ending:
+        return
+    if ending in NEVER_WRITTEN and any(path.is_file() for path in pictures):
+        known = ", ".join(sorted(PICTURE_SUFFIXES - set(READ_ALONE)))
+        raise Refusal(f"{out.name} cannot be written: pictures are written as {known}. Take one of these, or a folder.")
+    if ending in PICTURE_SUFFIXES | FILM_SUFFIXES and len(pictures) > 1:
+        raise Refusal(f"{out.name} is one file, but there are {len(pictures)} inputs. Give --out a folder, or take them one by one.")
 
 
 def pngs(pictures: list[Path], out: Path | None, *, made: str, overwrite: bool) -> list[tuple[Path, Path]]:

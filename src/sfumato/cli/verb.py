@@ -135,7 +135,7 @@ def complain(sentence: str, code: int) -> int:
 def show(text: str) -> None:
     """What a verb was asked for, on stdout."""
     try:
-        print(text)
+        print(text.encode(errors="backslashreplace").decode())  # a file's name may hold bytes that are no text
     except OSError as error:
         raise Unheard(error) from error
 

@@ -26,7 +26,7 @@ def replacing(path: Path) -> Iterator[Path]:
     The parent folder is made.  An error of the disk is refused by the name of the file.
     """
     path = Path(path)
-    aside = path.with_name(f".{path.name[:80]}.{os.getpid()}-{secrets.token_hex(4)}.part{path.suffix}")
+    aside = path.with_name(f".{_short(path.name)}.{os.getpid()}-{secrets.token_hex(4)}.part{path.suffix}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield aside
@@ -50,7 +50,7 @@ def making_folder(path: Path) -> Iterator[Path]:
     path = Path(path).absolute()
     if path.is_symlink() or (path.exists() and not (path.is_dir() and not any(path.iterdir()))):
         raise Refusal(f"{path} exists already. Move it away, or give another folder.")
-    aside = path.with_name(f".{path.name[:80]}.{os.getpid()}-{secrets.token_hex(4)}.part")
+    aside = path.with_name(f".{_short(path.name)}.{os.getpid()}-{secrets.token_hex(4)}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         aside.mkdir()
@@ -81,6 +81,11 @@ def _sync_folder(folder: Path) -> None:
 def _unwritable(path: Path, error: OSError) -> Unwritable:
     words = f"{path} could not be written: {error.strerror or error}. What stood there before is untouched."
     return Unwritable(words, full=error.errno in NO_ROOM)
+
+
+def _short(name: str) -> str:
+    """Its beginning, at most 80 bytes: a name may be as long as a disk allows, and what is added must fit too."""
+    return name.encode(errors="surrogateescape")[:80].decode(errors="ignore") or "-"
 
 
 def append(path: Path, data: bytes) -> int:

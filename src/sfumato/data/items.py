@@ -9,6 +9,7 @@ from typing import Literal, overload
 
 from sfumato.core.errors import Refusal
 from sfumato.core.levels import Levels
+from sfumato.core.progress import say
 from sfumato.data.reading import read
 from sfumato.data.reading.find import find_pictures
 from sfumato.show.sheets import sheet
@@ -96,6 +97,8 @@ def twins(pictures: Items, others: Items, *, one: str, other: str, where: str = 
     missing = [picture.name for picture in pictures if _stem(picture) not in found]
     if missing:
         raise Refusal(f"{len(missing)} of {len(pictures)} {one}s have no {other} of the same name{where}, such as {missing[0]!r}.")
+    if alone := [name for name in found if name not in owners]:
+        say(f"{len(alone)} of {len(found)} {other}s have no {one} of the same name, and are left out, such as {found[alone[0]].name}")
     return [found[_stem(picture)] for picture in pictures]
 
 

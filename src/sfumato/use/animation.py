@@ -78,7 +78,7 @@ def write(picture: Photograph | Animation, path: Path, *, quality: int = photogr
     if kind is None:
         raise Refusal(f"{path.name} cannot be written: what moves is written as {', '.join(FORMATS)}. Take one of these suffixes.")
     if kind == "GIF":
-        picture = replace(picture, frames=tuple(_all_or_none(frame, path) for frame in picture.frames))
+        picture = replace(picture, frames=tuple(_all_or_none(photograph.in_srgb(frame), path) for frame in picture.frames))
     shown = [*([picture.cover] if picture.cover is not None and kind == "PNG" else []), *picture.frames]
     first, *rest = (Image.fromarray(_levels(frame)) for frame in shown)
     file = io.BytesIO()

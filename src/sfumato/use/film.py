@@ -18,6 +18,7 @@ from sfumato.core.progress import Progress, say
 from sfumato.data.reading.read import Pixels
 
 CONTAINERS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska", ".webm": "webm", ".avi": "avi"}
+TRANSPARENT = "This film holds transparency, which would be lost. Take its frames apart, and repair them as pictures."
 OPTIONS = {"mp4": {"movflags": "use_metadata_tags"}, "mov": {"movflags": "use_metadata_tags"}}  # else they keep few titles
 KEPT = ("audio", "subtitle")  # streams that are handed on as they are
 NOT_OURS = ("encoder", "major_brand", "minor_version", "compatible_brands")  # which a container says of itself
@@ -86,6 +87,8 @@ class _Copy:
         pictures = self.came.streams.best("video")
         if pictures is None:
             raise Refusal(f"{self.source} holds no moving pictures.")
+        if pictures.metadata.get("alpha_mode") == "1":  # of WebM, whose decoders leave it out
+            raise Refusal(TRANSPARENT)
         pictures.thread_type = "AUTO"
         others = {stream.index: self._handed_on(stream) for stream in self.came.streams if stream.type in KEPT}
         if left := [stream for stream in self.came.streams if stream.index not in (*others, pictures.index)]:
@@ -164,7 +167,7 @@ class _Pen:
     def add(self, frame: Any, work: Work) -> None:
         """Repair one and write it, shown at the time at which it was shown."""
         if any(component.is_alpha for component in frame.format.components):
-            raise Refusal("This film holds transparency, which would be lost. Take its frames apart, and repair them as pictures.")
+            raise Refusal(TRANSPARENT)
         deep = any(component.bits > 8 for component in frame.format.components)
         layout = "rgb48le" if deep else "rgb24"
         matrix = MATRICES.get(int(frame.colorspace), ITU709 if frame.height >= TALL else ITU601)

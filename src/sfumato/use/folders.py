@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -29,6 +29,7 @@ class Summary:
     interrupted: bool = False
     stopped: str = ""  # why the rest was not tried: the next outputs could not be written or recorded either
     left: int = 0  # files not reached when interrupted or stopped
+    again: bool = False  # it replaced what stood there, and would begin with the first file once more
     results: Mapping[str, Mapping[str, Any] | None] = field(
         default_factory=dict
     )  # by output, relative to `out`: what the action said, now or then
@@ -50,8 +51,9 @@ class Summary:
         parts += [f"{self.left} not reached"] if self.left else []
         ignored = f" {_count(self.ignored, 'other file')} left alone." if self.ignored else ""
         ignored += f" {_count(self.films, 'film')} left alone: name each to have it repaired." if self.films else ""
-        stopped = f" {self.stopped} When that is put right, the same command goes on from here." if self.stopped else ""
-        stopped = " Interrupted; the same command goes on from here." if self.interrupted else stopped
+        command = "the same command" + " without --overwrite" * self.again
+        stopped = f" {self.stopped} When that is put right, {command} goes on from here." if self.stopped else ""
+        stopped = f" Interrupted; {command} goes on from here." if self.interrupted else stopped
         named = "".join(f"\n  {path}: {reason}" for path, reason in self.failed)
         return f"{', '.join(parts)}, in {self.out}.{ignored}{stopped}{named}"
 
@@ -99,25 +101,38 @@ def over(
             except KeyboardInterrupt:
                 interrupted = True
     films, others = _others(source)
-    return record.summary(out, ignored=others, films=films, interrupted=interrupted)
+    return record.summary(out, ignored=others, films=films, interrupted=interrupted, again=existing == "replace")
 
 
 def in_turn(trees: Sequence[tuple[Path, Path]], act: Callable[[Path, Path], Summary]) -> list[Summary]:
     """One tree (or picture) after the other; a later one that is refused has failed, and what was done before it is still told.
 
+    Pictures that go into one folder one after the other are told of together.
     After Ctrl-C, and once the disk is full, no further one is begun.
     """
     summaries: list[Summary] = []
-    for source, out in trees:
+    for number, (source, out) in enumerate(trees, 1):
         try:
-            summaries.append(act(source, out))
+            found = act(source, out)
         except Refusal as refusal:
             if not summaries:
                 raise
-            summaries.append(Summary(out=out, done=0, skipped=0, failed=((source, str(refusal)),)))
-        if summaries[-1].interrupted or summaries[-1].stopped:
+            found = Summary(out=out, done=0, skipped=0, failed=((source, str(refusal)),))
+        if found.interrupted or found.stopped:
+            found = replace(found, left=found.left + sum(path.is_file() for path, _ in trees[number:]))
+        if summaries and summaries[-1].out == found.out:
+            summaries[-1] = _together(summaries[-1], found)
+        else:
+            summaries.append(found)
+        if found.interrupted or found.stopped:
             break
     return summaries
+
+
+def _together(one: Summary, other: Summary) -> Summary:
+    """What became of both, where the other came later into the same folder."""
+    counts = {name: getattr(one, name) + getattr(other, name) for name in ("done", "skipped", "failed", "ignored", "films", "left")}
+    return replace(other, **counts, results={**one.results, **other.results})
 
 
 def _single(source: Path, out: Path, action: Action, existing: Literal["keep", "replace"]) -> Summary:
@@ -208,7 +223,7 @@ class _Record:
         except Unwritable as unwritable:  # the output stands, and is known as begun: it will be made once more
             self.stopped = self.stopped or str(unwritable)
 
-    def summary(self, out: Path, *, ignored: int, films: int, interrupted: bool) -> Summary:
+    def summary(self, out: Path, *, ignored: int, films: int, interrupted: bool, again: bool) -> Summary:
         return Summary(
             out=out,
             done=self.done,
@@ -219,6 +234,7 @@ class _Record:
             interrupted=interrupted,
             stopped=self.stopped,
             left=self.waiting,
+            again=again,
             results=self.results,
         )
 

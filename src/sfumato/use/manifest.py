@@ -1,6 +1,8 @@
 """What earlier runs did into a folder: one JSON line a file, appended as soon as the file is done, so a kill loses no other."""
 
+import errno
 import json
+import stat
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
@@ -70,6 +72,8 @@ class Manifest:
     def begin(self, name: str, source: Path) -> None:
         """Note that an output is ours, so that what a kill leaves behind is known and redone."""
         now = source.stat()  # before the bytes: if they change while they are read, the next run sees another time
+        if not stat.S_ISREG(now.st_mode):
+            raise OSError(errno.EINVAL, "it is a pipe or a device, and no file")
         read = digest_of(source)
         self._note(Entry(name=name, options=self.options, size=now.st_size, time=now.st_mtime_ns, input=read))
 
@@ -83,7 +87,11 @@ class Manifest:
             append(self.path, _line(entry).encode())
 
     def _rewrite(self) -> None:
-        write_text(self.path, "".join(_line(entry) for _, entry in sorted(self.entries.items())))
+        text = "".join(_line(entry) for _, entry in sorted(self.entries.items()))
+        with suppress(OSError):
+            if self.path.read_bytes() == text.encode():
+                return
+        write_text(self.path, text)
 
 
 def _line(entry: Entry) -> str:

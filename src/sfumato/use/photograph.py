@@ -34,6 +34,7 @@ FORMATS = {
 }
 KEEPS_ALPHA = ("PNG", "TIFF", "WEBP")
 KEEPS_16 = ("PNG", "TIFF")
+KEEPS_PROFILE = ("JPEG", "PNG", "TIFF", "WEBP")
 QUALITY = 95  # of JPEG and WebP
 COMES_BACK = 0.999  # share of the values that must survive the way to sRGB and back, within a level, for it to be taken
 _MOST_COPIES = 32  # of a TIFF's picture, each smaller than the one before
@@ -127,6 +128,8 @@ def write(photograph: Photograph, path: Path, *, quality: int = QUALITY, strip: 
         raise Refusal(f"{path.name} cannot be written: {has}. Take .png (--format png), .tif or .webp.")
     if photograph.profile and photograph.pixels.shape[2] == 3 and profiles.of_grey(photograph.profile):
         photograph = replace(photograph, profile=None)  # of grey, and colours were given to it: they are sRGB
+    if kind not in KEEPS_PROFILE:
+        photograph = in_srgb(photograph)
     if strip:
         photograph = replace(photograph, notes=Notes(dpi=photograph.notes.dpi))
     try:
@@ -134,6 +137,16 @@ def write(photograph: Photograph, path: Path, *, quality: int = QUALITY, strip: 
     except (OSError, ValueError, OverflowError, MemoryError, struct.error) as error:
         raise Refusal(f"{path} cannot be written as {kind}: {str(error).rstrip('.') or type(error).__name__}.") from error
     files.write_bytes(path, data)
+
+
+def in_srgb(photograph: Photograph) -> Photograph:
+    """The same colours for a file that can hold no profile, which is taken for sRGB.  What lies beyond sRGB is cut off."""
+    if not photograph.profile:
+        return photograph
+    pixels = photograph.pixels
+    if photograph.space == "own" and pixels.shape[2] == 3:
+        pixels = profiles.to_srgb(_eight(pixels), photograph.profile)
+    return replace(photograph, pixels=pixels, profile=None, space="sRGB")
 
 
 def _is_opaque(alpha: Pixels) -> bool:

@@ -34,7 +34,8 @@ LARGE = 64 << 20  # bytes; of a larger file the header is looked at before the r
 FORMATS = ("BMP", "DIB", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")  # Pillow knows more, some of which run other programs
 HEIC = (b"heic", b"heix", b"heim", b"heis", b"mif1")  # brands of ISO/IEC 23008-12 that phones write, read by the extra `heic`
 ORIENTATION = 0x0112  # tag of EXIF and TIFF
-_BITS, _WIDTH, _HEIGHT = 258, 256, 257  # tags of TIFF
+_BITS, _WIDTH, _HEIGHT, _MEANING, _PLANES, _EXTRA = 258, 256, 257, 262, 284, 338  # tags of TIFF,
+_WHITE_IS_ZERO, _APART, _ANYTHING, _MULTIPLIED, _STRAIGHT = 0, 2, 0, 1, 2  # and values of the last three
 
 
 @dataclass(frozen=True)
@@ -265,7 +266,24 @@ def _sixteen_bit(raw: bytes, picture: Image.Image) -> Decoded:
     colours = stored[..., None] if stored.ndim == 2 else stored[..., :3][..., ::-1]
     colours = colours[..., :1] if grey else colours
     alpha = stored[..., 3] if stored.ndim == 3 and stored.shape[2] == 4 else None
+    if picture.format == "TIFF":
+        colours, alpha = _as_meant(colours, alpha, picture)
     return Decoded(np.ascontiguousarray(colours), alpha, _profile(picture), picture)
+
+
+def _as_meant(colours: Pixels, alpha: Pixels | None, picture: Any) -> tuple[Pixels, Pixels | None]:
+    """What a TIFF's tags say of its numbers, at which OpenCV does not look."""
+    if picture.tag_v2.get(_PLANES) == _APART and colours.shape[2] > 1:
+        raise ValueError("its 16-bit colours lie in planes of their own; save it with the colours of a pixel side by side")
+    if picture.tag_v2.get(_MEANING) == _WHITE_IS_ZERO:
+        colours = TOP16 - colours
+    [fourth, *_] = picture.tag_v2.get(_EXTRA) or (_STRAIGHT,)
+    if alpha is None or fourth == _ANYTHING:  # such as infrared, in which scanners see dust
+        return colours, None
+    if fourth == _MULTIPLIED:
+        straight = colours.astype(np.float64) * TOP16 / np.maximum(alpha, 1)[..., None]
+        colours = np.minimum(straight.round(), TOP16).astype(np.uint16)
+    return colours, alpha
 
 
 # What OpenCV calls a JPEG of which each side comes out so many times smaller: libjpeg then makes fewer pixels of each block.

@@ -51,7 +51,8 @@ def _pictures(folder: str, data: Data, seed: Seed) -> tuple[Items, Items]:
     if folder.startswith(BUILTIN):
         return _builtin(folder, data, seed)
     if folder.startswith(KNOWN):
-        return _items(catalogue.open_set(folder.removeprefix(KNOWN), part="train")), held_out(folder)
+        train = _items(catalogue.open_set(folder.removeprefix(KNOWN), part="train"))
+        return split.by_hash(train, data.valid) if data.choose else (train, held_out(folder))
     return _folder(Path(folder), data)
 
 
