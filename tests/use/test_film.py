@@ -170,3 +170,15 @@ def test_a_stop_in_the_middle_leaves_nothing_half_written(tmp_path):
     with pytest.raises(KeyboardInterrupt):
         film.repair(came, tmp_path / "b.mp4", stops)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.mp4"]
+
+
+def test_a_film_that_can_be_seen_through_is_refused_though_its_decoder_drops_that(tmp_path):
+    with av.open(str(tmp_path / "a.webm"), "w") as coming:
+        stream = coming.add_stream("libvpx-vp9", rate=25)
+        stream.height, stream.width, stream.pix_fmt, stream.metadata["alpha_mode"] = 48, 64, "yuva420p", "1"
+        seen_through = av.VideoFrame.from_ndarray(np.full((48, 64, 4), 90, np.uint8), format="rgba").reformat(format="yuva420p")
+        for packet in (*stream.encode(seen_through), *stream.encode()):
+            coming.mux(packet)
+    with pytest.raises(Refusal, match="holds transparency"):
+        film.repair(tmp_path / "a.webm", tmp_path / "b.webm", work=lambda pixels: pixels, quality=90)
+    assert not (tmp_path / "b.webm").exists()

@@ -87,7 +87,7 @@ class _Copy:
         pictures = self.came.streams.best("video")
         if pictures is None:
             raise Refusal(f"{self.source} holds no moving pictures.")
-        if pictures.metadata.get("alpha_mode") == "1":  # of WebM, whose decoders leave it out
+        if {name.lower(): words for name, words in pictures.metadata.items()}.get("alpha_mode") == "1":  # which decoders of WebM drop
             raise Refusal(TRANSPARENT)
         pictures.thread_type = "AUTO"
         others = {stream.index: self._handed_on(stream) for stream in self.came.streams if stream.type in KEPT}
