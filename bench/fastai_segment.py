@@ -20,6 +20,7 @@ import numpy as np
 
 import results  # bench is a folder of scripts, not a package
 from sfumato.core import files
+from sfumato.data.items import Items
 from sfumato.data.known import catalogue
 
 BATCH, RATE, VOID = 8, 1e-3, 11
@@ -52,7 +53,7 @@ def learner(made: Any) -> Any:
     return unet_learner(made, resnet34, pretrained=False, n_out=VOID, loss_func=loss, normalize=False)
 
 
-def masks(model: Any, root: Path, part: str) -> np.ndarray:
+def masks(model: Any, pictures: Items) -> np.ndarray:
     """uint8 (N, 180, 240)"""
     import torch
 
@@ -60,7 +61,7 @@ def masks(model: Any, root: Path, part: str) -> np.ndarray:
 
     mean, spread = (torch.tensor(values).view(1, 3, 1, 1) for values in STATISTICS)
     found = []
-    for item in catalogue.open_scenes("camvid", part=part, root=root.parent).pictures:  # type: ignore[arg-type]  # valid or test
+    for item in pictures:
         x = (batch_to_unit(torch.from_numpy(item.levels(3)[None].copy())) - mean) / spread
         with torch.inference_mode():
             found.append(model(x).as_subclass(torch.Tensor)[0].argmax(0).byte().numpy())
@@ -92,6 +93,7 @@ def main() -> None:
     torch.manual_seed(given.seed)
     root = catalogue.find("camvid")
     assert root is not None, "the data set camvid is not here: set SFUMATO_DATA"
+    scored = {part: catalogue.open_scenes("camvid", part=part).pictures for part in ("valid", "test")}  # type: ignore[arg-type]  # they are
     made, clock = loaders(root), Clock()
     seen = made.train.one_batch()[0]
     assert abs(float(seen.mean())) < 1.5 and 0.5 < float(seen.std()) < 2, "frames do not reach the network normalised"
@@ -100,7 +102,7 @@ def main() -> None:
     with trial.no_bar():
         trial.fit_one_cycle(1, RATE, cbs=clock)
     step = statistics.median(after - before for before, after in pairwise(clock.ends[WARM : WARM + TIMED]))
-    epochs = max(1, int(given.minutes * 60 / (step * steps_an_epoch)))
+    epochs = max(1, round(given.minutes * 60 / (step * steps_an_epoch)))
     print(f"{1000 * step:.0f} ms a step, so {epochs} epochs in {given.minutes:g} minutes", flush=True)
     torch.manual_seed(given.seed)
     fitted = learner(made)
@@ -109,8 +111,8 @@ def main() -> None:
         fitted.fit_one_cycle(epochs, RATE)
     spent = (time.monotonic() - begun) / 60
     files.make_folder(given.out)
-    for part in ("valid", "test"):
-        np.savez_compressed(given.out / f"{part}.npz", masks=masks(fitted.model.eval(), root, part))
+    for part, pictures in scored.items():
+        np.savez_compressed(given.out / f"{part}.npz", masks=masks(fitted.model.eval(), pictures))
     files.write_json(given.out / "run.json", {"epochs": epochs, "minutes": spent, "rate": RATE, "versions": results.versions()})
     print(f"{epochs} epochs in {spent:.2f} minutes; masks are in {given.out}")
 

@@ -3,8 +3,10 @@
     python bench/segmentation.py [--minutes 30] [--seeds 1] [--only scratch own squeezenet dense fastai]
 
 CamVid at 240 x 180 (the split of SegNet), no weights from elsewhere but where a name says so.  The last averaged weights are scored, which
-no held-out picture chose, on the parts val and test, whole pictures.  Differences are paired picture by picture.  fastai's unet_learner
-over ResNet-34 without weights trains for equal minutes in the peers' environment (bench/fastai_segment.py).
+no held-out picture chose, on the parts val and test, whole pictures.  Differences are paired picture by picture; of the two borrowed bodies
+the one that is ahead on val is held against the one from scratch.  fastai's unet_learner over ResNet-34 without weights trains for about
+equal minutes, whole epochs, in the peers' environment (bench/fastai_segment.py), in float32 throughout; ours in what is measured to be
+fastest.  Each way is scored once and written at once, beside what was scored before.
 The lecture's 94.1 % is of val at 480 x 360 over a pretrained ResNet-34.  With a copy of that size in FOLDER/camvid-small:
     SFUMATO_DATA=FOLDER sfumato train camvid --set data.crop=320 --set network.encoder_from=timm:resnet34:FILE --minutes 120
 (FILE: what `sfumato data get timm:resnet34.a1_in1k` brings.)
@@ -15,8 +17,9 @@ from __future__ import annotations
 import argparse
 import json
 import subprocess
+import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +27,7 @@ from numpy.typing import NDArray
 import results  # bench is a folder of scripts, not a package
 import trainings
 from results import Bar
+from sfumato.core import files
 from sfumato.data.known import catalogue
 from sfumato.metrics import masks as metrics
 from sfumato.metrics import score
@@ -33,45 +37,62 @@ from sfumato.tasks.parts.mapped import HeldMaps
 
 RUNS = results.ROOT / "build" / "segmentation"
 NEEDED = 0.84
+PARTS: tuple[Literal["valid", "test"], ...] = ("valid", "test")
+BORROWED = ("own", "squeezenet")
 WAYS = {
     "scratch": ("camvid", ()),
     "own": ("camvid", ("network.encoder_from=tiny-features",)),
     "squeezenet": ("camvid", (f"network.encoder_from={json.dumps(str(results.weights('squeezenet1_1')))}",)),
     "dense": ("camvid-dense", ()),
 }
-Matrices = list[NDArray[np.int64]]
+ALL = (*WAYS, "fastai")
+NO_LOOKS = "train.valid_every=100000"  # the time is for learning, as it is fastai's
 
 
 def run(way: str, seed: int, minutes: float) -> Path:
     """A finished training."""
     recipe, changes = WAYS[way]
     folder = RUNS / f"{way}-{minutes:g}m-{seed}"
-    return trainings.finished(folder, recipe, f"train.minutes={minutes}", f"train.seed={seed}", *changes)
+    return trainings.finished(folder, recipe, f"train.minutes={minutes}", f"train.seed={seed}", NO_LOOKS, *changes)
 
 
 def fastai(seed: int, minutes: float) -> Path:
     """Its masks, as files."""
     folder, python = RUNS / f"fastai-{minutes:g}m-{seed}", results.peers_python()
     if not (folder / "run.json").is_file():
-        assert python is not None  # asked for before
+        if python is None:
+            sys.exit("there is no peers' environment (make peers)")
         words = ["bench/fastai_segment.py", "--minutes", str(minutes), "--seed", str(seed), "--out", str(folder)]
-        subprocess.run([python, *words], cwd=results.ROOT, check=True)
+        if subprocess.run([python, *words], cwd=results.ROOT, check=False).returncode:
+            sys.exit("fastai's training did not finish.")
     return folder
 
 
-def seen(way: str, folder: Path, held: HeldMaps, part: str, count: int) -> Matrices:
-    """What was taken for what, a matrix a picture."""
+def seen(way: str, folder: Path, held: HeldMaps, part: str) -> NDArray[np.uint8]:
+    """Masks."""
     if way == "fastai":
-        masks = np.load(folder / f"{part}.npz")["masks"]
-    else:
-        model = segment.load(folder / "last.safetensors", device="cpu")
-        masks = np.stack([model.segment(picture) for picture in held.pictures])
-    return [metrics.confusion(mask, truth, count) for mask, truth in zip(masks, held.maps, strict=True)]
+        return np.asarray(np.load(folder / f"{part}.npz")["masks"])
+    model = segment.load(folder / "last.safetensors", device="cpu")
+    return np.stack([model.segment(picture) for picture in held.pictures])
 
 
-def shares(matrices: Matrices) -> list[float]:
-    """Of each picture, the pixels that are right."""
-    return [metrics.pixel_accuracy(matrix) for matrix in matrices]
+def scored(way: str, seed: int, minutes: float) -> dict[str, Any]:
+    """A training's scores, and of each picture the share of pixels that are right; kept beside it."""
+    folder = fastai(seed, minutes) if way == "fastai" else run(way, seed, minutes)
+    path = folder / "scored.json"
+    if not path.is_file():
+        took = json.loads((folder / "run.json").read_text(encoding="utf-8"))["minutes"]
+        found: dict[str, Any] = {"way": way, "seed": seed, "minutes": took, "right": {}}
+        for part in PARTS:
+            scenes_ = catalogue.open_scenes("camvid", part=part)
+            held, count = scenes.held_out(scenes_), len(scenes_.legend.classes)
+            pairs = zip(seen(way, folder, held, part), held.maps, strict=True)
+            matrices = [metrics.confusion(mask, truth, count) for mask, truth in pairs]
+            found[part] = {name: one.row() for name, one in metrics.scores(matrices, seed=0).items()}
+            found["right"][part] = [metrics.pixel_accuracy(matrix) for matrix in matrices]
+        files.write_json(path, found)
+    kept: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return kept
 
 
 def main() -> None:
@@ -79,58 +100,66 @@ def main() -> None:
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--minutes", type=float, default=30)
     options.add_argument("--seeds", type=int, nargs="+", default=[1])
-    options.add_argument("--only", nargs="+", default=[*WAYS, "fastai"], choices=[*WAYS, "fastai"])
+    options.add_argument("--only", nargs="+", default=list(ALL), choices=ALL)
     given = options.parse_args()
-    ways = [way for way in given.only if way != "fastai" or results.peers_python() is not None]
-    parts = {part: catalogue.open_scenes("camvid", part=part) for part in ("valid", "test")}  # type: ignore[arg-type]  # they are such
-    held = {part: scenes.held_out(found) for part, found in parts.items()}
-    count = len(parts["test"].legend.classes)
-    rows: list[dict[str, Any]] = []
-    right: dict[str, list[list[float]]] = {}
-    bars: list[Bar] = []
-    for way in ways:
-        for seed in given.seeds:
-            folder = fastai(seed, given.minutes) if way == "fastai" else run(way, seed, given.minutes)
-            found = {part: seen(way, folder, one, part, count) for part, one in held.items()}
-            scores = {part: metrics.scores(matrices, seed=0) for part, matrices in found.items()}
-            told = {part: {name: one.row() for name, one in by_name.items()} for part, by_name in scores.items()}
-            rows.append({"way": way, "seed": seed, **told})
-            right.setdefault(way, []).append(shares(found["test"]))
-            accuracy = scores["test"]["pixel_accuracy"]
-            if way == "scratch":
-                bars.append(
-                    Bar(
-                        what=f"CamVid test at 240 x 180, {given.minutes:g} minutes from scratch, seed {seed}: pixels right, without void",
-                        needed=f"at least {NEEDED}",
-                        measured=round(accuracy.mean, 4),
-                        spread=[round(end, 4) for end in (accuracy.low, accuracy.high) if end is not None],
-                        holds=accuracy.mean >= NEEDED,
-                    )
-                )
-    bars += [ahead(name, right["scratch"], right[name], given.minutes) for name in ("own", "squeezenet") if {"scratch", name} <= set(right)]
-    if {"scratch", "fastai"} <= set(right):
-        bars.append(ahead("scratch", right["fastai"], right["scratch"], given.minutes, over="fastai"))
-    if ways != given.only:
-        why = "not measured: there is no peers' environment (make peers)"
-        bars.append(Bar(what="scratch less fastai", needed="told", measured="", spread="", holds=why))
+    found: dict[str, list[dict[str, Any]]] = {}
+    failed: list[str] = []
+    for way in ALL:
+        if way not in given.only and not all((RUNS / f"{way}-{given.minutes:g}m-{seed}" / "scored.json").is_file() for seed in given.seeds):
+            continue  # neither asked for nor scored before
+        try:
+            found[way] = [scored(way, seed, given.minutes) for seed in given.seeds]
+        except SystemExit as end:
+            failed.append(f"{way}: {end}")
+        write(found, failed, given.minutes)
+
+
+def write(found: dict[str, list[dict[str, Any]]], failed: list[str], minutes: float) -> None:
+    """All that is known so far."""
+    bars = [from_scratch(row, minutes) for row in found.get("scratch", [])]
+    borrowed = {name: float(np.mean(right(rows, "valid"))) for name, rows in found.items() if name in BORROWED}
+    if "scratch" in found and borrowed:
+        bars.append(ahead(max(borrowed, key=lambda name: borrowed[name]), "scratch", found, minutes))
+    if {"scratch", "fastai"} <= set(found):
+        bars.append(ahead("scratch", "fastai", found, minutes))
+    bars += [Bar(what=why.partition(":")[0], needed="told", measured="", spread="", holds=f"not measured: {why}") for why in failed]
+    rows = [row for rows in found.values() for row in rows]
     says = "Whole pictures at 240 x 180, the last averaged weights, means with 95 % intervals; void is left out."
     results.write("segmentation", bars, rows=rows, table={"titles": TITLES, "rows": [told_in_table(row) for row in rows], "says": says})
 
 
+def from_scratch(row: dict[str, Any], minutes: float) -> Bar:
+    """Whether enough pixels of the test pictures are right."""
+    accuracy = row["test"]["pixel_accuracy"]
+    return Bar(
+        what=f"CamVid test at 240 x 180, {minutes:g} minutes from scratch, seed {row['seed']}: pixels right, without void",
+        needed=f"at least {NEEDED}",
+        measured=round(accuracy["mean"], 4),
+        spread=[round(accuracy[end], 4) for end in ("low", "high")],
+        holds=accuracy["mean"] >= NEEDED,
+    )
+
+
+def right(rows: list[dict[str, Any]], part: str) -> list[float]:
+    """Of each picture the share of pixels that are right, mean over seeds."""
+    mean: list[float] = np.mean([row["right"][part] for row in rows], axis=0).tolist()
+    return mean
+
+
 SHOWN = [(part, name) for part in ("valid", "test") for name in ("pixel_accuracy", "mean_iou")]
-TITLES = ["way", "seed", *(f"{part}, {name.replace('_', ' ')}, %" for part, name in SHOWN)]
+TITLES = ["way", "seed", "minutes", *(f"{part}, {name.replace('_', ' ')}, %" for part, name in SHOWN)]
 
 
 def told_in_table(row: dict[str, Any]) -> list[str]:
     """As `TITLES` says."""
     scores = (row[part][name] for part, name in SHOWN)
     told = (f"{100 * one['mean']:.1f} ({100 * one['low']:.1f} to {100 * one['high']:.1f})" for one in scores)
-    return [row["way"], str(row["seed"]), *told]
+    return [row["way"], str(row["seed"]), f"{row['minutes']:.1f}", *told]
 
 
-def ahead(name: str, before: list[list[float]], after: list[list[float]], minutes: float, over: str = "scratch") -> Bar:
-    """Whether one way is better than another, picture by picture, mean over seeds."""
-    one, other = (np.mean(values, axis=0).tolist() for values in (before, after))
+def ahead(name: str, over: str, found: dict[str, list[dict[str, Any]]], minutes: float) -> Bar:
+    """Whether one way is better than another, picture by picture."""
+    one, other = (right(found[way], "test") for way in (over, name))
     gained = score.gain(one, other, protocol=metrics.PROTOCOLS["pixel_accuracy"], seed=0)
     assert gained.low is not None and gained.high is not None
     return Bar(

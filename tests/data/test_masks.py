@@ -21,6 +21,12 @@ def legend(tmp_path):
     return masks.legend(tmp_path / "classes.txt", void=("unlabelled",))
 
 
+def test_a_legend_of_a_windows_editor_is_read_and_void_is_known_in_any_case(tmp_path):
+    (tmp_path / "classes.txt").write_text(LEGEND.replace("unlabelled", "Unlabelled"), encoding="utf-8-sig")
+    found = masks.legend(tmp_path / "classes.txt", void=("unlabelled",))
+    assert found.names == ("sky", "road") and [kind.number for kind in found.void] == [9]
+
+
 def test_a_legend_numbers_its_classes_in_its_order(legend):
     assert legend.names == ("sky", "road") and [kind.name for kind in legend.void] == ["unlabelled"]
     assert legend.classes[1] == Kind(4, "road", (128, 64, 128))

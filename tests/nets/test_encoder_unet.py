@@ -11,6 +11,7 @@ from sfumato.nets import catalogue, encoder_unet
 from sfumato.nets.blocks import Attention, ShuffleUp
 from sfumato.nets.classify_arguments import ResNet, SqueezeNet
 from sfumato.nets.encoder_arguments import EncoderUNet
+from sfumato.nets.reach import reach
 from sfumato.nets.surgery import groups, pyramid
 from tests.nets.classifiers import make, pictures, wake
 
@@ -86,9 +87,19 @@ def test_a_bounded_output_never_leaves_the_range_of_pictures():
     assert given.min() >= 0 and given.max() <= 1
 
 
-def test_an_encoder_without_padding_is_met_by_enlarging_to_its_grid():
+def test_an_encoder_whose_first_convolution_has_no_padding_is_given_a_row_and_a_column():
+    """Then its grids are as even as its strides, nothing is stretched, and a piece comes out as in the whole."""
     network = wake(make(EncoderUNet(encoder=SqueezeNet(), width=8))).eval()
-    assert network(torch.rand(1, 3, 75, 90)).shape == (1, 3, 75, 90) and not network.tiles
+    assert network(torch.rand(1, 3, 75, 90)).shape == (1, 3, 75, 90) and (network.tiles, network.lead) == (True, 1)
+    side, reached = 1024, reach(network)
+    sizes: list[tuple[int, ...]] = []
+    hook = network.encoder.register_forward_hook(lambda *given: sizes.extend(level.shape[-2:] for level in given[2]))
+    picture = torch.rand(1, 3, 32, side)
+    with torch.no_grad():
+        whole, piece = network(picture), network(picture[..., side // 4 :])
+    hook.remove()
+    assert {(32 // rows, side // columns) for rows, columns in sizes[: len(sizes) // 2]} == {(2, 2), (4, 4), (8, 8), (16, 16)}
+    torch.testing.assert_close(piece[..., reached:], whole[..., side // 4 + reached :])
 
 
 def test_a_network_with_attention_is_not_cut_into_tiles():

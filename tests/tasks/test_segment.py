@@ -1,5 +1,6 @@
 """Segmentation from a folder of pictures and masks to a model, as a person has it."""
 
+import dataclasses
 import json
 import shutil
 from dataclasses import dataclass
@@ -11,11 +12,11 @@ from PIL import Image
 
 from sfumato.core import recipe as recipes
 from sfumato.core.errors import Interrupted, Refusal
-from sfumato.core.levels import VOID, batch_to_levels
+from sfumato.core.levels import VOID, batch_to_levels, batch_to_unit
 from sfumato.nets import load as model_files
 from sfumato.report.page import write_report
 from sfumato.tasks import segment
-from sfumato.tasks.parts import fitting
+from sfumato.tasks.parts import fitting, scenes
 from sfumato.tasks.segment_recipe import Segment
 from sfumato.train.callback import Callback
 
@@ -123,6 +124,33 @@ def test_probabilities_sum_to_one_in_tiles_as_in_one_piece(model, rng, monkeypat
     monkeypatch.setattr("sfumato.tasks.parts.cutting.CPU_BYTES", 3e6)
     assert model.cutter.tiles(200, 300).side < 200
     assert np.abs(model.probabilities(picture) - whole).max() < 1e-5
+
+
+def test_a_picture_is_seen_in_use_as_it_is_by_the_looks_while_the_network_learns(model, rng):
+    """Nothing is put around it: a network that learnt from crops knows no mirror images."""
+    picture, _ = scene(rng)
+    with torch.inference_mode():
+        bare = model.network(batch_to_unit(torch.from_numpy(picture[None]))).softmax(1)[0].permute(1, 2, 0).numpy()
+    np.testing.assert_allclose(model.probabilities(picture), bare, atol=1e-5)
+
+
+def test_of_a_large_photograph_the_middle_is_looked_at_while_learning_and_all_of_it_at_the_end(folder, monkeypatch, tmp_path):
+    monkeypatch.setattr("sfumato.tasks.segment.LOOKED_AT", 32)
+    task = segment.build(recipe(folder, "train.steps=1"))
+    assert {picture.shape[:2] for picture in task.held.pictures} == {one.shape for one in task.held.maps} == {(32, 32)}
+    whole = scenes.held_out(task.split.held)
+    np.testing.assert_array_equal(task.held.maps[0], whole.maps[0][4:36, 8:40])
+    assert whole.pictures[0].shape == (40, 48, 3)
+
+
+def test_masks_are_written_in_the_numbers_of_their_legend(model, rng):
+    picture, _ = scene(rng)
+    far = {**model.header.card, "numbers": [3, 700, 9]}
+    other = dataclasses.replace(model, header=dataclasses.replace(model.header, card=far))
+    drawn = other.draw(picture, "mask")
+    assert drawn.dtype == np.uint16
+    np.testing.assert_array_equal(drawn, np.array([3, 700, 9])[model.segment(picture)])
+    assert model.draw(picture, "mask").dtype == np.uint8 and model.header.card["numbers"] == [0, 1, 2]
 
 
 def test_a_grey_picture_is_seen_too(model, rng):

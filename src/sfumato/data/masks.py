@@ -62,14 +62,15 @@ class Legend:
 
 
 def legend(path: Path, void: Sequence[str] = ()) -> Legend:
-    """Lines of number, name and, where masks have colours, `r,g,b`, separated by tabs.  void: names of what is no class."""
+    """Lines of number, name and, where masks have colours, `r,g,b`, separated by tabs.  void: names of what is no class, in any case."""
     try:
-        lines = Path(path).read_text(encoding="utf-8").splitlines()
+        lines = Path(path).read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise Refusal(f"The legend {path} cannot be read: {error}.") from error
     kinds = [_kind(path, line) for line in lines if line.strip() and not line.startswith("#")]
-    classes = tuple(kind for kind in kinds if kind.name not in void)
-    return Legend(classes, tuple(kind for kind in kinds if kind.name in void))
+    left_out = {name.casefold() for name in void}
+    classes = tuple(kind for kind in kinds if kind.name.casefold() not in left_out)
+    return Legend(classes, tuple(kind for kind in kinds if kind.name.casefold() in left_out))
 
 
 def _kind(path: Path, line: str) -> Kind:

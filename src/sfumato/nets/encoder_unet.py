@@ -153,7 +153,10 @@ class EncoderUNet(nn.Module):
 
     def __init__(self, encoder: Encoder, channels: int, spec: encoder_arguments.EncoderUNet):
         super().__init__()
-        found = pyramid.describe(encoder, channels, SIDE)
+        found, self.lead = pyramid.describe(encoder, channels, SIDE), 0
+        if not all(level.exact for level in found):  # its first convolution has no padding: a row and a column make all grids even
+            led = pyramid.describe(encoder, channels, SIDE, lead=1)
+            found, self.lead = (led, 1) if all(level.exact for level in led) else (found, 0)
         levels = pyramid.last_of_each_grid(found)
         if any(level.stride & (level.stride - 1) for level in levels):
             apart = [level.stride for level in levels]
@@ -170,7 +173,7 @@ class EncoderUNet(nn.Module):
         """(B, C, H, W) -> the same, or (B, outputs, H, W)"""
         height, width = picture.shape[-2:]
         padded = pad_to_multiple(picture, self.stride)
-        seen = self.encoder(padded)
+        seen = self.encoder(F.pad(padded, (self.lead, 0, self.lead, 0), mode="replicate") if self.lead else padded)
         repaired: Tensor = self.decoder(padded, [seen[place] for place in self.places])[..., :height, :width]
         if self.bounded:  # the way there and back leaves the picture as it is, and 0..1 is never left
             inside = picture.clamp(1e-3, 1 - 1e-3).float()

@@ -23,7 +23,7 @@ from sfumato.tasks.parts.depth_scores import DepthScores, Ranging, Split
 from sfumato.tasks.parts.job import parameters_of
 from sfumato.tasks.parts.judged import SaveModels
 from sfumato.tasks.parts.map_scores import MapPreviews, ShowMaps, spread
-from sfumato.tasks.parts.mapped import HeldMaps, MapCrops
+from sfumato.tasks.parts.mapped import LOOKED_AT, HeldMaps, MapCrops
 from sfumato.tasks.parts.pixelwise import Pixelwise
 from sfumato.train import run as runs
 from sfumato.train.callback import Callback
@@ -57,7 +57,7 @@ class DepthTask(Pixelwise):
     @cached_property
     def held(self) -> HeldMaps:
         """See `Job`."""
-        return depth_scores.held_out(self.split.held)
+        return depth_scores.held_out(self.split.held, LOOKED_AT)
 
     @cached_property
     def objective(self) -> Ranging:
@@ -97,9 +97,9 @@ class DepthTask(Pixelwise):
 
     def judge(self, run: Run) -> None:
         """Score the last averaged weights, which no held-out picture chose, on whole held-out pictures; kept in scores.json."""
-        model = load(run.last, device=self.device.type)
-        seen = [model.depth(picture) for picture in self.held.pictures]
-        depth_scores.judge(run, self.held, seen, math.exp(self.middle), seed=self.seed)
+        model, whole = load(run.last, device=self.device.type), depth_scores.held_out(self.split.held)
+        seen = [model.depth(picture) for picture in whole.pictures]
+        depth_scores.judge(run, whole, seen, math.exp(self.middle), seed=self.seed)
 
 
 def build(recipe: Depth, *, workers: int | None = None) -> DepthTask:

@@ -23,7 +23,7 @@ from sfumato.tasks.parts import fitting, mask_scores, scenes
 from sfumato.tasks.parts.job import parameters_of
 from sfumato.tasks.parts.judged import SaveModels
 from sfumato.tasks.parts.map_scores import MapPreviews, spread
-from sfumato.tasks.parts.mapped import HeldMaps, MapCrops
+from sfumato.tasks.parts.mapped import LOOKED_AT, HeldMaps, MapCrops
 from sfumato.tasks.parts.mask_scores import MaskScores, ShowScenes
 from sfumato.tasks.parts.pixelwise import Pixelwise
 from sfumato.tasks.parts.scenes import Masking, Split
@@ -71,7 +71,7 @@ class SegmentTask(Pixelwise):
     @cached_property
     def held(self) -> HeldMaps:
         """See `Job`."""
-        return scenes.held_out(self.split.held)
+        return scenes.held_out(self.split.held, LOOKED_AT)
 
     @cached_property
     def objective(self) -> Masking:
@@ -105,7 +105,12 @@ class SegmentTask(Pixelwise):
         header = self.header(
             {name: {"mean": value, "n": len(self.held), "what": self.split.what} for name, value in scores.items()},
             data={"known": "" if data.folders else data.known, "pictures": len(self.split.train)},
-            card={"steps": step, "classes": [kind.name for kind in kinds], "colours": [kind.colour for kind in kinds]},
+            card={
+                "steps": step,
+                "classes": [kind.name for kind in kinds],
+                "colours": [kind.colour for kind in kinds],
+                "numbers": [kind.number for kind in kinds],
+            },
         )
         model_files.write(path, network.state_dict(), header)
 
@@ -121,9 +126,9 @@ class SegmentTask(Pixelwise):
 
     def judge(self, run: Run) -> None:
         """Score the last averaged weights, which no held-out picture chose, on whole held-out pictures; kept in scores.json."""
-        model = load(run.last, device=self.device.type)
-        seen = [model.segment(picture) for picture in self.held.pictures]
-        mask_scores.judge(run, self.held, seen, self.classes, self.palette, seed=self.seed)
+        model, whole = load(run.last, device=self.device.type), scenes.held_out(self.split.held)
+        seen = [model.segment(picture) for picture in whole.pictures]
+        mask_scores.judge(run, whole, seen, self.classes, self.palette, seed=self.seed)
 
 
 def build(recipe: Segment, *, workers: int | None = None) -> SegmentTask:

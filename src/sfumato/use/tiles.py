@@ -38,6 +38,7 @@ class Tiles:
     stride: int = 8  # px; whatever the network is given starts on a multiple of it and is a multiple of it in size
     overlap: int = 16  # px that neighbours share and blend, at least; never more than half a tile
     splits: bool = True  # whether a picture may be cut at all; False: the whole picture with its margin, whatever `side` says
+    mirrors: bool = True  # what lies beyond the picture; False: nothing, as where a network is shown a whole picture by itself
 
     def __post_init__(self) -> None:
         if self.side < 1 or self.stride < 1 or self.margin < 0 or self.overlap < 0:
@@ -47,19 +48,23 @@ class Tiles:
             )
 
     @classmethod
-    def fitting(cls, height: int, width: int, reach: int, stride: int, bytes_per_pixel: float, free_bytes: float) -> Self:
+    def fitting(
+        cls, height: int, width: int, reach: int, stride: int, bytes_per_pixel: float, free_bytes: float, *, mirrors: bool = True
+    ) -> Self:
         """The largest tiles that fit in memory and are worth it; a picture of up to about 1000 px is one tile where it fits.
 
         reach : px that the network looks in each direction.  bytes_per_pixel : what it takes while it works, per pixel that it sees.
         """
         margin = _up(reach, stride)
         room = int(SHARE * free_bytes / bytes_per_pixel)  # px that may be seen at once
+        if not mirrors and _up(height, stride) * _up(width, stride) <= room:
+            return cls(side=_up(max(height, width), stride), margin=margin, stride=stride, mirrors=False)
         short = _up(min(height, width), stride)
         side = isqrt(room) - 2 * margin
         if side > short:  # a narrow picture is as wide as it is, so its tiles may be longer
             side = room // (short + 2 * margin) - 2 * margin
         side = min(side, max(min(LARGEST, STRIP // width), 8 * margin)) // stride * stride
-        return cls(side=max(side, _up(SMALLEST, stride)), margin=margin, stride=stride)
+        return cls(side=max(side, _up(SMALLEST, stride)), margin=margin, stride=stride, mirrors=mirrors)
 
 
 def ignore(done: int, total: int) -> None:
@@ -167,7 +172,8 @@ class _Work:
     def _seen(self, rows: Span, columns: Span) -> Unit | None:
         """What the network makes of a tile, or None if there was not enough memory."""
         height, width = self.pixels.shape[:2]
-        view = to_unit(self.pixels[np.ix_(self._places(rows, height), self._places(columns, width))])
+        (top, down), (left, across) = self._places(rows, height), self._places(columns, width)
+        view = to_unit(self.pixels[np.ix_(down, across)])
         try:
             repaired = self.patchwise(view)
         except (MemoryError, RuntimeError) as error:
@@ -177,12 +183,15 @@ class _Work:
         scale = self.enlarges
         if repaired.ndim != 3 or repaired.shape[:2] != (view.shape[0] * scale, view.shape[1] * scale):
             raise ValueError(f"A network that enlarges {scale} times was given {view.shape} and returned {repaired.shape}.")
-        cut = self.margin * scale
-        return repaired[cut : cut + rows.size * scale, cut : cut + columns.size * scale]
+        top, left = top * scale, left * scale
+        return repaired[top : top + rows.size * scale, left : left + columns.size * scale]
 
-    def _places(self, span: Span, side: int) -> NDArray[np.intp]:
-        """Where each row of a tile's view comes from, its margin mirrored at the picture's borders."""
-        return mirrored(span.start - self.margin, span.size + 2 * self.margin, side)
+    def _places(self, span: Span, side: int) -> tuple[int, NDArray[np.intp]]:
+        """How many rows a tile's view has before the tile, and where each comes from: mirrored beyond the picture, or ending there."""
+        first, last = span.start - self.margin, span.stop + self.margin
+        if not self.tiles.mirrors:
+            first, last = max(first, 0), min(last, _up(side, self.tiles.stride))
+        return span.start - first, mirrored(first, last - first, side)
 
     def _halve(self, size: int) -> None:
         smallest = _up(SMALLEST, self.tiles.stride)

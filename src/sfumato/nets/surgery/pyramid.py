@@ -67,15 +67,16 @@ def names(network: nn.Module) -> list[str]:
     return levels
 
 
-def describe(network: nn.Module, channels: int, side: int) -> list[Level]:
+def describe(network: nn.Module, channels: int, side: int, lead: int = 0) -> list[Level]:
     """Channels and stride of every level, found by a dry run on a picture of `side` px, without data and without memory for any.
 
-    Takes a classifier or an encoder.  Refused where a side is too small for the strides to be told.
+    Takes a classifier or an encoder.  lead : px that the picture is given above and to its left.
+    Refused where a side is too small for the strides to be told.
     """
     encoder = network if isinstance(network, Encoder) else cut(network, names(network)[-1])
     probe = copy.deepcopy(encoder).to("meta").eval()
     with torch.no_grad():
-        features = probe(torch.empty(1, channels, side, side, device="meta"))
+        features = probe(torch.empty(1, channels, side + lead, side + lead, device="meta"))
     return [_level(name, feature, side) for name, feature in zip(encoder.names, features, strict=True)]
 
 

@@ -20,12 +20,17 @@ CPU_BYTES = 1.8e9  # that tiles reckon with on a CPU, of which they fill half: l
 
 @dataclass(frozen=True)
 class Cutter:
-    """A network's tiles on a device.  exact: they see all that it can see, and not only what changes an output in effect."""
+    """A network's tiles on a device.
+
+    exact : they see all that it can see, and not only what changes an output in effect.
+    bare : beyond the picture lies nothing, and no mirror image: as it was while the network learnt.
+    """
 
     network: nn.Module
     contract: Contract
     device: torch.device
     exact: bool = False
+    bare: bool = False
 
     def tiles(self, height: int, width: int) -> Tiles:
         """For a picture of that size."""
@@ -39,6 +44,7 @@ class Cutter:
             reach=self.contract.margin(exact=self.exact),
             stride=self.contract.stride,
             free_bytes=min(free, CPU_BYTES) if self.device.type == "cpu" else free,
+            mirrors=not self.bare,
         )
         careful = fitting(bytes_per_pixel=MOST_BYTES)
         return careful if careful.side >= max(height, width) else fitting(bytes_per_pixel=KERNELS * self._held)

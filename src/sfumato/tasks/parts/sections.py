@@ -57,7 +57,7 @@ class Masked:
     folders: tuple[str, ...] = ()  # instead of it: folders of pictures,
     masks: str = ""  # one of masks with the same names, whose pixels are numbers (grey or palette) or colours,
     legend: str = ""  # and a text file that says what they mean: number, name and, for colours, r,g,b in each line, with tabs
-    void: tuple[str, ...] = ("void", "unlabelled")  # names in the legend that are no class: not learnt, not scored
+    void: tuple[str, ...] = ("void", "unlabelled", "unlabeled")  # names in the legend that are no class: not learnt, not scored
     valid: float = Field(default=0.1, gt=0, lt=1)  # share of folders held out by hash, or of a known set's training part: see `choose`
     choose: bool = False  # hold out a share of the training part by hash, and never look at the known set's own: for choosing a design
     part: Literal["valid", "test"] = "valid"  # of a known set, which is scored at the end

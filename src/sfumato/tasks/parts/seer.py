@@ -75,7 +75,7 @@ class Seer:
     @cached_property
     def cutter(self) -> Cutter:
         """Tiles for a picture."""
-        return Cutter(self.network, self.contract, self.device)
+        return Cutter(self.network, self.contract, self.device, bare=True)
 
     def over(
         self, source: Path, out: Path, draw: Callable[[Levels], Any], *, options: str, what: str, overwrite: bool, quiet: bool

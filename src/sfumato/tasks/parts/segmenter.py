@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
-from sfumato.core.levels import Levels, Mask, Unit
+from sfumato.core.levels import TOP, Levels, Mask, Unit
 from sfumato.show import masks as drawn
 from sfumato.tasks.parts.seer import Seer
 from sfumato.use.folders import Summary
@@ -45,11 +46,20 @@ class Segmenter(Seer):
         """How likely each class is, pixel by pixel.  -> float32 (H, W, K), summing to 1 over K"""
         return self.told(picture, lambda logits: logits.softmax(1))
 
-    def draw(self, picture: Levels, how: Draws) -> Levels:
-        """The mask of one picture as it is, in colours, or in colours over the picture.  uint8 (H, W, C) -> (H, W) or (H, W, 3)"""
+    @cached_property
+    def numbers(self) -> NDArray[Any]:
+        """What the legend calls each class in a mask's file.  uint8 or, where one is above 255, uint16 (classes,)"""
+        numbers = np.array(self.header.card.get("numbers", range(len(self.classes))))
+        return numbers.astype(np.uint8 if numbers.max() <= TOP else np.uint16)
+
+    def draw(self, picture: Levels, how: Draws) -> NDArray[Any]:
+        """The mask of one picture in the legend's numbers, in colours, or in colours over the picture.
+
+        uint8 (H, W, C) -> uint8 or uint16 (H, W), or uint8 (H, W, 3)
+        """
         mask = self.segment(picture)
         if how == "mask":
-            return mask
+            return self.numbers[mask]
         return drawn.coloured(mask, self.palette) if how == "colours" else drawn.overlay(picture, mask, self.palette)
 
     def segment_tree(self, source: Path, out: Path, *, how: Draws = "overlay", overwrite: bool = False, quiet: bool = False) -> Summary:
