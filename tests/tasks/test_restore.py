@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -17,9 +18,10 @@ from sfumato.core import files
 from sfumato.core import recipe as recipes
 from sfumato.core.errors import Refusal
 from sfumato.core.levels import to_unit
+from sfumato.core.seed import Seed
 from sfumato.metrics.pictures import psnr_rgb
-from sfumato.tasks import restore
-from sfumato.tasks.parts import restorer
+from sfumato.tasks import catalogue, restore
+from sfumato.tasks.parts import restorer, sources
 from sfumato.tasks.restore_recipe import Restore
 
 SMALL = [
@@ -348,3 +350,17 @@ def test_all_eight_positions_are_averaged_so_that_a_picture_that_is_turned_comes
         again = eight.restore(np.ascontiguousarray(lie(square))).astype(int)
         assert np.abs(back(again) - once).max() <= 1  # rounding
     assert (once != plain.restore(square)).any()
+
+
+def test_a_design_is_chosen_on_the_training_part_of_a_known_set_alone(tmp_path, monkeypatch):
+    for part, count in (("train", 20), ("valid", 5)):
+        (tmp_path / "bsds" / part).mkdir(parents=True)
+        for number in range(count):
+            Image.new("RGB", (40, 30), (number, number, number)).save(tmp_path / "bsds" / part / f"{part}{number}.jpg")
+    monkeypatch.setenv("SFUMATO_DATA", str(tmp_path))
+    monkeypatch.delenv("SFUMATO_UNPACKED", raising=False)
+    for choose, ours in ((False, "valid"), (True, "train")):
+        data = catalogue.read("restore", ['data.folders=["known:bsds"]', f"data.choose={str(choose).lower()}"]).data
+        train, held = (([item.name for item in items]) for items in sources.gather(data, Seed(0)))
+        assert all(Path(name).name.startswith("train") for name in train) and all(Path(name).name.startswith(ours) for name in held)
+        assert (len(train) + len(held), len(train) < 20) == (20 if choose else 25, choose) and not set(train) & set(held)
