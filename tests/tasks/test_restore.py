@@ -352,6 +352,13 @@ def test_all_eight_positions_are_averaged_so_that_a_picture_that_is_turned_comes
     assert (once != plain.restore(square)).any()
 
 
+def test_what_would_not_fit_in_memory_is_refused_before_any_work(monkeypatch):
+    model = restorer.load(None, device="cpu", enlarge=16)
+    monkeypatch.setattr("sfumato.core.system.devices.free_bytes", lambda device: 10**6)
+    with pytest.raises(Refusal, match=r"The result would be 1600 x 1280 px and take 0.0 GB, but 0.0 GB of memory are free"):
+        model.restore(np.zeros((80, 100, 3), np.uint8))
+
+
 def test_a_design_is_chosen_on_the_training_part_of_a_known_set_alone(tmp_path, monkeypatch):
     for part, count in (("train", 20), ("valid", 5)):
         (tmp_path / "bsds" / part).mkdir(parents=True)

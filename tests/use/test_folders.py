@@ -139,6 +139,20 @@ def test_a_file_that_no_run_recorded_is_never_overwritten(tree, out):
     assert ((out / "one.png").read_bytes(), summary.done, summary.exit_code) == (b"a person's own", 3, 3)
 
 
+def test_what_was_made_of_another_picture_of_that_name_is_kept_while_that_one_is_there(tree, out, tmp_path):
+    over(tree, out)
+    other = tmp_path / "other"
+    shutil.copytree(tree, other)
+    assert over(other, out).skipped == 4  # the same bytes
+    (other / "one.png").write_bytes(b"another")
+    before = (out / "one.png").read_bytes()
+    summary = over(other, out)
+    assert (len(summary.failed), summary.skipped) == (1, 3) and "made of this picture" in summary.failed[0][1]
+    assert (out / "one.png").read_bytes() == before
+    shutil.rmtree(tree)  # the folder was renamed, and its pictures have changed since
+    assert over(other, out).done == 1 and (out / "one.png").read_bytes() != before
+
+
 def test_replace_overwrites_whatever_stands_there(tree, out):
     out.mkdir()
     (out / "one.png").write_bytes(b"old")

@@ -448,3 +448,12 @@ def test_notes_beyond_all_measure_are_left_out(tmp_path, small):
 def test_a_resolution_that_no_format_has_room_for_is_left_out(tmp_path, small):
     tifffile.imwrite(tmp_path / "a.tif", small, resolution=(4e9, 4e9), resolutionunit="INCH")
     assert photograph.read(tmp_path / "a.tif").notes.dpi is None
+
+
+def test_sixteen_bits_that_become_eight_are_told_of_once(tmp_path, rng, capsys, monkeypatch):
+    monkeypatch.setattr(photograph, "_told", set())
+    deep = Photograph(pixels=rng.integers(0, TOP16 + 1, (9, 14, 3)).astype(np.uint16))
+    for name in ("a.jpg", "b.jpg", "c.png"):
+        photograph.write(deep, tmp_path / name)
+    said = " ".join(capsys.readouterr().err.split())
+    assert said.count("16 bits become 8") == 1 and "in JPEG" in said

@@ -12,7 +12,7 @@ from sfumato.data.reading.find import FILM_SUFFIXES, PICTURE_SUFFIXES, find_pict
 from sfumato.use.manifest import Manifest
 from sfumato.use.workers import Action, Answer, Job, Stages, attempt, in_processes, overlapped
 
-ALREADY = "a file stands there already that no earlier run recorded; move it away, or ask for existing files to be replaced"
+ALREADY = "a file stands there already that no earlier run made of this picture; move it away, or ask for existing files to be replaced"
 FULL = "The disk is full."
 
 

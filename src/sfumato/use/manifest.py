@@ -2,6 +2,7 @@
 
 import errno
 import json
+import os
 import stat
 from collections.abc import Mapping
 from contextlib import suppress
@@ -29,6 +30,7 @@ class Entry:
     input: str  # digest of the input's bytes
     output: int = -1  # bytes of the output; -1: begun and never finished
     result: Mapping[str, Any] | None = None  # what the action had to say
+    source: str = ""  # the input, as it is reached from the folder; "": an older record
 
 
 class Manifest:
@@ -52,22 +54,34 @@ class Manifest:
             self._rewrite()
 
     def state(self, name: str, source: Path) -> State:
-        """Whether an output is missing, made from these bytes with these options, made from others, or not made by a run of ours."""
+        """Whether an output is missing, made from these bytes with these options, made from others, or not made by a run of ours.
+
+        One that was made of another picture, which is still there, is not ours to replace either.
+        """
         target, entry = self.folder / name, self.entries.get(name)
         if not target.exists():
             return "fresh"
         if entry is None:
             return "foreign"
-        now = source.stat()
+        now, another = source.stat(), self._of_another(entry, source)
         if entry.options != self.options or entry.output != target.stat().st_size or entry.size != now.st_size:
-            return "changed"
-        if entry.time == now.st_mtime_ns:
+            return "foreign" if another else "changed"
+        if entry.time == now.st_mtime_ns and not another:
             return "same"
         if entry.input != digest_of(source):
-            return "changed"
+            return "foreign" if another else "changed"
         with suppress(Unwritable):  # touched or copied, but the same bytes: if it can be noted, they are not read again next time
             self._note(replace(entry, time=now.st_mtime_ns))
         return "same"
+
+    def _of_another(self, entry: Entry, source: Path) -> bool:
+        return bool(entry.source) and entry.source != self._reached(source) and (self.folder / entry.source).exists()
+
+    def _reached(self, source: Path) -> str:
+        try:
+            return Path(os.path.relpath(source.resolve(), self.folder.resolve())).as_posix()
+        except ValueError:  # another drive of Windows
+            return source.resolve().as_posix()
 
     def begin(self, name: str, source: Path) -> None:
         """Note that an output is ours, so that what a kill leaves behind is known and redone."""
@@ -75,7 +89,8 @@ class Manifest:
         if not stat.S_ISREG(now.st_mode):
             raise OSError(errno.EINVAL, "it is a pipe or a device, and no file")
         read = digest_of(source)
-        self._note(Entry(name=name, options=self.options, size=now.st_size, time=now.st_mtime_ns, input=read))
+        reached = self._reached(source)
+        self._note(Entry(name=name, options=self.options, size=now.st_size, time=now.st_mtime_ns, input=read, source=reached))
 
     def finish(self, name: str, result: Mapping[str, Any] | None) -> None:
         """Note that an output that was begun is whole."""

@@ -84,7 +84,9 @@ def of(found: decoding.Decoded, path: Path, *, frame: bool = False) -> Photograp
     if profile:
         pixels, space = _into_srgb(pixels, profile)
         if space == "own" and pixels.shape[2] == 3 and wide.fitting(profile, pixels) is None and _is_unlike_srgb(pixels, profile):
-            _say_own(path, "its 16 bits" if pixels.dtype == np.uint16 else "colours outside sRGB")
+            lost = "its 16 bits" if pixels.dtype == np.uint16 else "colours outside sRGB"
+            how = "It is repaired in its profile's own numbers, as are others."
+            _say_once(f"{path}: {lost} would not survive the way to sRGB and back. {how}")
     return Photograph(
         pixels=pixels,
         alpha=alpha,
@@ -105,11 +107,12 @@ def _is_unlike_srgb(pixels: Pixels, profile: bytes) -> bool:
 _told: set[str] = set()  # reasons
 
 
-def _say_own(path: Path, reason: str) -> None:
-    """Once, not for every scan of an archive."""
+def _say_once(words: str) -> None:
+    """Not for every scan of an archive.  words : the file, a colon, and what holds for others too."""
+    reason = words.partition(": ")[2]
     if reason not in _told:
         _told.add(reason)
-        say(f"{path}: {reason} would not survive the way to sRGB and back. It is repaired in its profile's own numbers, as are others.")
+        say(words)
 
 
 def write(photograph: Photograph, path: Path, *, quality: int = QUALITY, strip: bool = False) -> None:
@@ -130,6 +133,8 @@ def write(photograph: Photograph, path: Path, *, quality: int = QUALITY, strip: 
         photograph = replace(photograph, profile=None)  # of grey, and colours were given to it: they are sRGB
     if kind not in KEEPS_PROFILE:
         photograph = in_srgb(photograph)
+    if kind not in KEEPS_16 and photograph.pixels.dtype == np.uint16:
+        _say_once(f"{path}: in {kind} 16 bits become 8, here and in others. Take .png (--format png) or .tif to keep them.")
     if strip:
         photograph = replace(photograph, notes=Notes(dpi=photograph.notes.dpi))
     try:

@@ -85,12 +85,12 @@ class Restorer:
 
     def _photograph(self, photo: Photograph) -> Photograph:
         """Transparency is no picture: it is as large as what is repaired, and otherwise stays."""
-        alpha = photo.alpha
+        own, alpha = wide.fitting(photo.profile, photo.pixels) if photo.space == "own" else None, photo.alpha
+        pixels = self._pixels(photo.pixels, own)
         for factor in (self.enlarge, *[self.contract.enlarges] * self.times):
             if alpha is not None and factor > 1:
                 alpha = enlarge.enlarge(alpha[..., None], factor, self.contract.up or "bicubic")[..., 0]
-        own = wide.fitting(photo.profile, photo.pixels) if photo.space == "own" else None
-        made = replace(photo, pixels=self._pixels(photo.pixels, own), alpha=alpha)
+        made = replace(photo, pixels=pixels, alpha=alpha)
         if photo.space == "own" and self.contract.colours and self.contract.greys:
             return replace(made, profile=None, space="sRGB")  # colours that a network gives are those of sRGB
         return made
@@ -146,8 +146,19 @@ class Restorer:
         names = ("enlarge", "times", "strength", "keep_colour")
         return switches + "".join(f" {name}={value}" for name in names if (value := getattr(self, name)) != usual[name].default)
 
+    def _check_room(self, pixels: tiles.Picture) -> None:
+        """Refuse what would not fit: the machine's memory holds what goes in at the last time and what comes out, at least."""
+        free, needed = devices.free_bytes(torch.device("cpu")), pixels.nbytes * self.grows**2
+        if self.grows > 1 and needed > free:
+            height, width = (length * self.grows for length in pixels.shape[:2])
+            raise Refusal(
+                f"The result would be {width} x {height} px and take {needed / 1e9:.1f} GB, but {free / 1e9:.1f} GB of memory are free. "
+                "Enlarge it less (--enlarge, --times), or a part of it."
+            )
+
     def _pixels(self, pixels: tiles.Picture, own: Wide | None = None) -> tiles.Picture:
         """(H, W, 1 or 3) -> the same, larger by `grows`.  own : what its numbers mean, where they are not sRGB."""
+        self._check_room(pixels)
         if self.enlarge > 1:
             pixels = enlarge.enlarge(pixels, self.enlarge, self.contract.up or "bicubic")
         given = pixels
