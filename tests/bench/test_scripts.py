@@ -7,6 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from sfumato.core import recipe
+from sfumato.tasks import catalogue
+
 ROOT = Path(__file__).parents[2]
 MODULES = {"results.py", "trainings.py", "fastai_side.py", "fastai_classify.py", "grid.py"}  # what the scripts share
 FOLDERS = ("bench", "examples")
@@ -49,6 +52,17 @@ def test_a_pair_is_measured_side_by_side_and_nobody_always_goes_first(results):
     middle, ratios, raw = results.paired(lambda: order.append("ours") or 3.0, lambda: order.append("theirs") or 1.5, pairs=3)
     assert order == ["ours", "theirs", "theirs", "ours", "ours", "theirs"]
     assert (middle, ratios, raw) == (2.0, [2.0] * 3, [(3.0, 1.5)] * 3)
+
+
+def test_a_finished_run_of_another_recipe_is_not_taken_for_this_one(bench, tmp_path):
+    import trainings
+
+    changes = ("train.minutes=3", "train.seed=1")
+    (tmp_path / "recipe.toml").write_text(recipe.to_toml(catalogue.read("denoise", list(changes))))
+    (tmp_path / "run.json").write_text('{"status": "done"}')
+    assert trainings.finished(tmp_path, "denoise", *changes) == tmp_path
+    with pytest.raises(SystemExit, match="another recipe than deblur is now"):
+        trainings.finished(tmp_path, "deblur", *changes)
 
 
 def test_who_has_no_peers_is_told_how_to_get_them(results, monkeypatch, tmp_path):

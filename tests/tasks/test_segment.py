@@ -229,6 +229,12 @@ def test_classes_are_weighed_by_name(folder):
             recipe(folder, f"loss.weights={json.dumps(wrong)}")
 
 
+def test_what_is_no_class_must_be_in_the_legend(folder):
+    with pytest.raises(Refusal, match=r"data.void names 'skye', which is not in .*legend.txt: ground, disc, square"):
+        segment.build(recipe(folder, 'data.void=["void", "skye"]')).split
+    assert segment.build(recipe(folder, 'data.void=["Void", "disc"]')).classes == ("ground", "square")
+
+
 def test_own_pictures_need_all_three_places(folder):
     with pytest.raises(Refusal, match="data.legend, but only masks is given"):
         recipes.read(Segment, {}, [f"data.masks={json.dumps(str(folder / 'masks'))}"])

@@ -41,6 +41,9 @@ def gather(data: Masked) -> Split:
     """Find, match, split."""
     if data.folders:
         legend = masks.legend(Path(data.legend), data.void)
+        known = {kind.name.casefold() for kind in (*legend.classes, *legend.void)} | set(Masked().void)
+        if strange := [name for name in data.void if name.casefold() not in known]:
+            raise Refusal(f"data.void names {strange[0]!r}, which is not in {data.legend}: {', '.join(legend.names)}.")
         pictures = Items(tuple(item for folder in data.folders for item in items.from_folder(Path(folder))))
         matched = masks.from_folders(pictures, items.from_folder(Path(data.masks)), legend)
         return Split(*matched.split(data.valid), f"{data.valid:.0%} by hash")
