@@ -231,7 +231,7 @@ def test_classes_are_weighed_by_name(folder):
 
 def test_what_is_no_class_must_be_in_the_legend(folder):
     with pytest.raises(Refusal, match=r"data.void names 'skye', which is not in .*legend.txt: ground, disc, square"):
-        segment.build(recipe(folder, 'data.void=["void", "skye"]')).split
+        _ = segment.build(recipe(folder, 'data.void=["void", "skye"]')).split
     assert segment.build(recipe(folder, 'data.void=["Void", "disc"]')).classes == ("ground", "square")
 
 
