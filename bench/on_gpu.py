@@ -56,6 +56,8 @@ def tried(rung: str, way: tuple[str, ...], steps: int) -> float:
     try:
         changes = (*way, *PLAIN, f"train.steps={steps}", "train.minutes=off", "train.workers=1")
         return learnt(trainings.finished(folder, f"tiny-superres-{rung}", *changes))
+    except trainings.Stale:
+        raise
     except SystemExit:  # it diverged, and says so
         return float("inf")
 

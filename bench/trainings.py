@@ -11,6 +11,10 @@ from pathlib import Path
 from sfumato.tasks import catalogue
 
 
+class Stale(SystemExit):
+    """A folder holds another run than the one that is asked for."""
+
+
 def is_done(folder: Path) -> bool:
     """Whether a run came to its end."""
     facts = folder / "run.json"
@@ -29,7 +33,7 @@ def finished(folder: Path, recipe: str, *changes: str, options: tuple[str, ...] 
     """
     kept = folder / "recipe.toml"
     if kept.is_file() and not options and catalogue.read(str(kept), []) != catalogue.read(recipe, list(changes)):
-        sys.exit(f"{folder} holds a run of another recipe than {recipe} is now, with {', '.join(changes)}: remove it, or name another.")
+        raise Stale(f"{folder} holds a run of another recipe than {recipe} is now, with {', '.join(changes)}: remove it, or name another.")
     if is_done(folder):
         return folder
     begin = ["train", recipe, "--out", str(folder), *options, *(word for change in changes for word in ("--set", change))]

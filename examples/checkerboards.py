@@ -21,10 +21,12 @@ from torch import nn
 from grid import RUNS, mean, write
 from sfumato.core import files
 from sfumato.core.levels import TOP
+from sfumato.core.recipe import to_toml
 from sfumato.nets import catalogue
 from sfumato.nets.arguments import Johnson
 from sfumato.tasks import catalogue as tasks
 from sfumato.tasks import restore
+from sfumato.tasks.restore_recipe import Restore
 
 TIMES, GREY = 4, (0.2, 0.5, 0.8)
 WAYS = get_args(get_type_hints(Johnson)["up"])
@@ -43,9 +45,16 @@ def checkerboard(network: nn.Module) -> float:
     return statistics.mean(found)
 
 
+def recipe(up: str, seed: int) -> Restore:
+    """What is trained."""
+    changes = [f"network.up={up}", f"train.seed={seed}", "train.device=cpu", "data.crop=96"]
+    found: Restore = tasks.read("johnson-x4", [*changes, "feature.network=''", "loss.weight=1.0", "loss.kind=l1"])
+    return found
+
+
 def kept(up: str, seed: int, steps: int) -> tuple[float, float]:
     """The checkerboard before and after, measured once."""
-    path = RUNS / "checkerboards" / f"{up}-{steps}-{seed}.json"
+    path = RUNS / "checkerboards" / f"{up}-{steps}-{seed}-{files.digest(to_toml(recipe(up, seed)).encode())[:8]}.json"
     if not path.is_file():
         files.make_folder(path.parent)
         found = trained(up, seed, steps)
@@ -57,9 +66,7 @@ def kept(up: str, seed: int, steps: int) -> tuple[float, float]:
 
 def trained(up: str, seed: int, steps: int) -> tuple[float, float]:
     """The checkerboard before and after."""
-    changes = [f"network.up={up}", f"train.seed={seed}", "train.device=cpu", "data.crop=96"]
-    changes += ["feature.network=''", "loss.weight=1.0", "loss.kind=l1"]
-    task = restore.build(tasks.read("johnson-x4", changes))
+    task = restore.build(recipe(up, seed))
     network, draw = task.network, torch.Generator()
     optimiser = torch.optim.AdamW(network.parameters(), 1e-3)
     before = checkerboard(network)

@@ -19,6 +19,12 @@ def test_masks_are_drawn_for_files_and_folders(run, folder, tmp_path, sfumato, r
     assert np.mean((seen == truth)[truth != 7]) > 0.9
 
 
+def test_several_pictures_go_into_a_folder_whatever_it_is_called(run, folder, tmp_path, sfumato):  # noqa: F811
+    two = [folder / "pictures" / name for name in ("03.png", "04.png")]
+    done = sfumato("segment", run / "last.safetensors", *two, "--out", tmp_path / "masks.v2")
+    assert done.returncode == 0 and sorted(path.name for path in (tmp_path / "masks.v2").glob("[!.]*")) == ["03.png", "04.png"]
+
+
 def test_what_is_not_a_png_is_refused(run, folder, tmp_path, sfumato):  # noqa: F811
     done = sfumato("segment", run / "last.safetensors", folder / "pictures" / "03.png", "--out", tmp_path / "mask.jpg")
     assert done.returncode == 2 and "call it mask.png" in done.stderr

@@ -50,6 +50,15 @@ def test_grey_inputs_of_colourful_targets_teach_to_give_colour(folders):
     assert restore.build(recipe(folders)).contract.colours
 
 
+def test_inputs_that_are_nobodys_are_counted_once_and_nothing_is_said_of_perfect_pairs(folders, tmp_path, capsys):
+    restore.train(recipe(folders, "train.steps=1"), tmp_path / "one")
+    assert "of the same name" not in " ".join(capsys.readouterr().err.split())
+    (folders[1] / "left" / "coffee0.jpg").unlink()
+    restore.train(recipe(folders, "train.steps=1"), tmp_path / "two")
+    said = " ".join(capsys.readouterr().err.split())
+    assert said.count("of the same name") == 1 and "1 of 6 inputs have no target" in said
+
+
 def test_a_target_without_an_input_is_named(folders):
     (folders[0] / "left" / "coffee0.png").unlink()
     with pytest.raises(Refusal, match=r"no input of the same name in .*dark.*coffee0.jpg"):

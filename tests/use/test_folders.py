@@ -444,14 +444,16 @@ def test_a_pipe_is_named_and_not_waited_for(tree, out):
 def test_what_replaces_says_how_to_go_on(tree, out):
     (tree / "p.png").write_bytes(b"stops")
     stopped = over(tree, out, STAGES, threads=1, existing="replace")
-    assert "the same command without --overwrite goes on from here" in stopped.sentence()
+    assert "the same command does all once more" in stopped.sentence()
 
 
 def test_what_is_not_reached_of_several_files_is_counted(tree, out):
     (tree / "p.png").write_bytes(b"stops")
-    jobs = [(tree / name, out) for name in ("one.png", "p.png", "one.png")]
+    for name in ("q.png", "r.png"):
+        shutil.copy(tree / "one.png", tree / name)
+    jobs = [(tree / name, out) for name in ("one.png", "p.png", "q.png")] + [(tree / "r.png", out / "other.png")]
     [summary] = folders.in_turn(jobs, lambda source, out: over(source, out, STAGES, threads=1))
-    assert (summary.exit_code, summary.done, summary.left) == (130, 1, 2)
+    assert (summary.exit_code, summary.done, summary.left) == (130, 1, 3)
 
 
 def test_a_name_as_long_as_a_disk_allows_can_be_written(tmp_path):

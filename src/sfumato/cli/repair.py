@@ -101,8 +101,10 @@ def crappify(
         raise Refusal("How shall the pictures be spoilt? Give --spoil 'blur 0..2 | jpeg 20..60', for example.")
     steps = steps_file or ""
     if preview is not None and preview.exists() and not overwrite:
-        raise Refusal(f"{preview} exists already. Give --overwrite to replace it, or another --preview.")
-    if preview is not None:
+        if out is None:
+            raise Refusal(f"{preview} exists already. Give --overwrite to replace it, or another --preview.")
+        progress.say(f"{preview} exists already, and is left as it is")
+    elif preview is not None:
         progress.say(f"sheet: {task.preview(folder, preview, chain=spoil, steps_file=steps, seed=seed)}")
     if out is not None:
         kept: Literal["keep", "replace"] = "replace" if overwrite else "keep"

@@ -18,7 +18,7 @@ def segment(
     out: Annotated[Path | None, option("--out", "-o", says="PNG file, or folder.", default="NAME-segmented beside the input")] = None,
     draw: Annotated[
         Literal["overlay", "colours", "mask"],
-        typer.Option("--draw", help="Colours over the picture, colours alone, or numbers of classes in grey."),
+        typer.Option("--draw", help="Colours over the picture, colours alone, or the legend's numbers in grey."),
     ] = "overlay",
     device: Device = "auto",
     overwrite: Overwrite = False,

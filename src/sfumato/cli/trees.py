@@ -11,7 +11,7 @@ import typer
 from sfumato.cli.verb import complain, show_json
 from sfumato.core import progress
 from sfumato.core.errors import DONE, INTERRUPTED, PARTLY, REFUSED, Refusal
-from sfumato.data.reading.find import FILM_SUFFIXES, PICTURE_SUFFIXES, READ_ALONE, written_as
+from sfumato.data.reading.find import FILM_SUFFIXES, PICTURE_SUFFIXES, written_as
 
 if TYPE_CHECKING:
     from sfumato.use.folders import Summary
@@ -60,8 +60,7 @@ def _check_out(pictures: list[Path], out: Path) -> None:
     if out.is_dir() or not ending:
         return
     if ending in NEVER_WRITTEN and any(path.is_file() for path in pictures):
-        known = ", ".join(sorted(PICTURE_SUFFIXES - set(READ_ALONE)))
-        raise Refusal(f"{out.name} cannot be written: pictures are written as {known}. Take one of these, or a folder.")
+        raise Refusal(f"{out.name} cannot be written. Take another kind, such as {out.with_suffix('.png').name}, or a folder.")
     if ending in PICTURE_SUFFIXES | FILM_SUFFIXES and len(pictures) > 1:
         raise Refusal(f"{out.name} is one file, but there are {len(pictures)} inputs. Give --out a folder, or take them one by one.")
 
@@ -72,7 +71,7 @@ def pngs(pictures: list[Path], out: Path | None, *, made: str, overwrite: bool) 
         raise Refusal(f"{films[0]} is a film, and only pictures are taken here: take its frames apart first.")
     planned = targets(pictures, out, made=made, suffix=".png")
     for source, target in planned:
-        if source.is_file() and target.suffix.lower() not in ("", ".png"):
+        if source.is_file() and len(planned) == 1 and not target.is_dir() and target.suffix.lower() not in ("", ".png"):
             raise Refusal(f"What is made is written as PNG, not as {target.suffix}: call it {target.with_suffix('.png').name}.")
         if source.is_file() and target.is_file() and not overwrite:
             raise Refusal(f"{target} exists already. Give --overwrite to replace it, or another --out.")

@@ -81,10 +81,10 @@ class Items:
         return sheet(rows)
 
 
-def twins(pictures: Items, others: Items, *, one: str, other: str, where: str = "") -> list[Item]:
+def twins(pictures: Items, others: Items, *, one: str, other: str, where: str = "", tells: bool = True) -> list[Item]:
     """Of each picture the other file of its name, endings aside.  `one`, `other` and `where` are what a sentence calls them.
 
-    Refused where one has no twin, two could be it, or it could be that of two.
+    Refused where one has no twin, two could be it, or it could be that of two.  tells : of files that are no picture's, in a sentence.
     """
     owners: dict[str, Item] = {}
     for item in pictures:
@@ -97,7 +97,7 @@ def twins(pictures: Items, others: Items, *, one: str, other: str, where: str = 
     missing = [picture.name for picture in pictures if _stem(picture) not in found]
     if missing:
         raise Refusal(f"{len(missing)} of {len(pictures)} {one}s have no {other} of the same name{where}, such as {missing[0]!r}.")
-    if alone := [name for name in found if name not in owners]:
+    if tells and (alone := [name for name in found if name not in owners]):
         say(f"{len(alone)} of {len(found)} {other}s have no {one} of the same name, and are left out, such as {found[alone[0]].name}")
     return [found[_stem(picture)] for picture in pictures]
 

@@ -101,8 +101,9 @@ class RestoreTask(Job):
         store = partial(open_store, cache=data.cache, shared=self.workers != 0)
         made: Callable[..., SpoiltPairs] = SpoiltPairs
         if data.inputs:
-            inputs, _ = (real_pairs.inputs_of(part, Path(data.inputs)) for part in self.items)  # held-out ones are matched now as well
-            made = partial(RealPairs, inputs=store(inputs))
+            train, held = self.items
+            inputs = real_pairs.inputs_of(train.concatenate(held), Path(data.inputs), tells=True)  # held-out ones are matched now as well
+            made = partial(RealPairs, inputs=store(inputs[: len(train)]))
         return made(
             store=store(self.items[0]),
             chain=self.chain,

@@ -74,6 +74,7 @@ def write(picture: Photograph | Animation, path: Path, *, quality: int = photogr
         if kind != "GIF":
             photograph.write(picture, path, quality=quality, strip=strip)
             return
+        photograph.tell_of_depth(picture, path, kind)
         picture = Animation(frames=(picture,), milliseconds=(0,), repeats=None)
     if kind is None:
         raise Refusal(f"{path.name} cannot be written: what moves is written as {', '.join(FORMATS)}. Take one of these suffixes.")

@@ -51,15 +51,18 @@ class Summary:
         parts += [f"{self.left} not reached"] if self.left else []
         ignored = f" {_count(self.ignored, 'other file')} left alone." if self.ignored else ""
         ignored += f" {_count(self.films, 'film')} left alone: name each to have it repaired." if self.films else ""
-        command = "the same command" + " without --overwrite" * self.again
-        stopped = f" {self.stopped} When that is put right, {command} goes on from here." if self.stopped else ""
-        stopped = f" Interrupted; {command} goes on from here." if self.interrupted else stopped
+        after = "the same command does all once more" if self.again else "the same command goes on from here"
+        stopped = f" {self.stopped} When that is put right, {after}." if self.stopped else ""
+        stopped = f" Interrupted; {after}." if self.interrupted else stopped
         named = "".join(f"\n  {path}: {reason}" for path, reason in self.failed)
         return f"{', '.join(parts)}, in {self.out}.{ignored}{stopped}{named}"
 
 
+Source = Path | tuple[Path, ...]  # a picture or a tree, or several pictures
+
+
 def over(
-    source: Path,
+    source: Source,
     out: Path,
     action: Action,
     *,
@@ -71,7 +74,7 @@ def over(
     what: str = "pictures",
     quiet: bool = False,
 ) -> Summary:
-    """Do `action(input, output)` to a picture, or to every picture of a tree, into a mirrored tree.
+    """Do `action(input, output)` to a picture, to several, or to every picture of a tree, into a mirrored tree.
 
     options : everything that an output depends on besides its input, as text; what an earlier run made with the same is skipped.
     suffix : of the outputs, like ".png"; None keeps each input's own.
@@ -82,12 +85,13 @@ def over(
     Refuses an `out` at or inside `source`, an output that would fall on an input, and two inputs with one output.
     Ctrl-C and a full disk keep what is done, and the summary says so.
     """
-    source, out = Path(source), Path(out)
-    if not source.exists():
-        raise Refusal(f"There is no file or folder {source}.")
-    if source.is_file() and out.suffix.lower() in PICTURE_SUFFIXES | FILM_SUFFIXES and not out.is_dir():
-        return _single(source, out, action, existing)
-    planned = _plan(source, out, suffix)
+    sources, out = (source if isinstance(source, tuple) else (Path(source),)), Path(out)
+    for one in sources:
+        if not one.is_file() and not one.is_dir():
+            raise Refusal(f"{one} is a pipe or a device, and no file." if one.exists() else f"There is no file or folder {one}.")
+    if _is_single(sources[0], out) and len(sources) == 1:
+        return _single(sources[0], out, action, existing)
+    planned = _plan(sources, out, suffix)
     with Manifest(out, options) as manifest:
         record = _Record(manifest)
         todo = record.sort_out(planned, existing)
@@ -100,39 +104,49 @@ def over(
                     bar.advance(1, note=job.name)
             except KeyboardInterrupt:
                 interrupted = True
-    films, others = _others(source)
+    films, others = (sum(counts) for counts in zip(*map(_others, sources), strict=True))
     return record.summary(out, ignored=others, films=films, interrupted=interrupted, again=existing == "replace")
 
 
-def in_turn(trees: Sequence[tuple[Path, Path]], act: Callable[[Path, Path], Summary]) -> list[Summary]:
+def in_turn(trees: Sequence[tuple[Path, Path]], act: Callable[[Source, Path], Summary]) -> list[Summary]:
     """One tree (or picture) after the other; a later one that is refused has failed, and what was done before it is still told.
 
-    Pictures that go into one folder one after the other are told of together.
+    Pictures that go into one folder one after the other are taken together.
     After Ctrl-C, and once the disk is full, no further one is begun.
     """
     summaries: list[Summary] = []
-    for number, (source, out) in enumerate(trees, 1):
+    turns = _turns(trees)
+    for number, (sources, out) in enumerate(turns, 1):
         try:
-            found = act(source, out)
+            summaries.append(act(sources[0] if len(sources) == 1 else sources, out))
         except Refusal as refusal:
             if not summaries:
                 raise
-            found = Summary(out=out, done=0, skipped=0, failed=((source, str(refusal)),))
-        if found.interrupted or found.stopped:
-            found = replace(found, left=found.left + sum(path.is_file() for path, _ in trees[number:]))
-        if summaries and summaries[-1].out == found.out:
-            summaries[-1] = _together(summaries[-1], found)
-        else:
-            summaries.append(found)
-        if found.interrupted or found.stopped:
+            summaries.append(Summary(out=out, done=0, skipped=0, failed=tuple((source, str(refusal)) for source in sources)))
+        last = summaries[-1]
+        if last.interrupted or last.stopped:
+            summaries[-1] = replace(last, left=last.left + sum(path.is_file() for rest, _ in turns[number:] for path in rest))
             break
     return summaries
 
 
-def _together(one: Summary, other: Summary) -> Summary:
-    """What became of both, where the other came later into the same folder."""
-    counts = {name: getattr(one, name) + getattr(other, name) for name in ("done", "skipped", "failed", "ignored", "films", "left")}
-    return replace(other, **counts, results={**one.results, **other.results})
+def _turns(trees: Sequence[tuple[Path, Path]]) -> list[tuple[tuple[Path, ...], Path]]:
+    """What is taken at once: trees and films alone, pictures on their way into one folder together."""
+    turns: list[tuple[tuple[Path, ...], Path]] = []
+    joins = False  # whether the turn before takes more
+    for source, out in trees:
+        picture = source.is_file() and source.suffix.lower() not in FILM_SUFFIXES and not _is_single(source, out)
+        if picture and joins and turns[-1][1] == out:
+            turns[-1] = ((*turns[-1][0], source), out)
+        else:
+            turns.append(((source,), out))
+        joins = picture
+    return turns
+
+
+def _is_single(source: Path, out: Path) -> bool:
+    """Whether a file is named for what is made of a file."""
+    return source.is_file() and out.suffix.lower() in PICTURE_SUFFIXES | FILM_SUFFIXES and not out.is_dir()
 
 
 def _single(source: Path, out: Path, action: Action, existing: Literal["keep", "replace"]) -> Summary:
@@ -143,18 +157,21 @@ def _single(source: Path, out: Path, action: Action, existing: Literal["keep", "
     answer = attempt(action, Job(source, out, out.name))
     failed = ((source, answer.error),) if answer.error else ()
     stopped = FULL if answer.full else ""
-    return Summary(out=out.parent, done=1 - len(failed), skipped=0, failed=failed, stopped=stopped, results={out.name: answer.result})
+    results = {out.name: answer.result}
+    again = existing == "replace"
+    return Summary(out=out.parent, done=1 - len(failed), skipped=0, failed=failed, stopped=stopped, again=again, results=results)
 
 
-def _plan(source: Path, out: Path, suffix: str | None) -> list[Job]:
+def _plan(sources: tuple[Path, ...], out: Path, suffix: str | None) -> list[Job]:
     """Which input becomes which output, in the order in which they were found."""
-    root = source if source.is_dir() else source.parent
-    found = find_pictures(source, cache=False) if source.is_dir() else [source]
-    if source.is_dir() and out.resolve().is_relative_to(source.resolve()):
-        raise Refusal(f"The output folder {out} lies inside the input {source}, so outputs would become inputs. Choose one outside it.")
-    inputs = {path.resolve() for path in found}
+    found: list[tuple[Path, Path]] = []
+    for source in sources:
+        if source.is_dir() and out.resolve().is_relative_to(source.resolve()):
+            raise Refusal(f"The output folder {out} lies inside the input {source}, so outputs would become inputs. Choose one outside it.")
+        found += [(path, source) for path in find_pictures(source, cache=False)] if source.is_dir() else [(source, source.parent)]
+    inputs = {path.resolve() for path, _ in found}
     planned: dict[str, Job] = {}
-    for path in found:
+    for path, root in found:
         relative = path.relative_to(root)
         name = (written_as(relative) if suffix is None else relative.with_suffix(suffix)).as_posix()
         job = Job(path, out / name, name)

@@ -78,10 +78,12 @@ class Manifest:
         return bool(entry.source) and entry.source != self._reached(source) and (self.folder / entry.source).exists()
 
     def _reached(self, source: Path) -> str:
+        """From the folder; a link is itself, wherever it leads."""
+        place = source.parent.resolve() / source.name
         try:
-            return Path(os.path.relpath(source.resolve(), self.folder.resolve())).as_posix()
+            return Path(os.path.relpath(place, self.folder.resolve())).as_posix()
         except ValueError:  # another drive of Windows
-            return source.resolve().as_posix()
+            return place.as_posix()
 
     def begin(self, name: str, source: Path) -> None:
         """Note that an output is ours, so that what a kill leaves behind is known and redone."""

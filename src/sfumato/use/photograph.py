@@ -86,7 +86,7 @@ def of(found: decoding.Decoded, path: Path, *, frame: bool = False) -> Photograp
         if space == "own" and pixels.shape[2] == 3 and wide.fitting(profile, pixels) is None and _is_unlike_srgb(pixels, profile):
             lost = "its 16 bits" if pixels.dtype == np.uint16 else "colours outside sRGB"
             how = "It is repaired in its profile's own numbers, as are others."
-            _say_once(f"{path}: {lost} would not survive the way to sRGB and back. {how}")
+            _say_once(path, f"{lost} would not survive the way to sRGB and back. {how}")
     return Photograph(
         pixels=pixels,
         alpha=alpha,
@@ -107,12 +107,17 @@ def _is_unlike_srgb(pixels: Pixels, profile: bytes) -> bool:
 _told: set[str] = set()  # reasons
 
 
-def _say_once(words: str) -> None:
-    """Not for every scan of an archive.  words : the file, a colon, and what holds for others too."""
-    reason = words.partition(": ")[2]
-    if reason not in _told:
-        _told.add(reason)
-        say(words)
+def _say_once(path: Path, words: str) -> None:
+    """Not for every scan of an archive."""
+    if words not in _told:
+        _told.add(words)
+        say(f"{path}: {words}")
+
+
+def tell_of_depth(photograph: Photograph, path: Path, kind: str) -> None:
+    """Once, that a kind of file has no room for 16 bits."""
+    if photograph.pixels.dtype == np.uint16:
+        _say_once(path, f"in {kind} 16 bits become 8, here and in others. Take .png (--format png) or .tif to keep them.")
 
 
 def write(photograph: Photograph, path: Path, *, quality: int = QUALITY, strip: bool = False) -> None:
@@ -131,10 +136,10 @@ def write(photograph: Photograph, path: Path, *, quality: int = QUALITY, strip: 
         raise Refusal(f"{path.name} cannot be written: {has}. Take .png (--format png), .tif or .webp.")
     if photograph.profile and photograph.pixels.shape[2] == 3 and profiles.of_grey(photograph.profile):
         photograph = replace(photograph, profile=None)  # of grey, and colours were given to it: they are sRGB
+    if kind not in KEEPS_16:
+        tell_of_depth(photograph, path, kind)
     if kind not in KEEPS_PROFILE:
         photograph = in_srgb(photograph)
-    if kind not in KEEPS_16 and photograph.pixels.dtype == np.uint16:
-        _say_once(f"{path}: in {kind} 16 bits become 8, here and in others. Take .png (--format png) or .tif to keep them.")
     if strip:
         photograph = replace(photograph, notes=Notes(dpi=photograph.notes.dpi))
     try:
@@ -145,7 +150,7 @@ def write(photograph: Photograph, path: Path, *, quality: int = QUALITY, strip: 
 
 
 def in_srgb(photograph: Photograph) -> Photograph:
-    """The same colours for a file that can hold no profile, which is taken for sRGB.  What lies beyond sRGB is cut off."""
+    """The same colours for a file that can hold no profile, which is taken for sRGB.  What lies beyond sRGB is cut off; grey stays."""
     if not photograph.profile:
         return photograph
     pixels = photograph.pixels

@@ -1,7 +1,7 @@
 """Pictures of any size through a network that sees a piece at a time, without a seam.
 
-Every tile is seen with real pixels around it (reflected ones beyond the picture), of which the results are thrown away; what is left
-overlaps its neighbours and is blended over.  Blending is `old + weight * (new - old)`: weights sum to 1 by construction, and where two
+Every tile is seen with real pixels around it (beyond the picture reflected ones, or none), of which the results are thrown away; what is
+left overlaps its neighbours and is blended over.  Blending is `old + weight * (new - old)`: weights sum to 1 by construction, and where two
 tiles agree nothing is rounded.  Tiles start on multiples of the network's stride, so each sees the grid that the whole picture would.
 """
 
@@ -24,6 +24,7 @@ Watch = Callable[[int, int], None]  # px done, px in all
 
 SMALLEST = 16  # px; a tile that does not fit in memory is halved down to this
 LARGEST = 1024  # px; larger tiles are no faster (on 2 cores a U-Net with a margin of 96 px took 1.8 s in tiles of 512, 2.5 s whole)
+WHOLE = 16_000_000  # px, at most, that are seen at once: beyond them kernels' own counts may not suffice
 STRIP = 10_000_000  # px of a row of tiles, all across the picture, which is held in floats: wide pictures get lower rows
 _ROUNDED = 64  # px of height that are rounded at once
 SHARE = 0.5  # of free memory that tiles may fill: allocators keep pieces, and others work on this machine too
@@ -31,7 +32,7 @@ SHARE = 0.5  # of free memory that tiles may fill: allocators keep pieces, and o
 
 @dataclass(frozen=True, kw_only=True)
 class Tiles:
-    """How a large picture is cut: pieces of equal size that overlap.  The network sees side + 2 * margin px."""
+    """How a large picture is cut: pieces of equal size that overlap.  The network sees side + 2 * margin px, at most."""
 
     side: int = 512  # px of a tile, at most; tiles are made equal, so usually a little smaller
     margin: int = 32  # px of context around a tile, at least; the network's reach says how many it needs
@@ -57,7 +58,7 @@ class Tiles:
         """
         margin = _up(reach, stride)
         room = int(SHARE * free_bytes / bytes_per_pixel)  # px that may be seen at once
-        if not mirrors and _up(height, stride) * _up(width, stride) <= room:
+        if not mirrors and _up(height, stride) * _up(width, stride) <= min(room, WHOLE):
             return cls(side=_up(max(height, width), stride), margin=margin, stride=stride, mirrors=False)
         short = _up(min(height, width), stride)
         side = isqrt(room) - 2 * margin

@@ -15,7 +15,7 @@ from sfumato.data import depths
 from sfumato.data.depths import Metres
 from sfumato.show import depths as drawn
 from sfumato.tasks.parts.seer import Seer
-from sfumato.use.folders import Summary
+from sfumato.use.folders import Source, Summary
 
 TASK = "depth"
 Draws = Literal["map", "colours"]
@@ -43,7 +43,7 @@ class DepthModel(Seer):
         metres = self.depth(picture)
         return depths.to_steps(metres, self.unit) if how == "map" else drawn.coloured(metres)
 
-    def depth_tree(self, source: Path, out: Path, *, how: Draws = "colours", overwrite: bool = False, quiet: bool = False) -> Summary:
+    def depth_tree(self, source: Source, out: Path, *, how: Draws = "colours", overwrite: bool = False, quiet: bool = False) -> Summary:
         """A PNG for a file or for every picture of a folder, in a mirrored tree; a bad file stops nothing."""
         draw = partial(self.draw, how=how)
         return self.over(source, out, draw, options=f"depth {how}", what="telling depth", overwrite=overwrite, quiet=quiet)

@@ -39,12 +39,14 @@ class RealPairs(SpoiltPairs):
         return self.erase(shown, rng) if self.erase else shown, wanted
 
 
-def inputs_of(targets: Items, folder: Path) -> Items:
+def inputs_of(targets: Items, folder: Path, *, tells: bool = False) -> Items:
     """The input of each target: the file of its name (without the ending) in a folder.
 
     Refused where one has none, or two, or one of another size; what cannot be read at all is left to whoever decodes it.
+    tells : of inputs that belong to no target, in a sentence.
     """
-    inputs = Items(tuple(twins(targets, from_folder(folder), one="target", other="input", where=f" in {folder}")))
+    found = twins(targets, from_folder(folder), one="target", other="input", where=f" in {folder}", tells=tells)
+    inputs = Items(tuple(found))
     for given, good in zip(inputs, targets, strict=True):
         try:
             sizes = good.size(), given.size()

@@ -23,7 +23,7 @@ from sfumato.nets.load import Contract, Header
 from sfumato.tasks.parts.cutting import Cutter
 from sfumato.use import animation, blending, enlarge, film, folders, tiles
 from sfumato.use.animation import Animation
-from sfumato.use.folders import Summary
+from sfumato.use.folders import Source, Summary
 from sfumato.use.photograph import Photograph
 from sfumato.use.workers import Action, Stages
 
@@ -104,7 +104,7 @@ class Restorer:
 
     def restore_tree(
         self,
-        source: Path,
+        source: Source,
         out: Path,
         *,
         quality: int = 95,
@@ -122,7 +122,7 @@ class Restorer:
         """
         write = partial(animation.write, quality=quality, strip=strip)
         action: Action = Stages(animation.read, partial(animation.each, work or self._photograph), write)
-        if is_film := source.is_file() and source.suffix.lower() in FILM_SUFFIXES:
+        if is_film := isinstance(source, Path) and source.is_file() and source.suffix.lower() in FILM_SUFFIXES:
             if work is not None:
                 raise Refusal(f"{source.name} is a film, and a film cannot be grown: leave --pan out.")
             action = partial(film.repair, work=self._pixels, quality=quality, strip=strip, quiet=quiet)

@@ -21,7 +21,7 @@ class Data:
     inputs: str = ""  # real pairs: a folder of spoilt pictures with the names of those in data.folders; then nothing is spoilt here
     split: Literal["hash", "folder", "list", "none"] = "hash"  # how held-out pictures are chosen
     valid: float = Field(default=0.1, ge=0, lt=1)  # share held out by split = "hash", or of a known set's training part: see `choose`
-    choose: bool = False  # hold out a share of the training part by hash, and never look at the known set's own: for choosing a design
+    choose: bool = False  # of a known set hold out a share of the training part, and never look at its own held-out one: to choose a design
     valid_folder: str = "valid"  # the folder held out by split = "folder"
     valid_list: str = ""  # a text file with one relative path a line, held out by split = "list"
     crop: int = Field(default=96, ge=16, le=4096)  # px, side of a training picture

@@ -23,7 +23,7 @@ from sfumato.nets import load as model_files
 from sfumato.nets.load import Contract, Header
 from sfumato.tasks.parts.cutting import Cutter
 from sfumato.use import folders, tiles
-from sfumato.use.folders import Summary
+from sfumato.use.folders import Source, Summary
 from sfumato.use.workers import Stages
 
 
@@ -78,7 +78,7 @@ class Seer:
         return Cutter(self.network, self.contract, self.device, bare=True)
 
     def over(
-        self, source: Path, out: Path, draw: Callable[[Levels], Any], *, options: str, what: str, overwrite: bool, quiet: bool
+        self, source: Source, out: Path, draw: Callable[[Levels], Any], *, options: str, what: str, overwrite: bool, quiet: bool
     ) -> Summary:
         """A PNG for a file or for every picture of a folder, in a mirrored tree; a bad file stops nothing."""
         return folders.over(

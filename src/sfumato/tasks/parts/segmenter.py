@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from sfumato.core.levels import TOP, Levels, Mask, Unit
 from sfumato.show import masks as drawn
 from sfumato.tasks.parts.seer import Seer
-from sfumato.use.folders import Summary
+from sfumato.use.folders import Source, Summary
 
 TASK = "segment"
 Draws = Literal["mask", "overlay", "colours"]
@@ -62,7 +62,7 @@ class Segmenter(Seer):
             return self.numbers[mask]
         return drawn.coloured(mask, self.palette) if how == "colours" else drawn.overlay(picture, mask, self.palette)
 
-    def segment_tree(self, source: Path, out: Path, *, how: Draws = "overlay", overwrite: bool = False, quiet: bool = False) -> Summary:
+    def segment_tree(self, source: Source, out: Path, *, how: Draws = "overlay", overwrite: bool = False, quiet: bool = False) -> Summary:
         """A PNG for a file or for every picture of a folder, in a mirrored tree; a bad file stops nothing."""
         draw = partial(self.draw, how=how)
         return self.over(source, out, draw, options=f"segment {how}", what="segmenting", overwrite=overwrite, quiet=quiet)
