@@ -42,7 +42,7 @@ def test_what_is_made_of_it_is_a_jpeg(phone, type_in, tmp_path):
             assert (made.format, made.size, made.getexif()[0x010F]) == ("JPEG", (48, 64), "Maker")
             assert made.info["icc_profile"] == icc.profile("Display P3")
     code, _, said = type_in("restore", phone, "--out", tmp_path / "b.heic")
-    assert code == 2 and "b.heic cannot be written: such pictures are only read. Take b.jpg." in " ".join(said.split())
+    assert code == 2 and "b.heic cannot be written. Take another kind, such as b.png, or a folder." in " ".join(said.split())
 
 
 def test_one_beside_a_jpeg_of_its_name_falls_on_nothing(phone, portrait, type_in, tmp_path):
