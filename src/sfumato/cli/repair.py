@@ -48,9 +48,10 @@ def restore(
       sfumato restore hills.jpg --model runs/border-1/best.safetensors --pan 8
     """
     suffix = None if form == "own" else f".{form}"
-    ending = "" if out is None or out.is_dir() else SHORT.get(out.suffix.lower(), out.suffix.lower())
-    if suffix and ending in PICTURE_SUFFIXES - {suffix}:
-        raise Refusal(f"--format {form} and --out {Path(out or '').name} ask for unlike formats: leave one of them out.")
+    if suffix and out is not None and not out.is_dir():
+        ending = out.suffix.lower()
+        if SHORT.get(ending, ending) in PICTURE_SUFFIXES - {suffix}:
+            raise Refusal(f"--format {form} and --out {out.name} ask for unlike formats: leave one of them out.")
     planned = trees.targets([existing(path, "file or folder") for path in pictures], out, made="restored", suffix=suffix)
     if not overwrite and (taken := [target for source, target in planned if source.is_file() and target.is_file()]):
         raise Refusal(f"{taken[0]} exists already. Give --overwrite to replace it, or another --out.")

@@ -55,9 +55,14 @@ class DepthTask(Pixelwise):
         return self.crops(train, partial(depths.to_metres, unit=train.unit))
 
     @cached_property
+    def whole(self) -> HeldMaps:
+        """Held-out pictures, all of each."""
+        return depth_scores.held_out(self.split.held)
+
+    @cached_property
     def held(self) -> HeldMaps:
         """See `Job`."""
-        return depth_scores.held_out(self.split.held, LOOKED_AT)
+        return depth_scores.knowing(self.whole.middles(LOOKED_AT))
 
     @cached_property
     def objective(self) -> Ranging:
@@ -97,9 +102,9 @@ class DepthTask(Pixelwise):
 
     def judge(self, run: Run) -> None:
         """Score the last averaged weights, which no held-out picture chose, on whole held-out pictures; kept in scores.json."""
-        model, whole = load(run.last, device=self.device.type), depth_scores.held_out(self.split.held)
-        seen = [model.depth(picture) for picture in whole.pictures]
-        depth_scores.judge(run, whole, seen, math.exp(self.middle), seed=self.seed)
+        model = load(run.last, device=self.device.type)
+        seen = [model.depth(picture) for picture in self.whole.pictures]
+        depth_scores.judge(run, self.whole, seen, math.exp(self.middle), seed=self.seed)
 
 
 def build(recipe: Depth, *, workers: int | None = None) -> DepthTask:

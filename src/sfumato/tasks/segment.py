@@ -69,9 +69,14 @@ class SegmentTask(Pixelwise):
         return self.crops(self.split.train, scenes.label)
 
     @cached_property
+    def whole(self) -> HeldMaps:
+        """Held-out pictures, all of each."""
+        return scenes.held_out(self.split.held)
+
+    @cached_property
     def held(self) -> HeldMaps:
         """See `Job`."""
-        return scenes.held_out(self.split.held, LOOKED_AT)
+        return self.whole.middles(LOOKED_AT)
 
     @cached_property
     def objective(self) -> Masking:
@@ -126,9 +131,9 @@ class SegmentTask(Pixelwise):
 
     def judge(self, run: Run) -> None:
         """Score the last averaged weights, which no held-out picture chose, on whole held-out pictures; kept in scores.json."""
-        model, whole = load(run.last, device=self.device.type), scenes.held_out(self.split.held)
-        seen = [model.segment(picture) for picture in whole.pictures]
-        mask_scores.judge(run, whole, seen, self.classes, self.palette, seed=self.seed)
+        model = load(run.last, device=self.device.type)
+        seen = [model.segment(picture) for picture in self.whole.pictures]
+        mask_scores.judge(run, self.whole, seen, self.classes, self.palette, seed=self.seed)
 
 
 def build(recipe: Segment, *, workers: int | None = None) -> SegmentTask:

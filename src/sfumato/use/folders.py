@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import groupby
 from pathlib import Path
 from typing import Any, Literal
 
@@ -132,15 +133,18 @@ def in_turn(trees: Sequence[tuple[Path, Path]], act: Callable[[Source, Path], Su
 
 def _turns(trees: Sequence[tuple[Path, Path]]) -> list[tuple[tuple[Path, ...], Path]]:
     """What is taken at once: trees and films alone, pictures on their way into one folder together."""
+
+    def shared(tree: tuple[Path, Path]) -> Path | None:
+        source, out = tree
+        joins = source.is_file() and source.suffix.lower() not in FILM_SUFFIXES and not _is_single(source, out)
+        return out if joins else None
+
     turns: list[tuple[tuple[Path, ...], Path]] = []
-    joins = False  # whether the turn before takes more
-    for source, out in trees:
-        picture = source.is_file() and source.suffix.lower() not in FILM_SUFFIXES and not _is_single(source, out)
-        if picture and joins and turns[-1][1] == out:
-            turns[-1] = ((*turns[-1][0], source), out)
+    for folder, group in groupby(trees, shared):
+        if folder is None:
+            turns += [((source,), out) for source, out in group]
         else:
-            turns.append(((source,), out))
-        joins = picture
+            turns.append((tuple(source for source, _ in group), folder))
     return turns
 
 

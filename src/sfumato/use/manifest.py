@@ -64,11 +64,10 @@ class Manifest:
         if entry is None:
             return "foreign"
         now, another = source.stat(), self._of_another(entry, source)
-        if entry.options != self.options or entry.output != target.stat().st_size or entry.size != now.st_size:
-            return "foreign" if another else "changed"
-        if entry.time == now.st_mtime_ns and not another:
+        alike = (entry.options, entry.output, entry.size) == (self.options, target.stat().st_size, now.st_size)
+        if alike and entry.time == now.st_mtime_ns and not another:
             return "same"
-        if entry.input != digest_of(source):
+        if not alike or entry.input != digest_of(source):
             return "foreign" if another else "changed"
         with suppress(Unwritable):  # touched or copied, but the same bytes: if it can be noted, they are not read again next time
             self._note(replace(entry, time=now.st_mtime_ns))
@@ -104,11 +103,7 @@ class Manifest:
             append(self.path, _line(entry).encode())
 
     def _rewrite(self) -> None:
-        text = "".join(_line(entry) for _, entry in sorted(self.entries.items()))
-        with suppress(OSError):
-            if self.path.read_bytes() == text.encode():
-                return
-        write_text(self.path, text)
+        write_text(self.path, "".join(_line(entry) for _, entry in sorted(self.entries.items())))
 
 
 def _line(entry: Entry) -> str:

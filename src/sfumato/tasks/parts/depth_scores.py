@@ -27,7 +27,6 @@ from sfumato.metrics import depths as metrics
 from sfumato.show import depths as drawn
 from sfumato.tasks.parts.map_scores import MapScores, draw_worst, spread
 from sfumato.tasks.parts.mapped import HeldMaps, Map
-from sfumato.tasks.parts.pairs import WHOLE
 from sfumato.tasks.parts.sections import Deep
 from sfumato.tasks.parts.sources import LEAF_SIDE
 from sfumato.train.callbacks.stats import Stats
@@ -58,12 +57,13 @@ def gather(data: Deep, seed: Seed) -> Split:
     return Split(*matched.split(data.valid), f"{data.valid:.0%} by hash")
 
 
-def held_out(scenes: Depths, side: int = WHOLE) -> HeldMaps:
-    """All of them, decoded, but for maps that know no pixel's depth, which are counted in a sentence.  Refuses none that knows any.
+def held_out(scenes: Depths) -> HeldMaps:
+    """All of them, decoded, but for those that `knowing` leaves out."""
+    return knowing(HeldMaps.of(scenes, scenes.metres))
 
-    side : px of the middle of each, at most.
-    """
-    found = HeldMaps.of(scenes, scenes.metres, side)
+
+def knowing(found: HeldMaps) -> HeldMaps:
+    """All but maps that know no pixel's depth, which are counted in a sentence.  Refuses none that knows any."""
     known = [index for index, one in enumerate(found.maps) if one.any()]
     if not known:
         raise Refusal(f"None of the {len(found)} held-out depth maps knows any pixel's depth: 0 stands for unknown. Give other maps.")

@@ -23,7 +23,7 @@ from sfumato.data.geometry import Erase, Geometry, read_window
 from sfumato.data.items import Item
 from sfumato.data.matched import Matched, check_size
 from sfumato.data.store import Store
-from sfumato.tasks.parts.pairs import WHOLE, centre
+from sfumato.tasks.parts.pairs import centre
 
 Map = NDArray[Any]  # (H, W): uint8 labels, or float32
 LOOKED_AT = 768  # px of each side, at most, of what is looked at while a network learns: the middle of a photograph
@@ -85,18 +85,18 @@ def target(maps: Map) -> Tensor:
 
 @dataclass(frozen=True, eq=False)
 class HeldMaps:
-    """Held-out pictures and maps, decoded once; one a batch, for their sizes differ."""
+    """Held-out pictures and maps, decoded once, whole; one a batch, for their sizes differ."""
 
     names: tuple[str, ...]
     pictures: tuple[Levels, ...]
     maps: tuple[Map, ...]
 
     @classmethod
-    def of(cls, matched: Matched, told: Callable[[int], Map], side: int = WHOLE) -> Self:
-        """All of them, decoded, but for those that cannot be.  told : the map of a number, (H, W).  side : px of the middle, at most."""
+    def of(cls, matched: Matched, told: Callable[[int], Map]) -> Self:
+        """All of them, decoded, but for those that cannot be.  told : the map of a number, (H, W)."""
 
         def scene(item: Item, number: int) -> tuple[str, Levels, Map]:
-            return item.name, centre(item.levels(3), side), centre(told(number), side)
+            return item.name, item.levels(3), told(number)
 
         found = left_out(partial(scene, item, number) for number, item in enumerate(matched.pictures))
         columns = tuple(zip(*found, strict=True))
@@ -112,6 +112,11 @@ class HeldMaps:
             pictures=tuple(self.pictures[number] for number in numbers),
             maps=tuple(self.maps[number] for number in numbers),
         )
+
+    def middles(self, side: int) -> Self:
+        """The middle of each, at most `side` px in both directions."""
+        pictures, maps = (tuple(centre(one, side) for one in kind) for kind in (self.pictures, self.maps))
+        return replace(self, pictures=pictures, maps=maps)
 
     def __iter__(self) -> Iterator[Batch]:
         for index, (picture, found) in enumerate(zip(self.pictures, self.maps, strict=True)):

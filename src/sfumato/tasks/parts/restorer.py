@@ -148,8 +148,10 @@ class Restorer:
 
     def _check_room(self, pixels: tiles.Picture) -> None:
         """Refuse what would not fit: the machine's memory holds what goes in at the last time and what comes out, at least."""
+        if self.grows == 1:
+            return
         free, needed = devices.free_bytes(torch.device("cpu")), pixels.nbytes * self.grows**2
-        if self.grows > 1 and needed > free:
+        if needed > free:
             height, width = (length * self.grows for length in pixels.shape[:2])
             raise Refusal(
                 f"The result would be {width} x {height} px and take {needed / 1e9:.1f} GB, but {free / 1e9:.1f} GB of memory are free. "

@@ -23,7 +23,6 @@ from sfumato.data.masks import Scenes
 from sfumato.data.store import Store
 from sfumato.losses import masks as losses
 from sfumato.tasks.parts.mapped import HeldMaps
-from sfumato.tasks.parts.pairs import WHOLE
 from sfumato.tasks.parts.sections import Masked
 from sfumato.train.objective import Outcome
 
@@ -76,9 +75,9 @@ def counts(store: Store, classes: int) -> NDArray[np.int64]:
     return np.stack(found)[:, :classes] if found else np.zeros((0, classes), np.int64)
 
 
-def held_out(scenes: Scenes, side: int = WHOLE) -> HeldMaps:
-    """All of them, decoded.  side : px of the middle of each, at most."""
-    return HeldMaps.of(scenes, scenes.mask, side)
+def held_out(scenes: Scenes) -> HeldMaps:
+    """All of them, decoded."""
+    return HeldMaps.of(scenes, scenes.mask)
 
 
 @dataclass(frozen=True)
