@@ -49,16 +49,20 @@ ALL = (*WAYS, "fastai")
 NO_LOOKS = "train.valid_every=100000"  # the time is for learning, as it is fastai's
 
 
+def place(way: str, seed: int, minutes: float) -> Path:
+    """The folder of a training."""
+    return RUNS / f"{way}-{minutes:g}m-{seed}"
+
+
 def run(way: str, seed: int, minutes: float) -> Path:
     """A finished training."""
     recipe, changes = WAYS[way]
-    folder = RUNS / f"{way}-{minutes:g}m-{seed}"
-    return trainings.finished(folder, recipe, f"train.minutes={minutes}", f"train.seed={seed}", NO_LOOKS, *changes)
+    return trainings.finished(place(way, seed, minutes), recipe, f"train.minutes={minutes}", f"train.seed={seed}", NO_LOOKS, *changes)
 
 
 def fastai(seed: int, minutes: float) -> Path:
     """Its masks, as files."""
-    folder, python = RUNS / f"fastai-{minutes:g}m-{seed}", results.peers_python()
+    folder, python = place("fastai", seed, minutes), results.peers_python()
     if not (folder / "run.json").is_file():
         if python is None:
             sys.exit("there is no peers' environment (make peers)")
@@ -105,7 +109,7 @@ def main() -> None:
     found: dict[str, list[dict[str, Any]]] = {}
     failed: list[str] = []
     for way in ALL:
-        if way not in given.only and not all((RUNS / f"{way}-{given.minutes:g}m-{seed}" / "scored.json").is_file() for seed in given.seeds):
+        if way not in given.only and not all((place(way, seed, given.minutes) / "scored.json").is_file() for seed in given.seeds):
             continue  # neither asked for nor scored before
         try:
             found[way] = [scored(way, seed, given.minutes) for seed in given.seeds]
