@@ -15,7 +15,7 @@ import pytest
 from sfumato.core import files
 from sfumato.core.errors import Refusal
 from sfumato.use import folders
-from sfumato.use.manifest import NAME
+from sfumato.use.manifest import NAME, Manifest
 from sfumato.use.workers import Stages
 
 
@@ -236,6 +236,19 @@ def test_control_c_keeps_what_is_done(tree, out):
 
     summary = folders.over(tree, out, stop_at_third, options="turn", quiet=True)
     assert (summary.done, summary.left, summary.exit_code) == (2, 2, 130)
+
+
+@pytest.mark.parametrize("ways", [{}, {"jobs": 2}, {"threads": 2}], ids=str)
+def test_control_c_never_comes_between_an_output_and_its_record(tree, out, monkeypatch, ways):
+    record = Manifest.finish
+
+    def interrupted(*given: object) -> None:
+        signal.raise_signal(signal.SIGINT)
+        record(*given)
+
+    monkeypatch.setattr(Manifest, "finish", interrupted)
+    summary = over(tree, out, STAGES if "threads" in ways else Turn(), **ways)
+    assert (summary.exit_code, summary.done, finished(out)) == (130, len(written(out)), sorted(written(out)))
 
 
 def test_after_control_c_the_same_command_does_only_the_rest(tree, out):

@@ -9,9 +9,10 @@ from typing import Any, Literal
 
 from sfumato.core.errors import DONE, INTERRUPTED, PARTLY, REFUSED, Refusal, Unwritable
 from sfumato.core.progress import Progress
+from sfumato.core.system.interrupts import CtrlC
 from sfumato.data.reading.find import FILM_SUFFIXES, PICTURE_SUFFIXES, find_pictures, written_as
 from sfumato.use.manifest import Manifest
-from sfumato.use.workers import Action, Answer, Job, Stages, attempt, in_processes, overlapped
+from sfumato.use.workers import Action, Answer, Job, Stages, attempt, in_processes, one_by_one, overlapped
 
 ALREADY = "a file stands there already that no earlier run made of this picture; move it away, or ask for existing files to be replaced"
 FULL = "The disk is full."
@@ -100,9 +101,10 @@ def over(
         with Progress(len(todo), what, quiet=quiet) as bar:
             begun = record.begin(todo)
             try:
-                for job, answer in _answers(action, begun, jobs, threads):
-                    record.take(job, answer)
-                    bar.advance(1, note=job.name)
+                with CtrlC() as ctrl_c:
+                    for job, answer in _answers(action, begun, jobs, threads, ctrl_c):
+                        record.take(job, answer)
+                        bar.advance(1, note=job.name)
             except KeyboardInterrupt:
                 interrupted = True
     films, others = (sum(counts) for counts in zip(*map(_others, sources), strict=True))
@@ -260,17 +262,12 @@ class _Record:
         )
 
 
-def _answers(action: Action, begun: Iterator[Job], jobs: int, threads: int) -> Iterator[tuple[Job, Answer]]:
+def _answers(action: Action, begun: Iterator[Job], jobs: int, threads: int, ctrl_c: CtrlC) -> Iterator[tuple[Job, Answer]]:
     if jobs > 1:
-        return in_processes(action, begun, jobs)
+        return in_processes(action, begun, jobs, ctrl_c)
     if threads and isinstance(action, Stages):
-        return overlapped(action, begun, threads)
-    return _here(action, begun)
-
-
-def _here(action: Action, jobs: Iterator[Job]) -> Iterator[tuple[Job, Answer]]:
-    for job in jobs:
-        yield job, attempt(action, job)
+        return overlapped(action, begun, threads, ctrl_c)
+    return one_by_one(action, begun, ctrl_c)
 
 
 def _others(source: Path) -> tuple[int, int]:

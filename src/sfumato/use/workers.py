@@ -16,6 +16,7 @@ from typing import Any
 from sfumato.core import files
 from sfumato.core.errors import Refusal, Unwritable
 from sfumato.core.system import parents
+from sfumato.core.system.interrupts import CtrlC
 
 Action = Callable[[Path, Path], Mapping[str, Any] | None]  # reads the first, writes the second whole or not at all
 
@@ -67,7 +68,15 @@ class Stages:
         return self.write(self.work(self.read(source)), target)
 
 
-def overlapped(stages: Stages, jobs: Iterator[Job], threads: int) -> Iterator[tuple[Job, Answer]]:
+def one_by_one(action: Action, jobs: Iterator[Job], ctrl_c: CtrlC) -> Iterator[tuple[Job, Answer]]:
+    """Here, and at once."""
+    for job in jobs:
+        with ctrl_c.heeded():
+            answer = attempt(action, job)
+        yield job, answer
+
+
+def overlapped(stages: Stages, jobs: Iterator[Job], threads: int, ctrl_c: CtrlC) -> Iterator[tuple[Job, Answer]]:
     """Read ahead and write behind in `threads` threads, work here; answers come in order, and memory holds a few files a thread.
 
     On Ctrl-C what is being written is finished and handed out, then KeyboardInterrupt goes on.
@@ -82,7 +91,9 @@ def overlapped(stages: Stages, jobs: Iterator[Job], threads: int) -> Iterator[tu
                 if not reading:
                     break
                 job, read = reading.popleft()
-                writing.append((job, pool.submit(attempt, *_worked(stages, job, read))))
+                with ctrl_c.heeded():
+                    worked = _worked(stages, job, read)
+                writing.append((job, pool.submit(attempt, *worked)))
                 while writing and (len(writing) > threads or writing[0][1].done()):
                     job, written = writing.popleft()
                     yield job, written.result()
@@ -107,31 +118,33 @@ def _fail(error: Exception, source: Path, target: Path) -> None:
     raise error
 
 
-def in_processes(action: Action, jobs: Iterator[Job], count: int) -> Iterator[tuple[Job, Answer]]:
+def in_processes(action: Action, jobs: Iterator[Job], count: int, ctrl_c: CtrlC) -> Iterator[tuple[Job, Answer]]:
     """Do jobs in `count` fresh processes; answers come as they are ready.
 
     When a process dies, everything under way is lost with it: each of those is then tried again alone, so that the guilty one is found.
     On Ctrl-C what is under way is finished and handed out, then KeyboardInterrupt goes on.
     """
-    suspects = yield from _until_death(action, jobs, count)
+    suspects = yield from _until_death(action, jobs, count, ctrl_c)
     while suspects:
         for job in suspects:
             yield job, _alone(action, job)
-        suspects = yield from _until_death(action, jobs, count)
+        suspects = yield from _until_death(action, jobs, count, ctrl_c)
 
 
-def _until_death(action: Action, jobs: Iterator[Job], count: int) -> Generator[tuple[Job, Answer], None, list[Job]]:
+def _until_death(action: Action, jobs: Iterator[Job], count: int, ctrl_c: CtrlC) -> Generator[tuple[Job, Answer], None, list[Job]]:
     running: dict[Future[Answer], Job] = {}
     suspects: list[Job] = []
     with _pool(action, count) as pool:
         try:
             for arrival in [pool.submit(_arrive) for _ in range(count)]:  # all start now: one started while the pool breaks would never end
-                arrival.result()
+                with ctrl_c.heeded():
+                    arrival.result()
         except BrokenProcessPool as error:
             raise Refusal("The processes that should do the work cannot start; what they said stands above. Try it with one.") from error
         try:
             while _feed(pool, jobs, running, suspects, count):
-                ready, _ = wait(running, return_when=FIRST_COMPLETED)
+                with ctrl_c.heeded():
+                    ready, _ = wait(running, return_when=FIRST_COMPLETED)
                 yield from _collect([(future, running.pop(future)) for future in ready], suspects)
         except KeyboardInterrupt:
             under_way = [(future, job) for future, job in running.items() if not future.cancel()]
