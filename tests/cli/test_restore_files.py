@@ -1,5 +1,7 @@
 """The verb restore on what people have: films, animations, other formats, files that should not tell who took them."""
 
+import json
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -96,6 +98,19 @@ def test_several_pictures_go_into_one_folder_and_a_second_run_does_what_is_new(p
     second = sfumato("restore", *photos, "--out", tmp_path / "out")
     assert second.returncode == 0 and "1 file done, 2 skipped (done before)" in " ".join(second.stderr.split())
     assert sorted(path.name for path in (tmp_path / "out").glob("[!.]*")) == ["b.jpg", "c.jpg", "photo.jpg"]
+
+
+def test_a_dry_run_of_each_verb_says_what_would_become_what(photo, type_in, tmp_path):
+    folder, out = photo.parent, tmp_path / "out"
+    code, told, said = type_in("restore", folder, "--out", tmp_path.parent / "out", "--dry-run")
+    assert (code, told.strip()) == (0, f"{photo} -> {tmp_path.parent / 'out' / 'photo.jpg'}") and "1 file to do" in said
+    code, told, _ = type_in("restore", photo, "--dry-run", "--json")
+    planned = [{"file": str(photo), "out": str(tmp_path / "photo-restored.jpg")}]
+    assert code == 0 and json.loads(told)["planned"] == planned
+    sheet = tmp_path / "sheet.png"
+    code, told, _ = type_in("crappify", photo, out, "--spoil", "jpeg 30", "--preview", sheet, "--dry-run")
+    assert (code, told.strip()) == (0, f"{photo} -> {out / 'photo.png'}")
+    assert list(tmp_path.iterdir()) == [photo]
 
 
 def test_no_output_falls_on_another_or_on_an_input(photo, type_in, tmp_path):

@@ -19,6 +19,11 @@ def test_masks_are_drawn_for_files_and_folders(run, folder, tmp_path, sfumato, r
     assert np.mean((seen == truth)[truth != 7]) > 0.9
 
 
+def test_a_dry_run_says_what_would_become_what(run, folder, tmp_path, sfumato):  # noqa: F811
+    done = sfumato("segment", run / "last.safetensors", folder / "pictures" / "03.png", "--out", tmp_path / "masks", "--dry-run")
+    assert done.stdout.strip() == f"{folder / 'pictures' / '03.png'} -> {tmp_path / 'masks' / '03.png'}" and not any(tmp_path.iterdir())
+
+
 def test_several_pictures_go_into_a_folder_whatever_it_is_called(run, folder, tmp_path, sfumato):  # noqa: F811
     two = [folder / "pictures" / name for name in ("03.png", "04.png")]
     done = sfumato("segment", run / "last.safetensors", *two, "--out", tmp_path / "masks.v2")

@@ -328,6 +328,23 @@ if sys.platform != "linux":  # it looks into /proc
     del test_workers_die_with_a_parent_that_was_killed
 
 
+def test_a_dry_run_writes_nothing_and_says_what_the_run_would_do(tree, out):
+    fresh = over(tree, out, dry_run=True)
+    assert not out.exists() and {target for _, target in fresh.planned} == {out / name for name in written(tree) if name != "notes.txt"}
+    over(tree, out)
+    (tree / "new.png").write_bytes(b"new")
+    (tree / "deep" / "foreign.png").write_bytes(b"theirs")
+    (out / "deep" / "foreign.png").write_bytes(b"mine")
+    before = {path: path.stat().st_mtime_ns for path in out.rglob("*")}
+    summary = over(tree, out, dry_run=True)
+    assert (summary.planned, summary.skipped, summary.exit_code) == (((tree / "new.png", out / "new.png"),), 4, 3)
+    said = f"Nothing was written: 1 file to do, 4 skipped (done before), 1 failed, in {out}."
+    assert summary.sentence().startswith(said) and folders.ALREADY in summary.sentence()
+    assert {path: path.stat().st_mtime_ns for path in before} == before and not (out / "new.png").exists()
+    one = over(tree / "one.png", out.parent / "single.png", dry_run=True)
+    assert one.planned == ((tree / "one.png", out.parent / "single.png"),) and not (out.parent / "single.png").exists()
+
+
 def test_a_manifest_with_a_torn_last_line_loses_only_that_line(tree, out):
     over(tree, out)
     record = out / NAME

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 import typer
 
 from sfumato.cli import trees
-from sfumato.cli.verb import Device, Json, Overwrite, existing, option, show_json, show_scores
+from sfumato.cli.verb import Device, DryRun, Json, Overwrite, existing, option, show_json, show_scores
 from sfumato.core.errors import Refusal
 
 
@@ -23,6 +23,7 @@ def depth(
     ] = "colours",
     device: Device = "auto",
     overwrite: Overwrite = False,
+    dry_run: DryRun = False,
     as_json: Json = False,
 ) -> None:
     """Tell how far away each pixel of pictures is: a PNG for each, of its size, upright.
@@ -37,7 +38,7 @@ def depth(
     from sfumato.use import folders
 
     loaded = depth_model.load(existing(model, "model file"), device=device)
-    trees.tell(folders.in_turn(planned, partial(loaded.depth_tree, how=draw, overwrite=overwrite)), as_json)
+    trees.tell(folders.in_turn(planned, partial(loaded.depth_tree, how=draw, overwrite=overwrite, dry_run=dry_run)), as_json)
 
 
 def score(model: Path, pictures: Path, maps: Path | None, *, seed: int, device: str, as_json: bool) -> None:

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 import typer
 
 from sfumato.cli import trees
-from sfumato.cli.verb import Device, Json, Overwrite, Seed, StepsFile, existing, option, switch
+from sfumato.cli.verb import Device, DryRun, Json, Overwrite, Seed, StepsFile, existing, option, switch
 from sfumato.core import progress
 from sfumato.core.errors import Refusal
 from sfumato.data.reading.find import PICTURE_SUFFIXES
@@ -34,6 +34,7 @@ def restore(
     ensemble: Annotated[bool, switch("--ensemble", says="The mean over eight positions: a little better, eight times slower.")] = False,
     pan: Annotated[int, option("--pan", shape="N", says="Grow N strips to the right (below 0: left), by a model of borders.")] = 0,
     overwrite: Overwrite = False,
+    dry_run: DryRun = False,
     as_json: Json = False,
 ) -> None:
     """Repair pictures of any size; name, folders, size, profile and metadata are kept.
@@ -42,6 +43,7 @@ def restore(
     Examples:
       sfumato restore photo.jpg
       sfumato restore photos/ --out repaired/
+      sfumato restore photos/ --out repaired/ --dry-run
       sfumato restore scan.tif --model runs/text/best.safetensors --out clean.tif
       sfumato restore clip.mp4 --quality 90
       sfumato restore small.png --enlarge 4
@@ -68,7 +70,7 @@ def restore(
         keep_colour=keep_colour,
         ensemble=ensemble,
     )
-    repair = partial(loaded.restore_tree, quality=quality, strip=strip, suffix=suffix, overwrite=overwrite)
+    repair = partial(loaded.restore_tree, quality=quality, strip=strip, suffix=suffix, overwrite=overwrite, dry_run=dry_run)
     if pan:
         repair = partial(repair, work=panorama.Panorama(loaded, pan), does=f" pan={pan}")  # refused here, once, and not for every picture
     trees.tell(folders.in_turn(planned, repair), as_json)
@@ -84,6 +86,7 @@ def crappify(
     preview: Annotated[Path | None, option("--preview", says="Draw a contact sheet of every step into this picture file.")] = None,
     keep_format: Annotated[bool, switch("--keep-format", says="Write each picture in its own format, not as PNG.")] = False,
     overwrite: Overwrite = False,
+    dry_run: DryRun = False,
     as_json: Json = False,
 ) -> None:
     """Spoil a folder of pictures for good, as the training does on the fly; or only draw what the steps do.
@@ -101,14 +104,14 @@ def crappify(
     if out is not None and not spoil:
         raise Refusal("How shall the pictures be spoilt? Give --spoil 'blur 0..2 | jpeg 20..60', for example.")
     steps = steps_file or ""
-    if preview is not None and preview.exists() and not overwrite:
+    if preview is not None and not dry_run and preview.exists() and not overwrite:
         if out is None:
             raise Refusal(f"{preview} exists already. Give --overwrite to replace it, or another --preview.")
         progress.say(f"{preview} exists already, and is left as it is")
-    elif preview is not None:
+    elif preview is not None and not dry_run:
         progress.say(f"sheet: {task.preview(folder, preview, chain=spoil, steps_file=steps, seed=seed)}")
     if out is not None:
         kept: Literal["keep", "replace"] = "replace" if overwrite else "keep"
         suffix = None if keep_format else ".png"
-        done = task.crappify(folder, out, spoil, seed=seed, steps_file=steps, jobs=jobs or "auto", suffix=suffix, existing=kept)
-        trees.tell([done], as_json)
+        how = partial(task.crappify, seed=seed, steps_file=steps, jobs=jobs or "auto", suffix=suffix, existing=kept, dry_run=dry_run)
+        trees.tell([how(folder, out, spoil)], as_json)

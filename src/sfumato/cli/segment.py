@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 import typer
 
 from sfumato.cli import trees
-from sfumato.cli.verb import Device, Json, Overwrite, existing, option, show, show_json, told
+from sfumato.cli.verb import Device, DryRun, Json, Overwrite, existing, option, show, show_json, told
 
 
 def segment(
@@ -22,6 +22,7 @@ def segment(
     ] = "overlay",
     device: Device = "auto",
     overwrite: Overwrite = False,
+    dry_run: DryRun = False,
     as_json: Json = False,
 ) -> None:
     """Tell what each pixel of pictures shows: a PNG for each, of its size, upright.
@@ -36,7 +37,7 @@ def segment(
     from sfumato.use import folders
 
     loaded = segmenter.load(existing(model, "model file"), device=device)
-    trees.tell(folders.in_turn(planned, partial(loaded.segment_tree, how=draw, overwrite=overwrite)), as_json)
+    trees.tell(folders.in_turn(planned, partial(loaded.segment_tree, how=draw, overwrite=overwrite, dry_run=dry_run)), as_json)
 
 
 def score(model: Path, pictures: str, masks: tuple[Path, Path] | None, *, seed: int, device: str, as_json: bool) -> None:

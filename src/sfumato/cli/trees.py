@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from sfumato.cli.verb import complain, show_json
+from sfumato.cli.verb import complain, show, show_json
 from sfumato.core import progress
 from sfumato.core.errors import DONE, INTERRUPTED, PARTLY, REFUSED, Refusal
 from sfumato.data.reading.find import FILM_SUFFIXES, PICTURE_SUFFIXES, written_as
@@ -103,13 +103,21 @@ def tell(summaries: list[Summary], as_json: bool) -> None:
         failed = [{"file": path, "reason": reason} for summary in summaries for path, reason in summary.failed]
         counts = {name: sum(getattr(summary, name) for summary in summaries) for name in ("done", "skipped", "left")}
         stopped = next((summary.stopped for summary in summaries if summary.stopped), "")
-        show_json({**counts, "failed": failed, "stopped": stopped, "out": [summary.out for summary in summaries]})
+        dry = any(summary.planned is not None for summary in summaries)
+        planned = {"planned": [{"file": path, "out": made} for path, made in _planned(summaries)]} if dry else {}
+        show_json({**counts, **planned, "failed": failed, "stopped": stopped, "out": [summary.out for summary in summaries]})
     else:
+        for path, made in _planned(summaries):
+            show(f"{path} -> {made}")
         for summary in summaries:
             if summary.exit_code in (DONE, INTERRUPTED):
                 progress.say(summary.sentence())
             else:
                 complain(summary.sentence(), summary.exit_code)
     codes = {summary.exit_code for summary in summaries}
-    some = any(summary.done + summary.skipped for summary in summaries)
+    some = any(summary.done + summary.skipped + len(summary.planned or ()) for summary in summaries)
     raise typer.Exit(INTERRUPTED if INTERRUPTED in codes else DONE if codes == {DONE} else PARTLY if some else REFUSED)
+
+
+def _planned(summaries: list[Summary]) -> list[tuple[Path, Path]]:
+    return [pair for summary in summaries for pair in summary.planned or ()]

@@ -30,6 +30,7 @@ Quiet = Annotated[bool, switch("--quiet", "-q", says="Say nothing but errors and
 Verbose = Annotated[bool, switch("--verbose", "-v", says="Show where an error of ours comes from.")]
 Json = Annotated[bool, switch("--json", says="Print JSON for programs instead of text for people.")]
 Overwrite = Annotated[bool, switch("--overwrite", says="Do again what is done already.")]
+DryRun = Annotated[bool, switch("--dry-run", says="Say which file would become which, and write nothing.")]
 Device = Annotated[str, option("--device", shape="NAME", says="auto, cuda, mps or cpu.")]
 Set = Annotated[list[str] | None, option("--set", shape="KEY=VALUE", says="Change a key of the recipe (train.epochs=3); repeat for more.")]
 OwnSpoil = Annotated[

@@ -71,6 +71,7 @@ def crappify(
     quality: int = photograph.QUALITY,
     existing: Literal["keep", "replace"] = "keep",
     quiet: bool = False,
+    dry_run: bool = False,
 ) -> Summary:
     """Spoil a picture, or every picture of a tree into a mirrored tree.
 
@@ -79,6 +80,7 @@ def crappify(
     quality : of formats that lose something, 1..100.
     existing : "keep" leaves out what an earlier run made of a tree from the same file with the same options, and refuses where a single
         picture would fall on a file; "replace" does everything again.
+    dry_run : only say what would be done.
     Refuses a chain or steps file that is wrong before anything is written; a bad picture is named in the summary and stops nothing.
     """
     source, steps = Path(source), str(Path(steps_file).resolve()) if str(steps_file) else ""
@@ -97,6 +99,7 @@ def crappify(
         jobs=_jobs(source) if jobs == "auto" else jobs,
         what="spoiling",
         quiet=quiet,
+        dry_run=dry_run,
     )
 
 

@@ -32,6 +32,7 @@ class Summary:
     stopped: str = ""  # why the rest was not tried: the next outputs could not be written or recorded either
     left: int = 0  # files not reached when interrupted or stopped
     again: bool = False  # it replaced what stood there, and would begin with the first file once more
+    planned: tuple[tuple[Path, Path], ...] | None = None  # input and output of what a dry run would do; None: it was none
     results: Mapping[str, Mapping[str, Any] | None] = field(
         default_factory=dict
     )  # by output, relative to `out`: what the action said, now or then
@@ -43,11 +44,12 @@ class Summary:
             return INTERRUPTED
         if not self.failed and not self.stopped:
             return DONE
-        return PARTLY if self.done + self.skipped else REFUSED
+        return PARTLY if self.done + self.skipped + len(self.planned or ()) else REFUSED
 
     def sentence(self) -> str:
         """The last words: how many were done, skipped, failed and why, and where the rest is."""
-        parts = [f"{_count(self.done, 'file')} done"]
+        dry = self.planned is not None
+        parts = [f"Nothing was written: {_count(len(self.planned or ()), 'file')} to do" if dry else f"{_count(self.done, 'file')} done"]
         parts += [f"{self.skipped} skipped (done before)"] if self.skipped else []
         parts += [f"{len(self.failed)} failed"] if self.failed else []
         parts += [f"{self.left} not reached"] if self.left else []
@@ -75,6 +77,7 @@ def over(
     threads: int = 0,
     what: str = "pictures",
     quiet: bool = False,
+    dry_run: bool = False,
 ) -> Summary:
     """Do `action(input, output)` to a picture, to several, or to every picture of a tree, into a mirrored tree.
 
@@ -83,6 +86,7 @@ def over(
     existing : "keep" skips what is done, and fails where a file stands that no run recorded; "replace" does everything again.
     jobs : processes; above 1 `action` must be picklable (a frozen dataclass with `__call__`), for it travels to each of them once.
     A single picture may be given a file as `out`: there is no record then, and "keep" refuses where a file stands.
+    dry_run : nothing is done or written; the summary says what would be.
     threads : above 0 an action in `Stages` reads ahead and writes behind in so many, while it works on a device that needs no processor.
     Refuses an `out` at or inside `source`, an output that would fall on an input, and two inputs with one output.
     Ctrl-C and a full disk keep what is done, and the summary says so.
@@ -92,10 +96,16 @@ def over(
         if not one.is_file() and not one.is_dir():
             raise Refusal(f"{one} is a pipe or a device, and no file." if one.exists() else f"There is no file or folder {one}.")
     if _is_single(sources[0], out) and len(sources) == 1:
-        return _single(sources[0], out, action, existing)
+        return _single(sources[0], out, action, existing, dry_run=dry_run)
     planned = _plan(sources, out, suffix)
-    with Manifest(out, options) as manifest:
-        record = _Record(manifest)
+    films, others = (sum(counts) for counts in zip(*map(_others, sources), strict=True))
+    manifest = Manifest(out, options)
+    record = _Record(manifest)
+    if dry_run:
+        todo = record.sort_out(planned, existing)
+        seen = record.summary(out, ignored=others, films=films, interrupted=False, again=False)
+        return replace(seen, left=0, planned=tuple((job.source, job.target) for job in todo))
+    with manifest:
         todo = record.sort_out(planned, existing)
         interrupted = False
         with Progress(len(todo), what, quiet=quiet) as bar:
@@ -107,7 +117,6 @@ def over(
                         bar.advance(1, note=job.name)
             except KeyboardInterrupt:
                 interrupted = True
-    films, others = (sum(counts) for counts in zip(*map(_others, sources), strict=True))
     return record.summary(out, ignored=others, films=films, interrupted=interrupted, again=existing == "replace")
 
 
@@ -155,11 +164,13 @@ def _is_single(source: Path, out: Path) -> bool:
     return source.is_file() and out.suffix.lower() in PICTURE_SUFFIXES | FILM_SUFFIXES and not out.is_dir()
 
 
-def _single(source: Path, out: Path, action: Action, existing: Literal["keep", "replace"]) -> Summary:
+def _single(source: Path, out: Path, action: Action, existing: Literal["keep", "replace"], *, dry_run: bool) -> Summary:
     if out.exists() and out.samefile(source):
         raise Refusal(f"{out} is the input itself. Give the output another name or folder.")
     if out.exists() and existing == "keep":
         raise Refusal(f"{out} exists already. Name another output, or ask for existing files to be replaced (--overwrite).")
+    if dry_run:
+        return Summary(out=out.parent, done=0, skipped=0, failed=(), planned=((source, out),))
     answer = attempt(action, Job(source, out, out.name))
     failed = ((source, answer.error),) if answer.error else ()
     stopped = FULL if answer.full else ""

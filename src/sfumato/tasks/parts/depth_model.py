@@ -43,10 +43,22 @@ class DepthModel(Seer):
         metres = self.depth(picture)
         return depths.to_steps(metres, self.unit) if how == "map" else drawn.coloured(metres)
 
-    def depth_tree(self, source: Source, out: Path, *, how: Draws = "colours", overwrite: bool = False, quiet: bool = False) -> Summary:
-        """A PNG for a file or for every picture of a folder, in a mirrored tree; a bad file stops nothing."""
-        draw = partial(self.draw, how=how)
-        return self.over(source, out, draw, options=f"depth {how}", what="telling depth", overwrite=overwrite, quiet=quiet)
+    def depth_tree(
+        self,
+        source: Source,
+        out: Path,
+        *,
+        how: Draws = "colours",
+        overwrite: bool = False,
+        quiet: bool = False,
+        dry_run: bool = False,
+    ) -> Summary:
+        """A PNG for a file or for every picture of a folder, in a mirrored tree; a bad file stops nothing.
+
+        dry_run : only say what would be done.
+        """
+        draw, options = partial(self.draw, how=how), f"depth {how}"
+        return self.over(source, out, draw, options=options, what="telling depth", overwrite=overwrite, quiet=quiet, dry_run=dry_run)
 
 
 def load(path: str | Path, *, device: str = "auto") -> DepthModel:

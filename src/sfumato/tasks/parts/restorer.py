@@ -112,11 +112,13 @@ class Restorer:
         suffix: str | None = None,
         overwrite: bool = False,
         quiet: bool = False,
+        dry_run: bool = False,
         work: Callable[[Photograph], Photograph] | None = None,
         does: str = "",
     ) -> Summary:
         """Repair a file, a film or every picture of a folder into a mirrored tree; a bad file stops nothing.
 
+        dry_run : only say what would be done.
         strip : leave out EXIF, XMP, IPTC and text.  suffix : of what is made, like ".png"; None keeps each picture's own.
         work : what is done to each instead of a plain repair; `does` tells it from other ways, so that a second run skips what is done.
         """
@@ -136,6 +138,7 @@ class Restorer:
             threads=0 if self.device.type == "cpu" else min(4, devices.cores()),  # a CPU has no processor to spare for them
             what="restoring",
             quiet=quiet or is_film,  # which tells its own frames
+            dry_run=dry_run,
         )
 
     @property

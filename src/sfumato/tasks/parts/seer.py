@@ -78,7 +78,16 @@ class Seer:
         return Cutter(self.network, self.contract, self.device, bare=True)
 
     def over(
-        self, source: Source, out: Path, draw: Callable[[Levels], Any], *, options: str, what: str, overwrite: bool, quiet: bool
+        self,
+        source: Source,
+        out: Path,
+        draw: Callable[[Levels], Any],
+        *,
+        options: str,
+        what: str,
+        overwrite: bool,
+        quiet: bool,
+        dry_run: bool,
     ) -> Summary:
         """A PNG for a file or for every picture of a folder, in a mirrored tree; a bad file stops nothing."""
         return folders.over(
@@ -91,6 +100,7 @@ class Seer:
             what=what,
             suffix=".png",
             quiet=quiet,
+            dry_run=dry_run,
         )
 
 

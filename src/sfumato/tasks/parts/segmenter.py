@@ -62,10 +62,22 @@ class Segmenter(Seer):
             return self.numbers[mask]
         return drawn.coloured(mask, self.palette) if how == "colours" else drawn.overlay(picture, mask, self.palette)
 
-    def segment_tree(self, source: Source, out: Path, *, how: Draws = "overlay", overwrite: bool = False, quiet: bool = False) -> Summary:
-        """A PNG for a file or for every picture of a folder, in a mirrored tree; a bad file stops nothing."""
-        draw = partial(self.draw, how=how)
-        return self.over(source, out, draw, options=f"segment {how}", what="segmenting", overwrite=overwrite, quiet=quiet)
+    def segment_tree(
+        self,
+        source: Source,
+        out: Path,
+        *,
+        how: Draws = "overlay",
+        overwrite: bool = False,
+        quiet: bool = False,
+        dry_run: bool = False,
+    ) -> Summary:
+        """A PNG for a file or for every picture of a folder, in a mirrored tree; a bad file stops nothing.
+
+        dry_run : only say what would be done.
+        """
+        draw, options = partial(self.draw, how=how), f"segment {how}"
+        return self.over(source, out, draw, options=options, what="segmenting", overwrite=overwrite, quiet=quiet, dry_run=dry_run)
 
 
 def load(path: str | Path, *, device: str = "auto") -> Segmenter:
