@@ -213,7 +213,7 @@ class Preset:
     """A recipe, what it must beat, how long it learns, how it is scored, and what stands beside for whoever must choose.
 
     scored : the damage that it is scored on, where that is only a part of what it has learnt to undo.
-    count : pictures of bsds/valid that it is scored on; biharmonic inpainting takes seconds each.
+    count : pictures of bsds/valid that it is scored on, of a hundred; biharmonic inpainting takes seconds each.
     """
 
     recipe: str
@@ -222,7 +222,7 @@ class Preset:
     metric: str = "psnr_rgb"
     inside: bool = False  # only what the chain changed is scored
     scored: str = ""
-    count: int = 40
+    count: int = 100
     others: tuple[Repair | Graded, ...] = ()
 
 
@@ -243,8 +243,8 @@ PRESETS = {
     "deblur": Preset("deblur", SHARP),
     "general": Preset("general", (NON_LOCAL, as_it_is), others=SMOOTH),
     "all-in-one": Preset("all-in-one", (NON_LOCAL, as_it_is), others=SMOOTH),
-    "colourise": Preset("colourise", (as_it_is,), metric="ciede2000", count=100),
-    "holes": Preset("holes", (biharmonic,), 10, inside=True, scored="hole 8..24", others=(telea, mean_colour)),
+    "colourise": Preset("colourise", (as_it_is,), metric="ciede2000"),
+    "holes": Preset("holes", (biharmonic,), 10, inside=True, scored="hole 8..24", count=40, others=(telea, mean_colour)),
     "large-holes": Preset("holes", (mean_colour,), 10, inside=True, scored="hole 40..64 density=20", others=(telea,)),
     "border": Preset("border", (mean_colour, telea), inside=True),
     "drawing": Preset("drawing", (canny, difference_of_gaussians, white)),
@@ -253,18 +253,26 @@ PRESETS = {
 }
 
 
-def triples(items: Items, chain: Chain, target: Chain | None, *, inside: bool) -> list[Triple]:
-    """Pictures, spoilt once, with what is missing where that is asked: of a black picture that is spoilt alike, all that is not black."""
-    held = HeldOut.of(pairs.examples(items, chain, target, seed=Seed(0)))
+def triples(items: Items, chain: Chain, target: Chain | None, *, inside: bool, side: int = pairs.WHOLE) -> list[Triple]:
+    """Pictures (or their middles of `side` px), spoilt once; a chain of maybes may leave one as it is, and nothing is to be told of that.
+
+    What is missing is told where that is asked: of a black picture that is spoilt alike, all that is not black.
+    """
+    held = HeldOut.of(pairs.examples(items, chain, target, seed=Seed(0), side=side))
     if not inside:
-        return [(one, good, np.zeros(good.shape[:2], bool)) for one, good in zip(held.inputs, held.targets, strict=True)]
+        found = [(one, good, np.zeros(good.shape[:2], bool)) for one, good in zip(held.inputs, held.targets, strict=True)]
+        return [triple for triple in found if _differs(*triple[:2])]
     black = Items(tuple(Item(item.name, make=partial(np.zeros, (*item.size(), 3), np.uint8)) for item in items))
     marks = HeldOut.of(pairs.examples(black, chain, None, seed=Seed(0))).inputs
     found = []
     for one, good, gone in zip(held.inputs, held.targets, (mark.any(2) for mark in marks), strict=True):
         assert not (one != good).any(2)[~gone].any(), "something was changed that is not missing"
         found.append((one, good, gone))
-    return found
+    return [triple for triple in found if _differs(*triple[:2])]
+
+
+def _differs(one: Levels, good: Levels) -> bool:
+    return one.shape != good.shape or bool((one != good).any())
 
 
 def judged(preset: Preset, seen: dict[str, scoring.Seen]) -> Callable[[Levels, Levels, Levels], float]:
@@ -293,15 +301,14 @@ def compare(name: str, preset: Preset, minutes: float, seen: dict[str, scoring.S
     measure = judged(preset, seen)
     values, spent = ({way: [] for way in ways} for _ in range(2))
     for came, good, gone in triples(items, chain, target, inside=preset.inside):
-        if came.shape == good.shape and not (came != good).any():
-            continue  # a chain of maybes may leave a picture as it is, and nothing is to be told of that
         for way, act in ways.items():
             begun = time.perf_counter()
             made = act(came, gone)
             spent[way].append(time.perf_counter() - begun)
             values[way].append(measure(made, good, gone))
-    free = triples(photographs.held_out(), chain, target, inside=False)
-    draw(name, [(came, np.asarray(model.restore(came)), good) for came, good, _ in free])
+    if minutes == preset.minutes:
+        free = triples(photographs.held_out(), chain, target, inside=False, side=SIDE)
+        draw(name, [(came, np.asarray(model.restore(came)), good) for came, good, _ in free])
     bars = [_ahead(name, preset, minutes, values["ours"], values[way.__name__], way.__name__, seen) for way in preset.baselines]
     scored, rows = preset.metric + " inside" * preset.inside, []
     for way in ways:
@@ -321,12 +328,11 @@ def compare(name: str, preset: Preset, minutes: float, seen: dict[str, scoring.S
 
 
 def draw(name: str, shown: Sequence[tuple[Levels, Levels, Levels]]) -> None:
-    """The middles of some pictures as they came, repaired, and as they were: docs/presets/NAME.jpg."""
+    """Some pictures as they came, repaired, and as they were: docs/presets/NAME.jpg."""
     rows: list[list[Levels | None]] = []
     for spoilt, made, good in shown:
         factor = good.shape[0] // spoilt.shape[0]
-        enlarged = pairs.centre(spoilt, SIDE // factor).repeat(factor, 0).repeat(factor, 1)
-        rows.append([enlarged, pairs.centre(made, SIDE), pairs.centre(good, SIDE)])
+        rows.append([spoilt.repeat(factor, 0).repeat(factor, 1), made, good])
     picture = Image.fromarray(sheet(rows, columns=("as it came", "repaired", "as it was"), scale=1))
     PAGES.mkdir(parents=True, exist_ok=True)
     picture.save(PAGES / f"{name}.jpg", quality=80)

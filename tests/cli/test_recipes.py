@@ -16,8 +16,10 @@ TypeIn = Callable[..., tuple[int, str, str]]
 
 
 @pytest.mark.parametrize("name", builtin.recipes())
-def test_every_built_in_recipe_is_one(name: str) -> None:
-    catalogue.check(catalogue.read(name, []))
+def test_every_built_in_recipe_is_one_and_is_read_by_its_name(name: str) -> None:
+    recipe = catalogue.read(name, [])
+    catalogue.check(recipe)
+    assert recipe == catalogue.read(str(builtin.recipes()[name].path), [])
 
 
 def test_recipes_are_listed_with_what_they_are_for(type_in: TypeIn) -> None:

@@ -33,7 +33,7 @@ BUDGETS = ("train.minutes", "train.steps", "train.epochs")
 
 
 def read(name: str, changes: list[str]) -> Any:
-    """The recipe a person names: a task (its defaults), a built-in recipe, or a TOML file, with changes on top.
+    """The recipe a person names: a built-in recipe, a task (its defaults), or a TOML file, with changes on top.
 
     A budget among the changes stands in for the recipe's, whatever that is counted in.
     Refuses what is none of them, and what `sfumato.core.recipe.read` refuses.
@@ -44,8 +44,8 @@ def read(name: str, changes: list[str]) -> Any:
 
 
 def _source(name: str) -> Path | None:
-    """The file of a recipe; None for a task."""
-    if name in TASKS:
+    """The file of a recipe; None for a task that no built-in recipe is called by."""
+    if name in TASKS and name not in builtin.recipes():
         return None
     path = Path(name)
     if not path.suffix and len(path.parts) == 1 and not path.is_file() and name not in builtin.recipes():
