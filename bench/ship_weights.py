@@ -19,9 +19,11 @@ import torch
 
 import results
 from sfumato.core import files
+from sfumato.core.seed import Seed
 from sfumato.data import photographs
 from sfumato.nets import load as model_files
-from sfumato.tasks.parts import settle
+from sfumato.spoil import grammar
+from sfumato.tasks.parts import pairs, settle
 from sfumato.tasks.parts.restorer import shipped
 
 LICENCE = "MIT, as the code; trained on generated pictures and photographs of scikit-image that are free to use"
@@ -53,7 +55,10 @@ def main() -> None:
     options.add_argument("run", type=Path)
     options.add_argument("earlier", type=Path, nargs="*", help="runs it started from, the last one first")
     given = options.parse_args()
-    model = settle.measured(model_files.read(given.run / "last.safetensors"), photographs.items(), torch.device("cpu"))
+    trained = model_files.read(given.run / "last.safetensors")
+    chain = grammar.parse(str(trained.header.recipe["spoil"]["chain"]))
+    spoilt = [one for _, one, _ in pairs.examples(photographs.items()[: settle.PHOTOGRAPHS], chain, None, seed=Seed(0), side=settle.SIDE)]
+    model = settle.measured(trained, spoilt, torch.device("cpu"))
     result = results.RESULTS / "general_weights.json"
     bars = json.loads(result.read_text(encoding="utf-8"))["bars"] if result.is_file() else []
     stages = [_stage(run) for run in (*reversed(given.earlier), given.run)]

@@ -41,6 +41,10 @@ def test_it_is_never_more_than_the_theoretical_reach():
     assert effective(Row([0.3, 0, 0.2, 0.5, 0.2, 0, 0.3]), [WHITE], 2) == 2
 
 
+def test_where_a_change_runs_through_all_of_a_probe_it_is_the_theoretical_reach():
+    assert effective(Row([0.01] * 201), [WHITE], 100) == 100
+
+
 def test_it_is_a_multiple_of_the_stride():
     network = Row([0.3, 0.2, 0.5, 0.2, 0.3])
     network.stride = 4

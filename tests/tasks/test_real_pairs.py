@@ -37,6 +37,11 @@ def test_both_are_moved_alike_and_nothing_is_spoilt(folders):
     assert "nothing: inputs from" in task.plan()
 
 
+def test_pairs_for_a_recipe_that_enlarges_are_refused(folders):
+    with pytest.raises(Refusal, match="enlarge 4 times, but real pairs belong pixel to pixel"):
+        restore.build(recipe(folders, "spoil.chain=shrink 4")).plan()
+
+
 def test_it_learns_the_way_back(folders, tmp_path):
     restore.train(recipe(folders), tmp_path / "run")
     gains = json.loads((tmp_path / "run" / "scores.json").read_text())["gains"]

@@ -20,9 +20,11 @@ from sfumato.core.errors import Refusal
 from sfumato.core.levels import to_unit
 from sfumato.core.seed import Seed
 from sfumato.metrics.pictures import psnr_rgb
+from sfumato.nets import load as model_files
 from sfumato.tasks import catalogue, restore
 from sfumato.tasks.parts import restorer, sources
 from sfumato.tasks.restore_recipe import Restore
+from sfumato.use.enlarge import enlarge
 
 SMALL = [
     "network.widths=[8,12]",
@@ -99,6 +101,17 @@ def test_a_network_that_has_seen_grey_alone_colours_the_luma_of_what_has_a_tint(
     assert np.array_equal(model.restore(sepia), model.restore(luma))
     assert np.array_equal(restorer.load(best, strength=0.0).restore(sepia), sepia)
     assert np.array_equal(restorer.load(best, times=2).restore(sepia), model.restore(model.restore(sepia)))
+
+
+def test_a_network_that_repairs_grey_alone_repairs_the_luma_of_colours_and_leaves_their_tints(portrait, tmp_path):
+    spec = recipe("builtin:photographs", "spoil.chain=grey | jpeg 20", "spoil.target=grey", "train.steps=2")
+    restore.train(spec, tmp_path / "run")
+    model = sfumato.load(tmp_path / "run" / "last.safetensors")
+    half = (portrait // 2 + 64).astype(np.float32) / 255  # far from black and white, where nothing is cut off
+    assert (model.contract.greys, model.contract.colours) == (True, False)
+    made, luma = model.restore(half), cv2.cvtColor(half, cv2.COLOR_RGB2GRAY)[..., None]
+    assert np.abs(made - (half + model.restore(luma) - luma)).max() < 1e-4 < np.abs(made - half).max()
+    assert np.array_equal(model.restore(np.repeat(luma, 3, axis=2)), np.repeat(model.restore(luma), 3, axis=2))
 
 
 @pytest.mark.parametrize("chain", ["grey | noise 20", "maybe(0.5, grey)", "noise 5"])
@@ -224,7 +237,12 @@ def test_a_chain_that_shrinks_makes_a_network_that_enlarges(photograph_folder, t
     changes = [*SMALL[3:], *changes]
     spec = recipes.read(Restore, {}, [f"data.folders={json.dumps([str(photograph_folder)])}", *changes])
     best = restore.train(spec, tmp_path / "run")
-    assert sfumato.load(best).restore(portrait).shape == (256, 256, 3)
+    made, plain = sfumato.load(best).restore(portrait), enlarge(portrait, 2)
+    assert made.shape == plain.shape == (256, 256, 3)
+    assert np.array_equal(restorer.load(best, strength=0.0).restore(portrait), plain)
+    kept = restorer.load(best, keep_colour=True).restore(portrait).astype(float)
+    assert np.abs((kept - plain).mean((0, 1))).max() < 0.5  # but for what is cut off at black and white
+    assert restorer.load(best, times=2, strength=0.0).restore(portrait[:20, :20]).shape == (80, 80, 3)
 
 
 def test_grids_of_compression_lie_anywhere_in_a_crop_as_often(portrait, tmp_path):
@@ -253,6 +271,16 @@ class Place:
 
 STEPS = {"place": Place}
 '''
+
+
+def test_what_features_alone_make_is_chosen_by_the_loss_and_not_by_psnr(tmp_path):
+    changes = ["loss.weight=0.0", "feature.network=tiny-features", 'feature.taps=["stage1"]', "feature.weights=[1.0]", "train.steps=6"]
+    run = tmp_path / "run"
+    restore.train(recipe("builtin:photographs", "spoil.chain=noise 25", "look.every=2", *changes), run)
+    looks = [json.loads(line) for line in (run / "stats.jsonl").read_text().splitlines()]
+    looks = [look for look in looks if look["kind"] == "valid"]
+    best = min(looks, key=lambda look: look["loss"])
+    assert len(looks) > 2 and model_files.read_header(run / "best.safetensors").card["steps"] == best["step"]
 
 
 def test_a_unet_is_not_asked_to_enlarge(photograph_folder):

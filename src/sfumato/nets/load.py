@@ -10,7 +10,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 import torch
 from pydantic import ConfigDict, Field, ValidationError
@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from sfumato.core import files
 from sfumato.core.errors import Refusal, shortened
 from sfumato.nets import catalogue, tensor_file
-from sfumato.nets.reach import LIMIT, farthest
+from sfumato.nets.reach import LIMIT, farthest, reach
 from sfumato.nets.tensor_file import TensorFile
 
 VERSION = 1  # of the header; a file from a newer version is refused, an older one migrated
@@ -48,6 +48,13 @@ class Contract:
     greys: bool = False  # it has learnt from grey inputs alone
     low: float = 0.0  # range of the input
     high: float = 1.0
+
+    @classmethod
+    def of(cls, network: nn.Module, **more: Any) -> Self:
+        """Of a network that turns RGB into something of each pixel: its reach is measured, and one that looks everywhere is not cut."""
+        looks = reach(network)
+        local = bool(network.tiles) and looks < LIMIT
+        return cls(channels=3, stride=network.stride, reach=looks, tiles=local, **more)  # type: ignore[arg-type]
 
     def margin(self, *, exact: bool) -> int:
         """px of context for a tile."""

@@ -91,6 +91,8 @@ def effective(network: nn.Module, probes: Sequence[Tensor], reach: int, toleranc
                 changed = (piece - torch.rot90(whole, turns, (2, 3))[..., cut * enlarges :]).abs().amax((0, 1, 2))
                 struck = torch.nonzero(changed > tolerance)
                 seen = max(seen, int(struck.max()) // enlarges + 1 if len(struck) else 0)
+                if seen * enlarges == len(changed):  # the change runs through all of the piece, and perhaps farther
+                    seen = reach
     network.train(was_training)
     return min(reach, -(-seen // stride) * stride)
 

@@ -27,7 +27,6 @@ from sfumato.nets import encoder_unet
 from sfumato.nets import load as model_files
 from sfumato.nets.critics import PatchCritic
 from sfumato.nets.load import Contract
-from sfumato.nets.reach import reach
 from sfumato.nets.surgery.borrow import lender
 from sfumato.spoil import catalogue as steps
 from sfumato.spoil import grammar
@@ -44,7 +43,7 @@ from sfumato.tasks.parts.restorer import TASK, Restorer
 from sfumato.tasks.parts.restorer import load as load
 from sfumato.tasks.parts.scoring import Seen
 from sfumato.tasks.parts.sections import AdamW
-from sfumato.tasks.parts.settle import settle
+from sfumato.tasks.parts.settle import PHOTOGRAPHS, SIDE, settle
 from sfumato.tasks.parts.watch import Previews, Scores, draw
 from sfumato.tasks.restore_recipe import Restore
 from sfumato.train import run as runs
@@ -62,8 +61,6 @@ from sfumato.train.tune import Tuned
 HELD_COUNT = 16  # pictures that are scored while training
 JUDGED = 50  # pictures that are scored whole at the end
 JUDGED_SIDE = 768  # px, at most, of each
-NOTHING = "noise 0"  # the chain of real pairs, which are spoilt already
-UNSPOILT = str(grammar.parse(NOTHING))  # as models of them say it
 
 
 @dataclass(frozen=True)
@@ -81,7 +78,8 @@ class RestoreTask(Job):
     @cached_property
     def chain(self) -> Chain:
         """How inputs are spoilt; real pairs are not."""
-        return self._parse(NOTHING if self.recipe.data.inputs else self.recipe.spoil.chain)
+        chain = self._parse(self.recipe.spoil.chain)
+        return real_pairs.instead_of(chain, self.recipe.name) if self.recipe.data.inputs else chain
 
     @cached_property
     def target_chain(self) -> Chain | None:
@@ -121,13 +119,12 @@ class RestoreTask(Job):
     def held(self) -> HeldOut:
         """Held-out pictures for validation and previews."""
         previews = self.recipe.previews
-        return HeldOut.of(self._examples(previews.side, max(HELD_COUNT, previews.count)))
+        return HeldOut.of(self._examples(self.items[1][: max(HELD_COUNT, previews.count)], previews.side))
 
-    def _examples(self, side: int, count: int, channels: Channels | None = 3) -> Iterator[Example]:
-        held, inputs = self.items[1][:count], self.recipe.data.inputs
-        if inputs:
-            return real_pairs.examples(held, Path(inputs), side=side)
-        return pairs.examples(held, self.chain, self.target_chain, seed=self.seed, side=side, channels=channels)
+    def _examples(self, good: Items, side: int, channels: Channels | None = 3) -> Iterator[Example]:
+        if self.recipe.data.inputs:
+            return real_pairs.examples(good, Path(self.recipe.data.inputs), side=side)
+        return pairs.examples(good, self.chain, self.target_chain, seed=self.seed, side=side, channels=channels)
 
     @property
     def source(self) -> SpoiltPairs:
@@ -243,10 +240,15 @@ class RestoreTask(Job):
             scores,
             Previews(run, self.held, scores, count=self.recipe.previews.count),
             *self._guarded(run, stats, scores),
-            SaveModels(run, scores, self.save, by="snapshot" if self.game else "psnr_rgb"),
+            SaveModels(run, scores, self.save, by=self._chosen_by),
             ShowProgress(scores=scores.words),
             shares,
         ]
+
+    @property
+    def _chosen_by(self) -> str:
+        """Which score says that a model is the best so far: PSNR says nothing of what features alone are to make look right."""
+        return "snapshot" if self.game else "psnr_rgb" if self.recipe.loss.weight else "loss"
 
     def _guarded(self, run: Run, stats: Stats, scores: Scores) -> list[Callback]:
         """What looks after a game."""
@@ -263,16 +265,8 @@ class RestoreTask(Job):
     def contract(self) -> Contract:
         """What the network promises; its reach is measured."""
         greys, colours = pairs.hues(self.pairs)
-        return Contract(
-            channels=3,
-            stride=self.network.stride,  # type: ignore[arg-type]
-            reach=reach(self.network),
-            tiles=bool(self.network.tiles),
-            enlarges=self.chain.enlarges,
-            up=pairs.enlarged_by(self.chain),
-            greys=greys,
-            colours=colours,
-        )
+        up = pairs.enlarged_by(self.chain)
+        return Contract.of(self.network, enlarges=self.chain.enlarges, up=up, greys=greys, colours=colours)
 
     def save(self, path: Path, network: nn.Module, scores: dict[str, float], step: int) -> None:
         """Write a model file of the network as it stands, in the form in which it is used."""
@@ -299,7 +293,8 @@ class RestoreTask(Job):
         if self.critic is not None:
             sees = f"patches of {self.critic.sees} px" if isinstance(self.critic, PatchCritic) else "what the classifier sees"
             lines.append(f"critic         {sees}, {parameters_of(self.critic):,} parameters; rule: {self.recipe.game.rule}")
-            lines += begun.game(self.recipe.start_from, str(self.chain), getattr(self.recipe.optimiser, "beta1", 0.0), (UNSPOILT,))
+            unspoilt = (str(real_pairs.UNSPOILT),)
+            lines += begun.game(self.recipe.start_from, str(self.chain), getattr(self.recipe.optimiser, "beta1", 0.0), unspoilt)
         if self.recipe.start_from:
             lines += begun.unheeded(self.recipe.network, self.recipe.start_from)
         if self.plain.perception is not None or self.plain.colour:
@@ -312,9 +307,10 @@ class RestoreTask(Job):
 
         Before that, measure how far the models look in effect.
         """
+        looked_at = [spoilt for _, spoilt, _ in self._examples((self.items[1] or self.items[0])[:PHOTOGRAPHS], SIDE * self.chain.enlarges)]
         for path in (run.best, run.last):
             if path.is_file():
-                settle(path, self.items[0], self.device)
+                settle(path, looked_at, self.device)
         if not len(self.held):
             why = "None of the first held-out pictures can be read" if len(self.items[1]) else "No picture was held out"
             say(f"{why}, so nothing was scored: give more pictures, or another data.split.")
@@ -324,7 +320,7 @@ class RestoreTask(Job):
             draw(run, self.held, [np.asarray(model.restore(picture)) for picture in shown], model.header.card["steps"])
         channels = scored_in(self.contract)
         count = min(JUDGED, len(self.items[1]))
-        scores = score(model, self._examples(JUDGED_SIDE, count, channels), count=count, seed=self.seed)
+        scores = score(model, self._examples(self.items[1][:count], JUDGED_SIDE, channels), count=count, seed=self.seed)
         files.write_json(run.scores, scores)
         _warn(scores["gains"]["psnr_rgb"]["mean"])
 

@@ -33,6 +33,10 @@ class Judged(Callback):
         self.first = self.first or scores
         self.stats.add(learner, "valid", scores=scores, **more)
 
+    def rank(self, by: str) -> float:
+        """How good the model is now, by one of the scores: more is better."""
+        return self.now.get(by, float("-inf"))  # a snapshot that a guard found a fault with has none
+
     def state(self) -> dict[str, dict[str, float]]:
         """The scores so far."""
         return {"now": self.now, "first": self.first}
@@ -56,7 +60,7 @@ class SaveModels(Callback):
         if learner.phase != "valid":
             return
         self.save(self.run.last, learner.shown, self.scores.now, learner.step)
-        score = self.scores.now.get(self.by, float("-inf"))  # a snapshot that a guard found a fault with has none
+        score = self.scores.rank(self.by)
         if score > self.best or not self.scores.now:
             self.best = score
             self.save(self.run.best, learner.shown, self.scores.now, learner.step)

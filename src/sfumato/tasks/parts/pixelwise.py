@@ -18,7 +18,6 @@ from sfumato.data.store import open_store
 from sfumato.nets import catalogue as networks
 from sfumato.nets import encoder_unet
 from sfumato.nets.load import Contract
-from sfumato.nets.reach import reach
 from sfumato.nets.surgery.borrow import lender
 from sfumato.tasks.parts import training
 from sfumato.tasks.parts.job import Job
@@ -87,4 +86,4 @@ class Pixelwise(Job):
     @cached_property
     def contract(self) -> Contract:
         """What the network promises; its reach is measured."""
-        return Contract(channels=3, stride=self.network.stride, reach=reach(self.network), tiles=bool(self.network.tiles))  # type: ignore[arg-type]
+        return Contract.of(self.network)

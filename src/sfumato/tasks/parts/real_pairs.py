@@ -16,8 +16,21 @@ from sfumato.data.geometry import read_window
 from sfumato.data.items import Item, Items, from_folder, twins
 from sfumato.data.matched import check_size
 from sfumato.data.store import Store
+from sfumato.spoil import grammar
 from sfumato.spoil.chain import Chain
 from sfumato.tasks.parts.pairs import WHOLE, Example, SpoiltPairs, centre, scorable
+
+UNSPOILT = grammar.parse("noise 0")  # the chain of real pairs, which are spoilt already
+
+
+def instead_of(chain: Chain, recipe: str) -> Chain:
+    """What takes the place of a recipe's chain; refused where that would teach to enlarge."""
+    if chain.enlarges > 1:
+        raise Refusal(
+            f"The recipe {recipe!r} learns to enlarge {chain.enlarges} times, but real pairs belong pixel to pixel: enlarge the inputs to "
+            "the size of their targets, and take a recipe whose chain does not shrink, such as restore."
+        )
+    return UNSPOILT
 
 
 @dataclass(frozen=True, kw_only=True)

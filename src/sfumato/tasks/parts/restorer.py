@@ -56,8 +56,6 @@ class Restorer:
             raise Refusal(f"A picture is repaired at least once, not {self.times} times.")
         if not 0 <= self.strength <= 1:
             raise Refusal(f"The strength of a repair is 0 (none of it) to 1 (all), not {self.strength:g}.")
-        if (self.keep_colour or self.strength < 1) and self.contract.enlarges > 1:
-            raise Refusal("This model enlarges, so there is no picture of its size to keep something of: leave strength and colour alone.")
         if self.keep_colour and self.contract.colours:
             raise Refusal("This model gives colour to grey pictures, so it cannot keep theirs: leave --keep-colour out.")
 
@@ -169,13 +167,22 @@ class Restorer:
         given = pixels
         for _ in range(self.times):
             pixels = self._repaired(pixels, own)
+        if self.keep_colour or self.strength < 1:  # where the model enlarges, of a picture that is only made larger
+            given = self._plainly_as_large(given)
         pixels = blending.keep_colour(given, pixels) if self.keep_colour else pixels
         return blending.between(given, pixels, self.strength) if self.strength < 1 else pixels
+
+    def _plainly_as_large(self, pixels: tiles.Picture) -> tiles.Picture:
+        """The same picture in the size of its repair."""
+        for _ in range(self.times if self.contract.enlarges > 1 else 0):
+            pixels = enlarge.enlarge(pixels, self.contract.enlarges, self.contract.up or "bicubic")
+        return pixels
 
     def _repaired(self, pixels: tiles.Picture, own: Wide | None) -> tiles.Picture:
         """Once, however grey is stored: it goes in as equal channels and comes back grey, unless the network colours.
 
-        A network that colours and has seen grey alone is shown the luma of what has a tint, such as old prints that were scanned in colour.
+        A network that has seen grey alone is shown the luma of what has colours: where it gives colour, those of old prints that were
+        scanned in colour are left out, and otherwise the picture's own stay.
         """
         if pixels.shape[2] == 3 == self.contract.channels:
             if self.contract.colours and self.contract.greys:
@@ -183,9 +190,10 @@ class Restorer:
             elif not self.contract.colours and is_grey(pixels):
                 return np.repeat(self._repaired(pixels[..., :1], None) if own is None else self._kept_grey(pixels, own), 3, axis=2)
         grey = pixels.shape[2] == 1 and self.contract.channels == 3 and not self.contract.colours
-        patchwise = self._as_grey if grey else self._patchwise
+        luma = pixels.shape[2] == 3 and self.contract.greys and not self.contract.colours
+        patchwise = self._as_grey if grey else self._luma_alone if luma else self._patchwise
         if own is not None and pixels.shape[2] == 3:
-            patchwise = partial(own.kept, change=self._patchwise, times=self.contract.enlarges)
+            patchwise = partial(own.kept, change=patchwise, times=self.contract.enlarges)
         return tiles.restore(pixels, patchwise, self._tiles(*pixels.shape[:2]), enlarges=self.contract.enlarges)
 
     def _tiles(self, height: int, width: int) -> tiles.Tiles:
@@ -199,6 +207,11 @@ class Restorer:
         """Three equal channels (H, W, 3) -> one of those that come of them."""
         levelled = partial(own.kept, change=lambda patch: np.repeat(self._as_grey(patch), 3, axis=2), times=self.contract.enlarges)
         return tiles.restore(pixels, levelled, self._tiles(*pixels.shape[:2]), enlarges=self.contract.enlarges)[..., 1:2]
+
+    def _luma_alone(self, patch: Unit) -> Unit:
+        """(H, W, 3) -> the same, with the luma that the network makes of its luma."""
+        plain = enlarge.enlarge(patch, self.contract.enlarges, self.contract.up or "bicubic")
+        return np.clip(plain + (self._as_grey(to_channels(patch, 1)) - to_channels(plain, 1)), 0, 1)
 
     def _as_grey(self, patch: Unit) -> Unit:
         return np.asarray(self._patchwise(patch).mean(axis=2, keepdims=True), np.float32)

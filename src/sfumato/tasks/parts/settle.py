@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
-from contextlib import suppress
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from sfumato.core.errors import Refusal
 from sfumato.core.levels import TOP, Levels, batch_to_unit
 from sfumato.core.seed import Seed
-from sfumato.data.items import Items
 from sfumato.nets import load as model_files
 from sfumato.nets.load import Model
 from sfumato.nets.reach import effective
@@ -21,17 +19,17 @@ from sfumato.spoil import grammar
 from sfumato.tasks.parts.pairs import centre
 
 SIDE = 256  # px of a probe
-PHOTOGRAPHS = 2
+PHOTOGRAPHS = 4  # that are asked for; of one that is too small nothing is seen
 TEXT = "text size=8..40 density=400"
 
 
-def settle(path: Path, pictures: Items, device: torch.device) -> None:
-    """Measure the effective reach of the model in a file, and write it there."""
+def settle(path: Path, pictures: Sequence[Levels], device: torch.device) -> None:
+    """Measure the effective reach of the model in a file, on pictures such as it is given in use, and write it there."""
     model = model_files.read(path)
     model_files.write(path, model.network.state_dict(), measured(model, pictures, device).header)
 
 
-def measured(model: Model, pictures: Items, device: torch.device) -> Model:
+def measured(model: Model, pictures: Sequence[Levels], device: torch.device) -> Model:
     """The same model; its contract says how far it looks in effect, on noise, text and photographs."""
     contract = model.header.contract
     seen = [probe.to(device) for probe in probes(pictures, contract.stride)]
@@ -39,17 +37,15 @@ def measured(model: Model, pictures: Items, device: torch.device) -> Model:
     return Model(dataclasses.replace(model.header, contract=dataclasses.replace(contract, effective=found)), model.network.cpu())
 
 
-def probes(pictures: Items, stride: int) -> list[Tensor]:
-    """Noise, text, and the middle of some pictures.  float32 (1, 3, H, W), sides a multiple of `stride`."""
+def probes(pictures: Sequence[Levels], stride: int) -> list[Tensor]:
+    """Noise, text, and the middle of some pictures, each as spoilt as those that will come: a network looks for the rest of a hole only
+    where there is one.  float32 (1, 3, H, W), sides a multiple of `stride`."""
     rng = Seed(0).at("probes")
     side = -(-SIDE // stride) * stride
     noise: Levels = rng.integers(0, TOP + 1, (side, side, 3), dtype=np.uint8)
     text = grammar.parse(TEXT)(np.full((side, side, 3), TOP // 2, np.uint8), rng)
     photographs: list[Levels] = []
-    for item in pictures:
-        with suppress(Refusal):  # a bad file was named when it was to be learnt from
-            middle = centre(item.levels(3), side, stride)
-            photographs += [middle] if min(middle.shape[:2]) >= 4 * stride else []
-        if len(photographs) == PHOTOGRAPHS:
-            break
-    return [batch_to_unit(torch.from_numpy(np.ascontiguousarray(picture))[None]) for picture in (noise, text, *photographs)]
+    for picture in pictures:
+        middle = centre(picture, side, stride)
+        photographs += [middle] if min(middle.shape[:2]) >= 4 * stride else []
+    return [batch_to_unit(torch.from_numpy(np.array(picture, order="C"))[None]) for picture in (noise, text, *photographs)]

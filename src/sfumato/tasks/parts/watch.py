@@ -29,6 +29,7 @@ class Scores(Judged):
         self.held = held
         self.restored: list[Levels] = []
         self.lost: list[dict[str, float]] = []  # the loss and its parts, picture by picture
+        self.loss = float("inf")  # their mean
 
     def before_phase(self, learner: Learner) -> None:
         """Forget the last phase."""
@@ -47,14 +48,20 @@ class Scores(Judged):
         if learner.phase != "valid" or not self.restored:
             return
         pairs = [(to_unit(out), to_unit(good)) for out, good in zip(self.restored, self.held.targets, strict=True)]
+        means = _means(self.lost)
+        self.loss = means["loss"]
         self.tell(
             learner,
             {
                 "psnr_rgb": float(np.mean([psnr_rgb(out, good) for out, good in pairs])),
                 "ssim_rgb": float(np.mean([ssim_rgb(out, good) for out, good in pairs])),
             },
-            **_means(self.lost),
+            **means,
         )
+
+    def rank(self, by: str) -> float:
+        """By "loss" too, of which less is better."""
+        return -self.loss if by == "loss" else super().rank(by)
 
     def words(self) -> str:
         """A few words for the progress bar."""
