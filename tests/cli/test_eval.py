@@ -1,6 +1,7 @@
 """The verb eval against another model's scores: only what was measured alike is compared."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -41,6 +42,22 @@ def test_a_model_is_not_ahead_of_itself_and_ahead_of_a_worse_one(sfumato, model,
     (tmp_path / "worse.json").write_text(json.dumps(scores))
     done = sfumato("eval", model, folder, "--spoil", "noise 25", "--against", tmp_path / "worse.json")
     assert done.returncode == 0 and "ahead of worse.json" in done.stdout and "2 (2..2)" in done.stdout
+
+
+def test_eight_positions_are_another_repair_and_said(sfumato, model, folder):
+    plain, eight = (sfumato("eval", model, folder, "--spoil", "noise 25", *more) for more in ((), ("--ensemble",)))
+    assert "in eight positions" in eight.stdout and "in eight positions" not in plain.stdout
+    rows = [[line for line in done.stdout.splitlines() if line.startswith(("input", "restored"))] for done in (plain, eight)]
+    assert rows[0][0] == rows[1][0] and rows[0][1] != rows[1][1] and plain.stdout.split()[:3] == ["psnr_rgb", "ssim_rgb", "drift"]
+
+
+def test_a_published_test_set_is_scored_only_as_it_was_published(type_in, model, folder, tmp_path, monkeypatch):
+    folder.rename(tmp_path / "set5")
+    for more in "34":  # it has five pictures
+        shutil.copy(tmp_path / "set5" / "0.png", tmp_path / "set5" / f"{more}.png")
+    monkeypatch.setenv("SFUMATO_DATA", str(tmp_path))
+    code, _, said = type_in("eval", model, "known:set5", "--spoil", "noise 25")
+    assert code == 2 and ("of set5 is missing" in said or "does not belong to set5" in said)
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from sfumato.cli import classify, depth, segment
-from sfumato.cli.verb import Device, Json, OwnSpoil, Seed, StepsFile, existing, option, show, show_json, show_scores
+from sfumato.cli.verb import Device, Json, OwnSpoil, Seed, StepsFile, existing, option, show, show_json, show_scores, switch
 from sfumato.core.errors import Refusal
 
 
@@ -17,7 +17,10 @@ def evaluate(
     model: Annotated[Path, typer.Argument(help="Model file.")],
     folder: Annotated[Path, typer.Argument(help="Folder of pictures it has not learnt from; or a known data set.")],
     spoil: OwnSpoil = None,
-    metrics: Annotated[str, option("--metrics", says="Scores, separated by commas.")] = "psnr_rgb,ssim_rgb",
+    metrics: Annotated[
+        str | None,
+        option("--metrics", says="Scores, separated by commas.", default="psnr_rgb,ssim_rgb,drift; psnr_y_cropN,ssim_y_cropN of N times"),
+    ] = None,
     eyes: Annotated[str, option("--features", shape="CLASSIFIER", says="Whose eyes feature and lpips need.", default=False)] = "",
     taps: Annotated[str, option("--taps", shape="NAMES", says="Where they look, separated by commas.", default=False)] = "",
     heads: Annotated[Path | None, option("--heads", says="Published weights of lpips, a safetensors file.", default=False)] = None,
@@ -27,6 +30,7 @@ def evaluate(
         tuple[Path, Path] | None, option("--masks", shape="FOLDER LEGEND", says="Their masks, for a segmenter.", default=False)
     ] = None,
     against: Annotated[Path | None, option("--against", shape="FILE", says="Its eval --json: how far ahead.", default=False)] = None,
+    ensemble: Annotated[bool, switch("--ensemble", says="The mean over eight positions, as restore --ensemble repairs.")] = False,
     steps_file: StepsFile = None,
     seed: Seed = 42,
     device: Device = "auto",
@@ -49,7 +53,11 @@ def evaluate(
     from sfumato.nets import load
 
     task = load.read_header(model).task
-    belong = {"against": (against, "restore"), "inputs": (inputs, "restore"), "depths": (depths, "depth"), "masks": (masks, "segment")}
+    belong: dict[str, tuple[Any, str]] = {
+        **{name: (given, "restore") for name, given in (("against", against), ("inputs", inputs), ("ensemble", ensemble or None))},
+        "depths": (depths, "depth"),
+        "masks": (masks, "segment"),
+    }
     for name, (given, wanted) in belong.items():
         if given is not None and task != wanted:
             raise Refusal(f"--{name} is for a model of the task {wanted!r}, but {model} has learnt {task!r}: leave it out.")
@@ -64,18 +72,23 @@ def evaluate(
             depth.score(model, folder, depths, seed=seed, device=device, as_json=as_json)
             return
     from sfumato.core import seed as seeds
+    from sfumato.data.known import examine
     from sfumato.spoil import catalogue, grammar
     from sfumato.tasks import restore
     from sfumato.tasks.parts import real_pairs, restorer, scoring, sources
 
-    tested = restorer.load(model, device=device)
-    names = tuple(name.strip() for name in metrics.split(","))
+    tested = restorer.load(model, device=device, ensemble=ensemble)
+    times = tested.contract.enlarges
+    usual = scoring.NAMES if times == 1 else (f"psnr_y_crop{times}", f"ssim_y_crop{times}")
+    names = tuple(name.strip() for name in metrics.split(",")) if metrics else usual
     if not eyes and (blind := {"feature", "lpips"} & set(names)):
         raise Refusal(f"The score {min(blind)!r} is taken as a classifier sees it: name one with --features, such as tiny-features.")
     if not eyes and (taps or heads):
         raise Refusal(f"--{'taps' if taps else 'heads'} says how a classifier looks: name one with --features, such as tiny-features.")
     seen = scoring.through(eyes, heads, [tap.strip() for tap in taps.split(",")] if taps else ()) if eyes else {}
     items = sources.held_out(str(folder))
+    if str(folder).startswith(sources.KNOWN):
+        examine.check_published(str(folder).removeprefix(sources.KNOWN))
     if inputs is not None:
         if spoil:
             raise Refusal("What is in --inputs is spoilt already: leave --spoil out.")
@@ -97,6 +110,7 @@ def evaluate(
     show_scores(scores, names, [{"name": f"ahead of {against.name}", **scores["against"]}] if against is not None else [])
     for name in names:
         show(f"{name}: {scores['protocols'][name]}")
+    how += ", repaired in eight positions" if ensemble else ""
     show(f"{len(scores['pictures'])} pictures, {how}, with seed {seed}; in brackets the 95 % interval of the mean")
 
 

@@ -320,7 +320,7 @@ class RestoreTask(Job):
             draw(run, self.held, [np.asarray(model.restore(picture)) for picture in shown], model.header.card["steps"])
         channels = scored_in(self.contract)
         count = min(JUDGED, len(self.items[1]))
-        scores = score(model, self._examples(self.items[1][:count], JUDGED_SIDE, channels), count=count, seed=self.seed)
+        scores = score(model, self._examples(self.items[1][:count], JUDGED_SIDE, channels), count=count, seed=self.seed, side=JUDGED_SIDE)
         files.write_json(run.scores, scores)
         _warn(scores["gains"]["psnr_rgb"]["mean"])
 
@@ -351,14 +351,14 @@ def evaluate(
     seed: Seed,
     target: Chain | None = None,
     side: int = pairs.WHOLE,
-    names: tuple[str, ...] = ("psnr_rgb", "ssim_rgb"),
+    names: tuple[str, ...] = scoring.NAMES,
     seen: Mapping[str, Seen] = {},
 ) -> dict[str, Any]:
     """Spoil pictures, repair them and score both: see parts/scoring.py.  `side`: only the middle of each picture, in px."""
     if chain.enlarges != model.contract.enlarges:
         raise Refusal(f"The chain shrinks {chain.enlarges} times, but the model enlarges {model.contract.enlarges} times.")
     spoilt = pairs.examples(items, chain, target, seed=seed, side=side, channels=scored_in(model.contract))
-    return {**score(model, spoilt, count=len(items), seed=seed, names=names, seen=seen), "spoil": str(chain)}
+    return {**score(model, spoilt, count=len(items), seed=seed, side=side, names=names, seen=seen), "spoil": str(chain)}
 
 
 def scored_in(contract: Contract) -> Channels | None:
@@ -372,7 +372,8 @@ def score(
     *,
     count: int,
     seed: Seed,
-    names: tuple[str, ...] = ("psnr_rgb", "ssim_rgb"),
+    side: int = pairs.WHOLE,
+    names: tuple[str, ...] = scoring.NAMES,
     seen: Mapping[str, Seen] = {},
 ) -> dict[str, Any]:
     """Repair inputs and score what comes out against targets, beside the input and plain filters: see parts/scoring.py."""
@@ -383,6 +384,7 @@ def score(
         names=names,
         seed=seed.value,
         enlarges=model.contract.enlarges,
+        side=side,
         seen=seen,
     )
 

@@ -19,7 +19,7 @@ from sfumato.metrics import features, score
 from sfumato.metrics import pictures as metrics
 from sfumato.nets.surgery import borrow
 from sfumato.spoil.resample import resize
-from sfumato.tasks.parts.pairs import Example
+from sfumato.tasks.parts.pairs import WHOLE, Example
 
 Repair = Callable[[Levels], Levels]
 
@@ -48,6 +48,7 @@ def through(source: str, heads: Path | None = None, taps: Sequence[str] = ()) ->
     }
 
 
+NAMES = ("psnr_rgb", "ssim_rgb", "drift")  # what everybody wants to know who asks for nothing else
 FILTERS: dict[str, Repair] = {
     "median": lambda picture: _as_stack(cv2.medianBlur(picture, 3), picture.shape),
     "bilateral": lambda picture: _as_stack(cv2.bilateralFilter(picture, 5, 25, 2), picture.shape),
@@ -71,12 +72,14 @@ def judge(
     names: Sequence[str],
     seed: int,
     enlarges: int = 1,
+    side: int = WHOLE,
     what: str = "scoring",
     seen: Mapping[str, Seen] = {},
 ) -> dict[str, Any]:
     """Scores of input, filters and `repair` over (name, input, target): `protocols`, `rows` with intervals, `pictures`.
 
     examples : taken one after the other, and none is kept; there are `count`, or fewer.
+    side : px that examples were cut to, which the protocols then say.
     seen : metrics that need a classifier's eyes, by name.
     """
     ways: dict[str, Repair] = {"input": lambda picture: picture, **FILTERS} if enlarges == 1 else {"bicubic": bicubic(enlarges)}
@@ -98,7 +101,8 @@ def judge(
     if same:
         say(f"{len(same)} of {len(called)} pictures came as they should be, such as {same[0]}: nothing was spoilt in them.")
     base = next(iter(ways))
-    protocols = {name: seen[name].protocol if name in seen else metrics.protocol(name) for name in names}
+    cut = "" if side == WHOLE else f" Of each picture the middle, at most {side} px."
+    protocols = {name: (seen[name].protocol if name in seen else metrics.protocol(name)) + cut for name in names}
     return {
         "protocols": protocols,
         "rows": [{"name": way, **_summary(values[way], protocols, seed)} for way in ways],
