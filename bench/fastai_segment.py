@@ -77,7 +77,7 @@ def main() -> None:
     given = options.parse_args()
     results.in_peers()
     import torch
-    from fastai.callback.core import Callback
+    from fastai.callback.core import Callback, CancelFitException
 
     class Clock(Callback):
         """When each training step ended, and an end in time."""
@@ -88,6 +88,8 @@ def main() -> None:
         def after_batch(self) -> None:
             if self.training:
                 self.ends.append(time.perf_counter())
+            if len(self.ends) == WARM + TIMED:
+                raise CancelFitException
 
     torch.set_num_threads(os.cpu_count() or 1)
     torch.manual_seed(given.seed)

@@ -8,7 +8,7 @@ the one that is ahead on val is held against the one from scratch.  fastai's une
 equal minutes, whole epochs, in the peers' environment (bench/fastai_segment.py), in float32 throughout; ours in what is measured to be
 fastest.  Each way is scored once and written at once, beside what was scored before.
 The lecture's 94.1 % is of val at 480 x 360 over a pretrained ResNet-34.  With a copy of that size in FOLDER/camvid-small:
-    SFUMATO_DATA=FOLDER sfumato train camvid --set data.crop=320 --set network.encoder_from=timm:resnet34:FILE --minutes 120
+    SFUMATO_UNPACKED=FOLDER sfumato train camvid --set data.crop=320 --set network.encoder_from=timm:resnet34:FILE --minutes 120
 (FILE: what `sfumato data get timm:resnet34.a1_in1k` brings.)
 """
 
@@ -114,7 +114,7 @@ def main() -> None:
         try:
             found[way] = [scored(way, seed, given.minutes) for seed in given.seeds]
         except SystemExit as end:
-            failed.append(f"{way}: {end}")
+            failed.append(f"{way}: {end}".replace(f"{results.ROOT}/", ""))
         write(found, failed, given.minutes)
 
 
@@ -123,9 +123,9 @@ def write(found: dict[str, list[dict[str, Any]]], failed: list[str], minutes: fl
     bars = [from_scratch(row, minutes) for row in found.get("scratch", [])]
     borrowed = {name: float(np.mean(right(rows, "valid"))) for name, rows in found.items() if name in BORROWED}
     if "scratch" in found and borrowed:
-        bars.append(ahead(max(borrowed, key=lambda name: borrowed[name]), "scratch", found, minutes))
+        bars.append(ahead(max(borrowed, key=lambda name: borrowed[name]), "scratch", found))
     if {"scratch", "fastai"} <= set(found):
-        bars.append(ahead("scratch", "fastai", found, minutes))
+        bars.append(ahead("scratch", "fastai", found))
     bars += [Bar(what=why.partition(":")[0], needed="told", measured="", spread="", holds=f"not measured: {why}") for why in failed]
     rows = [row for rows in found.values() for row in rows]
     says = "Whole pictures at 240 x 180, the last averaged weights, means with 95 % intervals; void is left out."
@@ -161,13 +161,15 @@ def told_in_table(row: dict[str, Any]) -> list[str]:
     return [row["way"], str(row["seed"]), f"{row['minutes']:.1f}", *told]
 
 
-def ahead(name: str, over: str, found: dict[str, list[dict[str, Any]]], minutes: float) -> Bar:
+def ahead(name: str, over: str, found: dict[str, list[dict[str, Any]]]) -> Bar:
     """Whether one way is better than another, picture by picture."""
     one, other = (right(found[way], "test") for way in (over, name))
+    took = ", ".join(f"{np.mean([row['minutes'] for row in found[way]]):.1f}" for way in (name, over))
+    count = f"{len(found[name])} and {len(found[over])} trainings"
     gained = score.gain(one, other, protocol=metrics.PROTOCOLS["pixel_accuracy"], seed=0)
     assert gained.low is not None and gained.high is not None
     return Bar(
-        what=f"share of right pixels of a test picture, {name} less {over}, {minutes:g} minutes each",
+        what=f"share of right pixels of a test picture, {name} less {over}, {took} minutes; {count}, the interval is over pictures",
         needed="above 0, and its interval too",
         measured=round(gained.mean, 4),
         spread=[round(gained.low, 4), round(gained.high, 4)],
