@@ -58,6 +58,16 @@ def bicubic(spoilt: Levels, gone: Levels) -> Levels:
     return resize(spoilt, 2 * spoilt.shape[0], 2 * spoilt.shape[1], "bicubic")
 
 
+def bicubic_2(spoilt: Levels, gone: Levels) -> Levels:
+    """Twice as large as MATLAB does it, which is what shrank."""
+    return resize(spoilt, 2 * spoilt.shape[0], 2 * spoilt.shape[1], "matlab-bicubic")
+
+
+def bicubic_4(spoilt: Levels, gone: Levels) -> Levels:
+    """Four times."""
+    return resize(spoilt, 4 * spoilt.shape[0], 4 * spoilt.shape[1], "matlab-bicubic")
+
+
 class Graded:
     """A filter that can be more or less strong."""
 
@@ -212,6 +222,7 @@ class PatchFill:
 class Preset:
     """A recipe, what it must beat, how long it learns, how it is scored, and what stands beside for whoever must choose.
 
+    eyes : the classifier by which `feature` is taken: another one than it has learnt by.
     scored : the damage that it is scored on, where that is only a part of what it has learnt to undo.
     count : pictures of bsds/valid that it is scored on, of a hundred; biharmonic inpainting takes seconds each.
     """
@@ -220,6 +231,7 @@ class Preset:
     baselines: tuple[Repair | Graded, ...]
     minutes: float = 3.0
     metric: str = "psnr_rgb"
+    eyes: str = "tiny-features"
     inside: bool = False  # only what the chain changed is scored
     scored: str = ""
     count: int = 100
@@ -233,7 +245,11 @@ MARKS = (MEDIAN, as_it_is)
 
 PRESETS = {
     "enlarge": Preset("enlarge", (bicubic,)),
+    "superres-x2": Preset("superres-x2", (bicubic_2,), metric="psnr_y_crop2"),
+    "superres-x4": Preset("superres-x4", (bicubic_4,), metric="psnr_y_crop4"),
+    "johnson-x4": Preset("johnson-x4", (bicubic_4,), metric="feature", eyes=str(results.weights("squeezenet1_1"))),
     "jpeg": Preset("jpeg", (NON_LOCAL, as_it_is), 10, others=SMOOTH),
+    "jpeg-grey": Preset("jpeg-grey", (NON_LOCAL, as_it_is), others=SMOOTH),
     "denoise": Preset("denoise", (NON_LOCAL, as_it_is), 10, others=SMOOTH),
     "old-photographs": Preset("old-photographs", MARKS, 10, others=(NON_LOCAL,)),
     "text": Preset("text", MARKS),
@@ -283,8 +299,15 @@ def judged(preset: Preset, seen: dict[str, scoring.Seen]) -> Callable[[Levels, L
     return lambda made, good, gone: measure(to_unit(made), to_unit(good))
 
 
-def compare(name: str, preset: Preset, minutes: float, seen: dict[str, scoring.Seen]) -> dict[str, Any]:
+@cache
+def seen_by(eyes: str) -> dict[str, scoring.Seen]:
+    """What a classifier's eyes make of pictures, by metric."""
+    return scoring.through(eyes)
+
+
+def compare(name: str, preset: Preset, minutes: float) -> dict[str, Any]:
     """Train, repair, and set beside the others: a bar for each baseline, a row for each way, and how a person does the same."""
+    seen = seen_by(preset.eyes) if preset.metric == "feature" else {}
     changes = ('data.folders=["known:bsds"]', f"train.minutes={minutes}", "train.epochs=off", "train.seed=1")
     run = trainings.finished(RUNS / f"{preset.recipe}-{minutes:g}m", preset.recipe, *changes)
     model = restorer.load(run / "last.safetensors", device="cpu")
@@ -373,11 +396,10 @@ def main() -> None:
     options.add_argument("--only", nargs="+", default=list(PRESETS), choices=list(PRESETS))
     options.add_argument("--minutes", type=float, help="of each, instead of its own: a try, of which nothing is written")
     given = options.parse_args()
-    seen = scoring.through("tiny-features")
     path = results.RESULTS / "presets.json"
     found = json.loads(path.read_text(encoding="utf-8")).get("presets", {}) if path.is_file() else {}
     for name in given.only:
-        found[name] = compare(name, PRESETS[name], given.minutes or PRESETS[name].minutes, seen)
+        found[name] = compare(name, PRESETS[name], given.minutes or PRESETS[name].minutes)
         if given.minutes:
             results.say([Bar(**bar) for bar in found[name]["bars"]])
         else:

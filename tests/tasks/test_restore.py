@@ -114,6 +114,14 @@ def test_a_network_that_repairs_grey_alone_repairs_the_luma_of_colours_and_leave
     assert np.array_equal(model.restore(np.repeat(luma, 3, axis=2)), np.repeat(model.restore(luma), 3, axis=2))
 
 
+def test_colours_are_learnt_in_lab_too(tmp_path):
+    changes = ["spoil.chain=grey", "loss.space=lab", "train.steps=60", "optimiser.rate=0.01", "train.average=off"]
+    restore.train(recipe("builtin:photographs", *changes), tmp_path / "run")
+    rows = [json.loads(line) for line in (tmp_path / "run" / "stats.jsonl").read_text().splitlines()]
+    looks = [row["loss"] for row in rows if row["kind"] == "valid"]
+    assert looks[-1] < looks[0]
+
+
 @pytest.mark.parametrize("chain", ["grey | noise 20", "maybe(0.5, grey)", "noise 5"])
 def test_a_network_that_sees_colour_is_shown_it(chain):
     assert not restore.build(recipe("builtin:photographs", f"spoil.chain={chain}")).contract.greys
@@ -243,6 +251,19 @@ def test_a_chain_that_shrinks_makes_a_network_that_enlarges(photograph_folder, t
     kept = restorer.load(best, keep_colour=True).restore(portrait).astype(float)
     assert np.abs((kept - plain).mean((0, 1))).max() < 0.5  # but for what is cut off at black and white
     assert restorer.load(best, times=2, strength=0.0).restore(portrait[:20, :20]).shape == (80, 80, 3)
+
+
+def test_a_network_that_is_folded_when_it_is_saved_enlarges_as_it_learnt_to(photograph_folder, tmp_path, portrait):
+    """Many branches learn, one convolution is kept of them."""
+    changes = ["spoil.chain=shrink 2", "network.kind=span", "network.width=8", "network.blocks=2", "train.steps=2", "train.average=off"]
+    spec = recipes.read(Restore, {}, [f"data.folders={json.dumps([str(photograph_folder)])}", *SMALL[3:], *changes])
+    task = restore.build(spec)
+    restore.train(spec, tmp_path / "run")
+    model = sfumato.load(tmp_path / "run" / "last.safetensors")
+    count = [sum(weight.numel() for weight in network.parameters()) for network in (model.network, task.network)]
+    assert model.restore(portrait).shape == (256, 256, 3) and count[0] < count[1]
+    scores = json.loads((tmp_path / "run" / "scores.json").read_text())
+    assert scores["rows"][-1]["psnr_rgb"]["mean"] > 10  # what was scored is the folded one
 
 
 def test_grids_of_compression_lie_anywhere_in_a_crop_as_often(portrait, tmp_path):
