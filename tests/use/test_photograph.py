@@ -98,6 +98,26 @@ def test_a_dark_picture_of_sixteen_bits_keeps_every_level(tmp_path, suffix):
     np.testing.assert_array_equal(cv2.imread(str(around(path)), cv2.IMREAD_UNCHANGED), dark)
 
 
+@pytest.mark.parametrize("white", [1023, 4095, TOP16])
+@pytest.mark.parametrize("kind", ["P6", "P5", "P3"])
+def test_a_ppm_of_more_than_eight_bits_becomes_a_png_of_sixteen_by_its_own_white(tmp_path, rng, kind, white):
+    stored = rng.integers(0, white + 1, (9, 14) if kind == "P5" else (9, 14, 3))
+    numbers = " ".join(map(str, stored.ravel())).encode() if kind == "P3" else stored.astype(">u2").tobytes()
+    (tmp_path / "a.ppm").write_bytes(f"{kind}\n# by hand\n14 9\n{white}\n".encode() + numbers)
+    made = cv2.imread(str(around(tmp_path / "a.ppm", tmp_path / "out.png")), cv2.IMREAD_UNCHANGED)
+    assert made.dtype == np.uint16
+    np.testing.assert_array_equal(made if kind == "P5" else made[..., ::-1], np.floor(stored * TOP16 / white + 0.5))
+
+
+def test_four_inks_of_sixteen_bits_are_told_of_once(tmp_path, rng, capsys):
+    inks = rng.integers(0, TOP16 + 1, (9, 14, 4)).astype(np.uint16)
+    for name in ("a.tif", "b.tif"):
+        tifffile.imwrite(tmp_path / name, inks, photometric="separated")
+        assert photograph.read(tmp_path / name).pixels.dtype == np.uint8
+    said = " ".join(capsys.readouterr().err.split())
+    assert said.count("inks of 16 bits are read as 8") == 1 and "a.tif: its four inks" in said
+
+
 def test_grey_of_sixteen_bits_with_transparency_stays_grey(tmp_path, rng):
     deep = rng.integers(1, TOP16 + 1, (9, 14, 2)).astype(np.uint16)
     photo = Photograph(pixels=deep[..., :1], alpha=deep[..., 1])

@@ -75,6 +75,8 @@ def of(found: decoding.Decoded, path: Path, *, frame: bool = False) -> Photograp
     """What was decoded, with everything that the file says.  Refuses a file of several pictures, unless this is one `frame` of it."""
     if not frame and (moves(found.opened) or _several_pages(found.opened)):
         raise Refusal(f"{path} holds more than one picture, of which only one could be kept. Take it apart first.")
+    if decoding.has_deep_inks(found.opened):
+        _say_once(path, "its four inks of 16 bits are read as 8, here and in others. Make it RGB of 16 bits to keep them.")
     pixels, alpha, profile = found.pixels, found.alpha, found.profile
     notes, kind = notes_of(found.opened), found.opened.format or ""
     del found  # and with it Pillow's own copy of the pixels
