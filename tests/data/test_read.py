@@ -205,6 +205,29 @@ def test_a_pgm_of_ten_bits_is_scaled_by_its_own_white(tmp_path):
     np.testing.assert_array_equal(read_levels(tmp_path / "a.pgm", 1)[0, :, 0], [0, 128, TOP])
 
 
+def ppm(pixels, white=TOP16):
+    """A whole PPM file of 16 bits, as `dcraw -6` writes it."""
+    return f"P6 {pixels.shape[1]} {pixels.shape[0]} {white}\n".encode() + pixels.astype(">u2").tobytes()
+
+
+def test_a_ppm_of_sixteen_bits_is_read_exactly(tmp_path, deep):
+    np.testing.assert_array_equal(read.decode(ppm(deep), tmp_path).pixels, deep)
+
+
+def test_a_ppm_of_ten_bits_is_scaled_by_its_own_white_beyond_which_nothing_is(tmp_path):
+    stored = np.array([[[0, 1, 512], [1022, 1023, 1024]]])
+    found = read.decode(ppm(stored, white=1023), tmp_path).pixels
+    assert found.tolist() == [[[0, 64, 32800], [65471, TOP16, TOP16]]]
+
+
+def test_a_ppm_of_sixteen_bits_that_is_cut_short_is_refused(tmp_path, deep):
+    for kind, whole in (("binary", ppm(deep)), ("words", b"P3 2 1 1023 0 1 2 3 4 5 ")):
+        path = tmp_path / f"{kind}.ppm"
+        path.write_bytes(whole[:-3])
+        with pytest.raises(Refusal, match=f"{kind}.ppm is damaged"):
+            read_levels(path)
+
+
 def test_colours_of_a_profile_become_those_of_srgb(tmp_path, small):
     found = read_levels(save(tmp_path / "wide.png", small, icc_profile=icc.profile("Display P3")))
     assert np.abs(found - icc.converted(small, "Display P3", "sRGB")).max() < 1.5

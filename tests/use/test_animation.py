@@ -8,7 +8,7 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from sfumato.core.errors import Refusal
-from sfumato.use import animation
+from sfumato.use import animation, photograph
 from sfumato.use.animation import Animation
 from sfumato.use.photograph import Photograph
 
@@ -118,6 +118,13 @@ def test_notes_stay_or_are_left_out_and_frames_are_upright(tmp_path, suffix, str
         assert out.size == ((31, 20) if suffix == ".gif" else (20, 31)) and exif.get(0x0112, 1) == 1
         kept = {".gif": said.get("comment") == b"four frames", ".webp": exif.get(0x010F) == "Maker"}
         assert kept.get(suffix, exif.get(0x010F) == "Maker" and said.get("Title") == "four frames") is not strip
+
+
+def test_notes_that_a_gif_has_no_place_for_are_told_of(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(photograph, "_told", set())
+    animation.write(animation.read(noted(tmp_path / "a.png")), tmp_path / "b.gif")
+    said = " ".join(capsys.readouterr().err.split())
+    assert "EXIF cannot be kept in GIF" in said and "text cannot be kept" not in said
 
 
 def test_the_cover_of_a_png_stays_a_cover(tmp_path):

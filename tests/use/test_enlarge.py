@@ -1,13 +1,19 @@
 """Plain enlargement as the step `scale` does it, for networks that learnt to repair what was enlarged so."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
+import torch
 from PIL import Image
+from torch import nn
 
 from sfumato.core.errors import Refusal
 from sfumato.core.levels import to_unit
+from sfumato.nets.load import read_header
 from sfumato.spoil.resample import resize
 from sfumato.tasks.parts import cutting, restorer
+from sfumato.tasks.parts.restorer import Restorer
 from sfumato.use.enlarge import enlarge
 from sfumato.use.photograph import Photograph
 
@@ -63,6 +69,13 @@ def test_twice_is_once_and_once_again(portrait):
     assert np.array_equal(restorer.load(device="cpu", times=2).restore(portrait), once.restore(once.restore(portrait)))
 
 
-def test_a_constant_transparency_grows_with_its_picture(portrait):
-    photo = Photograph(pixels=portrait, alpha=np.full(portrait.shape[:2], 7, np.uint8))
-    assert restorer.load(device="cpu", enlarge=2).restore(photo).alpha.shape == (256, 256)
+@pytest.mark.parametrize("kind", [np.uint8, np.uint16])
+@pytest.mark.parametrize("kernel", ["nearest", "bilinear", "bicubic", "lanczos"])
+@pytest.mark.parametrize(("network", "enlarges"), [(nn.Identity(), 1), (nn.Upsample(scale_factor=2), 2)], ids=["plainly", "by a network"])
+def test_a_constant_transparency_grows_with_its_picture_and_stays_what_it_is(portrait, network, enlarges, kernel, kind):
+    header = read_header(restorer.shipped())
+    contract = replace(header.contract, up=kernel, enlarges=enlarges)
+    model = Restorer(replace(header, contract=contract), network, torch.device("cpu"), enlarge=3 if enlarges == 1 else 1)
+    photo = Photograph(pixels=portrait[:21, :30].astype(kind), alpha=np.full((21, 30), 7, kind))
+    grown = model.restore(photo).alpha
+    assert (grown.shape, grown.dtype) == ((21 * model.grows, 30 * model.grows), kind) and (grown == 7).all()

@@ -328,6 +328,72 @@ if sys.platform != "linux":  # it looks into /proc
     del test_workers_die_with_a_parent_that_was_killed
 
 
+@dataclass(frozen=True)
+class KilledOnce:
+    """Writes the bytes of the input backwards, as our own actions write; the first time its process is killed while it is at one.png."""
+
+    once: Path  # stands there from then on
+
+    def __call__(self, source: Path, target: Path) -> None:
+        with files.replacing(target) as aside:
+            aside.write_bytes(source.read_bytes()[::-1])
+            if source.name == "one.png" and not self.once.exists():
+                self.once.touch()
+                os.kill(os.getpid(), signal.SIGKILL)
+
+
+KILLED = """
+import sys, pathlib
+sys.path[:0] = [{tests!r}, *{path!r}]
+from test_folders import KilledOnce, over
+over(pathlib.Path({tree!r}), pathlib.Path({out!r}), KilledOnce(pathlib.Path({once!r})))
+"""
+
+
+def killed_within_a_file(tree: Path, out: Path, once: Path) -> None:
+    """The run of a whole process, which is no more."""
+    script = once.with_name("killed.py")
+    script.write_text(KILLED.format(tests=str(Path(__file__).parent), path=sys.path, tree=str(tree), out=str(out), once=str(once)))
+    assert subprocess.run([sys.executable, str(script)], timeout=60).returncode == -signal.SIGKILL
+
+
+def halves(out: Path) -> list[Path]:
+    return [path for path in out.rglob("*") if files.is_aside(path)]
+
+
+def test_what_a_kill_left_half_written_goes_when_the_same_command_goes_on(tree, out, tmp_path):
+    once = tmp_path / "once"
+    killed_within_a_file(tree, out, once)
+    assert [path.name.startswith(".one.png.") for path in halves(out)] == [True]
+    summary = over(tree, out, KilledOnce(once))
+    over(tree, tmp_path / "undisturbed", KilledOnce(once))
+    assert (summary.exit_code, written(out)) == (0, written(tmp_path / "undisturbed"))
+
+
+def test_what_a_kill_left_half_written_of_a_file_that_was_named_goes_as_well(tree, out, tmp_path):
+    once = tmp_path / "once"
+    killed_within_a_file(tree / "one.png", out / "result.png", once)
+    assert len(halves(out)) == 1
+    over(tree / "one.png", out / "result.png", KilledOnce(once))
+    assert written(out) == {"result.png": b"gnp.eno fo setyb"}
+
+
+def test_what_a_person_or_a_process_that_lives_has_there_stays(tree, out, tmp_path):
+    killed_within_a_file(tree, out, tmp_path / "once")
+    kept = [out / ".one.png", out / "one.png.part", out / ".one.png.part.png", out / "deep" / "notes.part"]
+    for path in kept:
+        path.write_text("a person's own")
+    with files.replacing(out / "one.png") as aside:
+        aside.write_bytes(b"of a process that lives")
+        over(tree, out, KilledOnce(tmp_path / "once"))
+        assert halves(out) == [aside] and all(path.read_text() == "a person's own" for path in kept)
+
+
+def test_a_worker_that_is_killed_while_it_writes_leaves_nothing_half_written(tree, out, tmp_path):
+    summary = over(tree, out, KilledOnce(tmp_path / "once"), jobs=2)
+    assert (summary.done, halves(out), (tmp_path / "once").exists()) == (4, [], True)
+
+
 def test_a_dry_run_writes_nothing_and_says_what_the_run_would_do(tree, out):
     fresh = over(tree, out, dry_run=True)
     assert not out.exists() and {target for _, target in fresh.planned} == {out / name for name in written(tree) if name != "notes.txt"}

@@ -1,6 +1,7 @@
 """Photographs go out as they came in: depth, transparency, profile, metadata, name and size."""
 
 import io
+import re
 from dataclasses import replace
 
 import cv2
@@ -96,6 +97,26 @@ def test_a_dark_picture_of_sixteen_bits_keeps_every_level(tmp_path, suffix):
     path.write_bytes(cv2.imencode(suffix, dark)[1].tobytes())
     assert photograph.read(path).pixels.dtype == np.uint16
     np.testing.assert_array_equal(cv2.imread(str(around(path)), cv2.IMREAD_UNCHANGED), dark)
+
+
+@pytest.mark.parametrize("white", [1023, 4095, TOP16])
+@pytest.mark.parametrize("kind", ["P6", "P5", "P3"])
+def test_a_ppm_of_more_than_eight_bits_becomes_a_png_of_sixteen_by_its_own_white(tmp_path, rng, kind, white):
+    stored = rng.integers(0, white + 1, (9, 14) if kind == "P5" else (9, 14, 3))
+    numbers = " ".join(map(str, stored.ravel())).encode() if kind == "P3" else stored.astype(">u2").tobytes()
+    (tmp_path / "a.ppm").write_bytes(f"{kind}\n# by hand\n14 9\n{white}\n".encode() + numbers)
+    made = cv2.imread(str(around(tmp_path / "a.ppm", tmp_path / "out.png")), cv2.IMREAD_UNCHANGED)
+    assert made.dtype == np.uint16
+    np.testing.assert_array_equal(made if kind == "P5" else made[..., ::-1], np.floor(stored * TOP16 / white + 0.5))
+
+
+def test_four_inks_of_sixteen_bits_are_told_of_once(tmp_path, rng, capsys):
+    inks = rng.integers(0, TOP16 + 1, (9, 14, 4)).astype(np.uint16)
+    for name in ("a.tif", "b.tif"):
+        tifffile.imwrite(tmp_path / name, inks, photometric="separated")
+        assert photograph.read(tmp_path / name).pixels.dtype == np.uint8
+    said = " ".join(capsys.readouterr().err.split())
+    assert said.count("inks of 16 bits are read as 8") == 1 and "a.tif: its four inks" in said
 
 
 def test_grey_of_sixteen_bits_with_transparency_stays_grey(tmp_path, rng):
@@ -204,17 +225,48 @@ def test_damaged_exif_does_no_harm(tmp_path, small, raw, suffix):
     assert Image.open(around(tmp_path / "a.webp", tmp_path / f"out{suffix}")).size == (57, 40)
 
 
+def with_xmp(path, pixels, packet):
+    """As each format has a place for it."""
+    info = PngImagePlugin.PngInfo()
+    info.add_itxt("XML:com.adobe.xmp", packet.decode())
+    options = {".png": {"pnginfo": info}, ".tif": {"tiffinfo": {700: packet}}}.get(path.suffix, {"xmp": packet})
+    Image.fromarray(pixels).save(path, **options)
+
+
+def told(capsys):
+    """What was said, without where its lines end."""
+    return " ".join(capsys.readouterr().err.split())
+
+
 @pytest.mark.parametrize("target", [".jpg", ".png", ".tif", ".webp"])
 @pytest.mark.parametrize("source", [".jpg", ".png", ".tif", ".webp"])
 def test_xmp_is_kept_but_for_its_orientation(tmp_path, small, source, target):
-    info = PngImagePlugin.PngInfo()
-    info.add_itxt("XML:com.adobe.xmp", XMP.decode())
-    options = {".png": {"pnginfo": info}, ".tif": {"tiffinfo": {700: XMP}}}.get(source, {"xmp": XMP})
-    Image.fromarray(small).save(tmp_path / f"a{source}", **options)
+    with_xmp(tmp_path / f"a{source}", small, XMP)
     found = Image.open(around(tmp_path / f"a{source}", tmp_path / f"out{target}")).info["xmp"]
     words = (found if isinstance(found, bytes) else found.encode()).split()
     before = XMP.split()
     assert set(words) - set(before) <= {b'tiff:Orientation="1"'} and set(before) - set(words) == {b'tiff:Orientation="6"'}
+
+
+LONG = XMP.replace(b"<rdf:RDF>", b"<rdf:RDF><!--" + b"x" * 70_000 + b"-->").replace(b'"6"', b'"1"')
+
+
+@pytest.mark.parametrize("target", [".jpg", ".png", ".tif", ".webp", ".bmp", ".ppm"])
+@pytest.mark.parametrize("source", [".png", ".tif", ".webp"])
+def test_xmp_for_which_a_format_has_no_room_is_told_of_and_kept_elsewhere(tmp_path, small, capsys, source, target):
+    with_xmp(tmp_path / f"a{source}", small, LONG)
+    kept = photograph.read(around(tmp_path / f"a{source}", tmp_path / f"out{target}")).notes.xmp
+    assert kept == (LONG if target in (".png", ".tif", ".webp") else None)
+    assert ("XMP cannot be kept in" in told(capsys)) is (kept is None)
+
+
+@pytest.mark.parametrize("prefix", [b"xmp", b"xap"])
+def test_the_small_picture_in_xmp_goes(tmp_path, small, prefix):
+    one = b'<rdf:Alt>\n<rdf:li xmpGImg:width="16" xmpGImg:format="JPEG"><xmpGImg:image>/9j/4AAQ</xmpGImg:image></rdf:li></rdf:Alt>'
+    old = b"<" + prefix + b":Thumbnails>\n" + one + b"</" + prefix + b":Thumbnails>"
+    packet = XMP.replace(b"</rdf:RDF>", b"<rdf:Description>" + old + b"<xmp:Label>mill</xmp:Label></rdf:Description></rdf:RDF>")
+    with_xmp(tmp_path / "a.webp", small, packet)
+    assert photograph.read(tmp_path / "a.webp").notes.xmp == packet.replace(old, b"").replace(b'Orientation="6"', b'Orientation="1"')
 
 
 CAPTION = b"\x1c\x02\x78\x00\x0bThe old mill" + b"\x1c\x02\x19\x00\x04mill"  # caption and keyword
@@ -242,6 +294,39 @@ def test_captions_and_keywords_of_the_press_are_kept(tmp_path, small, source, ta
     assert kept == CAPTION and (target != ".jpg" or 0x040C not in found.info["photoshop"])  # a small picture of what is no longer so
     photograph.write(photograph.read(out), tmp_path / f"bare{target}", strip=True)
     assert photograph.read(tmp_path / f"bare{target}").notes.iptc is None
+
+
+@pytest.mark.parametrize("target", [".jpg", ".png", ".tif", ".webp", ".bmp", ".ppm"])
+@pytest.mark.parametrize("source", [".jpg", ".tif"])
+def test_captions_of_the_press_are_kept_or_told_of(tmp_path, small, capsys, source, target):
+    with_iptc(tmp_path / f"a{source}", small)
+    kept = photograph.read(around(tmp_path / f"a{source}", tmp_path / f"out{target}")).notes.iptc
+    assert kept == (CAPTION if target in (".jpg", ".tif") else None)
+    assert ("IPTC cannot be kept in" in told(capsys)) is (kept is None)
+
+
+def test_notes_that_a_format_cannot_hold_are_told_of_once_for_each_reason(tmp_path, small, capsys):
+    exif, text = camera_exif(1) + bytes(70_000), (("Title", "A face"),)
+    photo = Photograph(pixels=small, notes=Notes(exif=exif, xmp=LONG, iptc=CAPTION, text=text))
+    for name in ("a.jpg", "b.jpg", "a.webp", "b.webp"):
+        photograph.write(photo, tmp_path / name)
+    found = re.findall(r"(\w+) cannot be kept in (\w+)", told(capsys))
+    assert sorted(found) == [("EXIF", "JPEG"), ("IPTC", "WEBP"), ("XMP", "JPEG"), ("text", "WEBP")]
+
+
+@pytest.mark.parametrize("suffix", [".png", ".tif", ".webp"])
+def test_who_asks_for_it_gets_a_file_that_tells_nothing_and_no_word_of_what_it_lacks(tmp_path, small, capsys, suffix):
+    notes = Notes(exif=camera_exif(1), xmp=XMP, iptc=CAPTION, text=(("Title", "A face"),))
+    made = {}
+    for strip in (False, True):
+        photograph.write(Photograph(pixels=small, notes=notes), tmp_path / f"a{suffix}", strip=strip)
+        made[strip] = (tmp_path / f"a{suffix}").read_bytes(), told(capsys)
+    words = (b"Maker", b"Rating", b"The old mill", b"A face")
+    (kept, said), (bare, nothing) = made[False], made[True]
+    assert sum(word in kept for word in words) >= 2 and "cannot be kept" in said
+    assert not any(word in bare for word in words) and nothing == ""
+    found = photograph.read(tmp_path / f"a{suffix}").notes
+    assert (found.exif, found.xmp, found.iptc, found.text) == (None, None, None, ())
 
 
 def test_a_caption_that_a_jpeg_has_no_room_for_is_left_out(tmp_path, small):

@@ -7,8 +7,10 @@ import os
 import re
 import secrets
 import shutil
-from collections.abc import Iterator
+import socket
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +18,8 @@ from sfumato.core.errors import Refusal, Unwritable
 
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 
-_ASIDE = re.compile(r"\..{1,80}\.\d+-[0-9a-f]{8}\.part(\.[^.]*)?", re.DOTALL)  # what `replacing` calls a file that is not whole yet
+# What `replacing` calls a file that is not whole yet: of which file, by which process of which machine (older versions name none).
+_ASIDE = re.compile(r"\.(?P<of>.{1,80})\.(?P<process>[0-9]{1,9})-(?P<machine>[0-9a-f]{4})?[0-9a-f]{8}\.part(\.[^.]*)?", re.DOTALL)
 
 
 @contextmanager
@@ -26,7 +29,7 @@ def replacing(path: Path) -> Iterator[Path]:
     The parent folder is made.  An error of the disk is refused by the name of the file.
     """
     path = Path(path)
-    aside = path.with_name(f".{_short(path.name)}.{os.getpid()}-{secrets.token_hex(4)}.part{path.suffix}")
+    aside = _beside(path, path.suffix)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield aside
@@ -50,7 +53,7 @@ def making_folder(path: Path) -> Iterator[Path]:
     path = Path(path).absolute()
     if path.is_symlink() or (path.exists() and not (path.is_dir() and not any(path.iterdir()))):
         raise Refusal(f"{path} exists already. Move it away, or give another folder.")
-    aside = path.with_name(f".{_short(path.name)}.{os.getpid()}-{secrets.token_hex(4)}.part")
+    aside = _beside(path, "")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         aside.mkdir()
@@ -65,6 +68,16 @@ def making_folder(path: Path) -> Iterator[Path]:
         raise Refusal(f"{path} could not be made: {error.strerror or error}. Nothing of it was left behind.") from error
     finally:
         shutil.rmtree(aside, ignore_errors=True)
+
+
+def _beside(path: Path, suffix: str) -> Path:
+    return path.with_name(f".{_short(path.name)}.{os.getpid()}-{_machine()}{secrets.token_hex(4)}.part{suffix}")
+
+
+@cache
+def _machine() -> str:
+    """This one among those that may share a disk."""
+    return digest(socket.gethostname().encode())[:4]
 
 
 def _sync_folder(folder: Path) -> None:
@@ -134,10 +147,33 @@ def is_aside(path: Path) -> bool:
 
 def sweep(*folders: Path) -> None:
     """Remove what kills left half written in folders where nobody else writes now."""
+    _remove(folders, is_aside)
+
+
+def sweep_of(paths: Iterable[Path]) -> None:
+    """Remove what kills left half written of these files, where others may be writing now.
+
+    What a process of this machine began stays while that process lives, and what another machine began stays.
+    """
+    import psutil  # here, for the command line's --help needs none of it
+
+    begun = {(path.parent, _short(path.name)) for path in paths}
+
+    def is_left(path: Path) -> bool:
+        found = _ASIDE.fullmatch(path.name)
+        if found is None or (path.parent, found["of"]) not in begun or found["machine"] != _machine():
+            return False
+        return not psutil.pid_exists(int(found["process"]))
+
+    _remove({folder for folder, _ in begun}, is_left)
+
+
+def _remove(folders: Iterable[Path], is_left: Callable[[Path], bool]) -> None:
     for folder in folders:
-        for path in folder.iterdir() if folder.is_dir() else ():
-            if is_aside(path):
-                path.unlink(missing_ok=True)
+        with suppress(OSError):  # tidying stops no work; whoever may not write there is told so when it is tried
+            for path in folder.iterdir() if folder.is_dir() else ():
+                if is_left(path):
+                    path.unlink(missing_ok=True)
 
 
 def digest(data: bytes) -> str:

@@ -19,7 +19,7 @@ from sfumato.data.reading import profiles
 from sfumato.data.reading import read as decoding
 from sfumato.data.reading.read import Decoded
 from sfumato.use import photograph
-from sfumato.use.metadata import Notes
+from sfumato.use.metadata import Notes, as_comment
 from sfumato.use.photograph import Photograph
 
 FORMATS = {".gif": "GIF", ".webp": "WEBP", ".png": "PNG"}
@@ -80,11 +80,12 @@ def write(picture: Photograph | Animation, path: Path, *, quality: int = photogr
         raise Refusal(f"{path.name} cannot be written: what moves is written as {', '.join(FORMATS)}. Take one of these suffixes.")
     if kind == "GIF":
         picture = replace(picture, frames=tuple(_all_or_none(photograph.in_srgb(frame), path) for frame in picture.frames))
+    notes = photograph.notes_for(picture.frames[0].notes, path, kind, strip=strip)
     shown = [*([picture.cover] if picture.cover is not None and kind == "PNG" else []), *picture.frames]
     first, *rest = (Image.fromarray(_levels(frame)) for frame in shown)
     file = io.BytesIO()
     try:
-        first.save(file, format=kind, save_all=True, append_images=rest, **_options(picture, kind, quality, strip))
+        first.save(file, format=kind, save_all=True, append_images=rest, **_options(picture, notes, kind, quality))
     except (OSError, ValueError, OverflowError, MemoryError) as error:
         raise Refusal(f"{path} cannot be written as {kind}: {str(error).rstrip('.') or type(error).__name__}.") from error
     files.write_bytes(path, file.getvalue())
@@ -137,13 +138,12 @@ def _levels(frame: Photograph) -> Levels:
     return found
 
 
-def _options(picture: Animation, kind: str, quality: int, strip: bool) -> dict[str, Any]:
+def _options(picture: Animation, notes: Notes, kind: str, quality: int) -> dict[str, Any]:
     """What Pillow is told beside the frames."""
     first, seen_through = picture.frames[0], any(frame.alpha is not None for frame in picture.frames)
-    notes = Notes(dpi=first.notes.dpi) if strip else first.notes
     times = list(picture.milliseconds)
     if kind == "GIF":
-        said = {"comment": "\n".join(words for _, words in notes.text).encode()} if notes.text else {}
+        said = {"comment": as_comment(notes.text)} if notes.text else {}
         repeats = {} if picture.repeats is None else {"loop": picture.repeats}
         return said | repeats | {"duration": times, "disposal": CLEARED if seen_through else KEPT}
     fits = first.profile and not profiles.of_grey(first.profile)  # frames are written in colours

@@ -19,7 +19,6 @@ _LEVEL = 6  # of compression; zlib's own default, stated because files should no
 _COLOUR_TYPES = {1: 0, 2: 4, 3: 2, 4: 6}  # PNG's number for so many channels
 _ADOBE_DEFLATE, _DIFFERENCES, _UNASSOCIATED, _PER_INCH = 8, 2, 2, 2
 _XMP_TAG, _PROFILE_TAG = 700, 34675
-MOST_IN_SEGMENT = 65_000  # bytes that a segment of JPEG has room for
 
 
 def png(pixels: Pixels, profile: bytes | None, notes: Notes) -> bytes:
@@ -45,10 +44,10 @@ def tiff(pixels: Pixels, profile: bytes | None, notes: Notes) -> bytes:
 
 
 def photoshop(iptc: bytes) -> bytes:
-    """A segment of JPEG (APP13) that holds IPTC as Photoshop keeps it; nothing where there is too much of it."""
+    """A segment of JPEG (APP13) that holds IPTC, at most `MOST_IN_SEGMENT` bytes of it, as Photoshop keeps it."""
     resource = b"8BIM" + struct.pack(">HHI", IPTC_RESOURCE, 0, len(iptc)) + iptc + bytes(len(iptc) % 2)
     segment = b"Photoshop 3.0\0" + resource
-    return b"\xff\xed" + struct.pack(">H", len(segment) + 2) + segment if len(segment) < MOST_IN_SEGMENT else b""
+    return b"\xff\xed" + struct.pack(">H", len(segment) + 2) + segment
 
 
 def _chunk(name: bytes, data: bytes) -> bytes:

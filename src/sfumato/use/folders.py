@@ -7,6 +7,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any, Literal
 
+from sfumato.core import files
 from sfumato.core.errors import DONE, INTERRUPTED, PARTLY, REFUSED, Refusal, Unwritable
 from sfumato.core.progress import Progress
 from sfumato.core.system.interrupts import CtrlC
@@ -89,7 +90,7 @@ def over(
     dry_run : nothing is done or written; the summary says what would be.
     threads : above 0 an action in `Stages` reads ahead and writes behind in so many, while it works on a device that needs no processor.
     Refuses an `out` at or inside `source`, an output that would fall on an input, and two inputs with one output.
-    Ctrl-C and a full disk keep what is done, and the summary says so.
+    Ctrl-C and a full disk keep what is done, and the summary says so.  What an earlier run left half written when it was killed goes.
     """
     sources, out = (source if isinstance(source, tuple) else (Path(source),)), Path(out)
     for one in sources:
@@ -106,6 +107,7 @@ def over(
         seen = record.summary(out, ignored=others, films=films, interrupted=False, again=False)
         return replace(seen, left=0, planned=tuple((job.source, job.target) for job in todo))
     with manifest:
+        files.sweep_of([manifest.path, *manifest.unfinished()])
         todo = record.sort_out(planned, existing)
         interrupted = False
         with Progress(len(todo), what, quiet=quiet) as bar:
@@ -171,6 +173,7 @@ def _single(source: Path, out: Path, action: Action, existing: Literal["keep", "
         raise Refusal(f"{out} exists already. Name another output, or ask for existing files to be replaced (--overwrite).")
     if dry_run:
         return Summary(out=out.parent, done=0, skipped=0, failed=(), planned=((source, out),))
+    files.sweep_of([out])
     answer = attempt(action, Job(source, out, out.name))
     failed = ((source, answer.error),) if answer.error else ()
     stopped = FULL if answer.full else ""
@@ -285,7 +288,7 @@ def _others(source: Path) -> tuple[int, int]:
     """How many files of a tree are films, and how many neither films nor pictures, by their names; hidden ones do not count."""
     if source.is_file():
         return 0, 0
-    endings = [Path(name).suffix.lower() for _, _, files in os.walk(source) for name in files if not name.startswith(".")]
+    endings = [Path(name).suffix.lower() for _, _, names in os.walk(source) for name in names if not name.startswith(".")]
     films = sum(ending in FILM_SUFFIXES for ending in endings)
     return films, sum(ending not in PICTURE_SUFFIXES for ending in endings) - films
 

@@ -97,6 +97,10 @@ class Manifest:
         """Note that an output that was begun is whole."""
         self._note(replace(self.entries[name], output=(self.folder / name).stat().st_size, result=result))
 
+    def unfinished(self) -> list[Path]:
+        """Outputs that were begun, of which nothing is known since: they failed, or a kill came, or another process is at them."""
+        return [self.folder / name for name, entry in self.entries.items() if entry.output == -1]
+
     def _note(self, entry: Entry) -> None:
         self.entries[entry.name] = entry
         if self._entered:

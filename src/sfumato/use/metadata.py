@@ -12,12 +12,23 @@ from PIL import Image
 from sfumato.data.reading.read import ORIENTATION
 
 MOST_BYTES = 4 << 20  # of EXIF, XMP, and all text; what holds more is left out
+MOST_IN_SEGMENT = 65_000  # bytes that a segment of JPEG has room for, beside its head
+PLACES = {  # which notes a format has a place for; the others have none
+    "JPEG": ("EXIF", "XMP", "IPTC", "text"),
+    "PNG": ("EXIF", "XMP", "text"),
+    "TIFF": ("EXIF", "XMP", "IPTC"),
+    "WEBP": ("EXIF", "XMP"),
+    "GIF": ("text",),
+}
 MOST_DPI = 2**16 - 1  # what JPEG has room for; beyond it no resolution makes sense
 EXIF_HEADER = b"Exif\0\0"
 IPTC_TAG, IPTC_RESOURCE = 33723, 0x0404  # of TIFF; of Photoshop
 SUB_IFDS = (0x8769, 0x8825)  # Exif's own directory, and that of GPS
 _SIZE_TAGS = {0xA002: 0, 0xA003: 1}  # in Exif's own directory: width, height
 _THUMBNAIL_AT, _THUMBNAIL_LENGTH = 0x0201, 0x0202
+_THUMBNAILS = re.compile(  # of XMP, under whatever prefix; nothing is looked at twice, for a packet may have megabytes of such tags
+    rb"<([\w.-]+):Thumbnails\b[^<>]*(?<!/)>[^<]*+(?:<(?!/?[\w.-]+:Thumbnails\b)[^<]*+)*+</\1:Thumbnails\s*>"
+)
 # Of a TIFF's own tags, those that speak of the picture; the rest say how its pixels lie in the file.
 _SPEAKING = {269, 270, 271, 272, 285, 305, 306, 315, 316, 33432, 36867, *SUB_IFDS}
 
@@ -26,8 +37,8 @@ _SPEAKING = {269, 270, 271, 272, 285, 305, 306, 315, 316, 33432, 36867, *SUB_IFD
 class Notes:
     """What is kept of a file beside its pixels.
 
-    exif : with its header, orientation 1, no thumbnail.  xmp : the packet.  iptc : captions and keywords of press and archives (IIM).
-    text : (key, words).  dpi : across and down.
+    exif : with its header, orientation 1, no thumbnail.  xmp : the packet, the same of it.
+    iptc : captions and keywords of press and archives (IIM).  text : (key, words).  dpi : across and down.
     """
 
     exif: bytes | None = None
@@ -41,6 +52,31 @@ def notes_of(picture: Image.Image) -> Notes:
     """The notes of a file that Pillow has decoded; damaged ones are left out, for the pixels do not need them."""
     xmp, dpi = _xmp(picture.info.get("xmp")), _dpi(picture.info.get("dpi"))
     return Notes(exif=_exif(picture), xmp=xmp, iptc=_iptc(picture), text=_text(picture), dpi=dpi)
+
+
+def fitting(notes: Notes, kind: str) -> tuple[Notes, dict[str, str]]:
+    """What a format has a place and room for; and of what it has not, the reason."""
+    lengths = {"EXIF": len(notes.exif or b""), "XMP": len(notes.xmp or b""), "IPTC": len(notes.iptc or b"")}
+    lengths["text"] = len(as_comment(notes.text))
+    lost = {}
+    for name, length in lengths.items():
+        if length and name not in PLACES.get(kind, ()):
+            lost[name] = "the format has no place for it"
+        elif length >= MOST_IN_SEGMENT and kind == "JPEG":
+            lost[name] = f"the format has room for {MOST_IN_SEGMENT:,} bytes of it"
+    kept = Notes(
+        exif=None if "EXIF" in lost else notes.exif,
+        xmp=None if "XMP" in lost else notes.xmp,
+        iptc=None if "IPTC" in lost else notes.iptc,
+        text=() if "text" in lost else notes.text,
+        dpi=notes.dpi,
+    )
+    return kept, lost
+
+
+def as_comment(text: tuple[tuple[str, str], ...]) -> bytes:
+    """The words alone, where a format keeps one comment."""
+    return "\n".join(words for _, words in text).encode(errors="replace")
 
 
 def with_size(exif: bytes, width: int, height: int) -> bytes:
@@ -134,9 +170,10 @@ def _blank_thumbnail(directories: _Directories, second: int) -> None:
 def _xmp(packet: Any) -> bytes | None:
     if isinstance(packet, str):
         packet = packet.encode("utf-8", "replace")
-    if isinstance(packet, bytes) and len(packet) > MOST_BYTES:
+    if not isinstance(packet, bytes) or not 0 < len(packet) <= MOST_BYTES:
         return None
-    return re.sub(rb"(tiff:Orientation(?:=[\"']|>))[2-8]", rb"\g<1>1", packet) if isinstance(packet, bytes) and packet else None
+    upright = re.sub(rb"(tiff:Orientation(?:=[\"']|>))[2-8]", rb"\g<1>1", packet)
+    return _THUMBNAILS.sub(b"", upright)
 
 
 def _iptc(picture: Image.Image) -> bytes | None:

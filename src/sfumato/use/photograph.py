@@ -19,7 +19,7 @@ from sfumato.data.reading import profiles, wide
 from sfumato.data.reading import read as decoding
 from sfumato.data.reading.read import Pixels
 from sfumato.use import encode
-from sfumato.use.metadata import Notes, notes_of, with_size
+from sfumato.use.metadata import Notes, as_comment, fitting, notes_of, with_size
 
 FORMATS = {
     ".jpg": "JPEG",
@@ -75,6 +75,8 @@ def of(found: decoding.Decoded, path: Path, *, frame: bool = False) -> Photograp
     """What was decoded, with everything that the file says.  Refuses a file of several pictures, unless this is one `frame` of it."""
     if not frame and (moves(found.opened) or _several_pages(found.opened)):
         raise Refusal(f"{path} holds more than one picture, of which only one could be kept. Take it apart first.")
+    if decoding.has_deep_inks(found.opened):
+        _say_once(path, "its four inks of 16 bits are read as 8, here and in others. Make it RGB of 16 bits to keep them.")
     pixels, alpha, profile = found.pixels, found.alpha, found.profile
     notes, kind = notes_of(found.opened), found.opened.format or ""
     del found  # and with it Pillow's own copy of the pixels
@@ -120,6 +122,17 @@ def tell_of_depth(photograph: Photograph, path: Path, kind: str) -> None:
         _say_once(path, f"in {kind} 16 bits become 8, here and in others. Take .png (--format png) or .tif to keep them.")
 
 
+def notes_for(notes: Notes, path: Path, kind: str, *, strip: bool) -> Notes:
+    """What is written of the notes into a kind of file; of what it cannot hold is told, once for each reason."""
+    if strip:
+        return Notes(dpi=notes.dpi)
+    kept, lost = fitting(notes, kind)
+    for name, why in lost.items():
+        other = ".tif (--format tif)" if name == "IPTC" else ".png (--format png)"
+        _say_once(path, f"{name} cannot be kept in {kind}, here and in others: {why}. Take {other} to keep it.")
+    return kept
+
+
 def write(photograph: Photograph, path: Path, *, quality: int = QUALITY, strip: bool = False) -> None:
     """Write in the format of `path`'s suffix, at once or not at all, with profile and metadata.
 
@@ -140,8 +153,7 @@ def write(photograph: Photograph, path: Path, *, quality: int = QUALITY, strip: 
         tell_of_depth(photograph, path, kind)
     if kind not in KEEPS_PROFILE:
         photograph = in_srgb(photograph)
-    if strip:
-        photograph = replace(photograph, notes=Notes(dpi=photograph.notes.dpi))
+    photograph = replace(photograph, notes=notes_for(photograph.notes, path, kind, strip=strip))
     try:
         data = _encoded(photograph, kind, quality)
     except (OSError, ValueError, OverflowError, MemoryError, struct.error) as error:
@@ -240,14 +252,12 @@ def _options(profile: bytes | None, notes: Notes, kind: str, quality: int, pixel
     if profile and kind == "WEBP" and profiles.of_grey(profile):
         profile = None  # WebP knows no grey
     options: dict[str, Any] = {"icc_profile": profile} if profile else {}
+    known = {name: value for name, value in (("exif", notes.exif), ("xmp", notes.xmp)) if value}
     if kind == "JPEG":
-        room = {name: value for name, value in (("exif", notes.exif), ("xmp", notes.xmp)) if value and len(value) < encode.MOST_IN_SEGMENT}
         extra = {"extra": encode.photoshop(notes.iptc)} if notes.iptc else {}
-        said = "\n".join(words for _, words in notes.text)
-        comment = {"comment": said} if 0 < len(said.encode()) < encode.MOST_IN_SEGMENT else {}
+        comment = {"comment": said} if (said := as_comment(notes.text)) else {}
         dpi = {"dpi": tuple(max(1, round(one)) for one in notes.dpi)} if notes.dpi else {}
-        return options | room | extra | comment | dpi | {"quality": quality, "subsampling": 0, "optimize": pixels <= _TWICE}
+        return options | known | extra | comment | dpi | {"quality": quality, "subsampling": 0, "optimize": pixels <= _TWICE}
     if kind == "WEBP":
-        known = {name: value for name, value in (("exif", notes.exif), ("xmp", notes.xmp)) if value}
         return options | known | {"quality": quality, "method": 4, "exact": True}
     return {"dpi": notes.dpi} if kind == "BMP" and notes.dpi else {}

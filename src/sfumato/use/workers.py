@@ -177,6 +177,7 @@ def _collect(finished: list[tuple[Future[Answer], Job]], suspects: list[Job]) ->
 
 
 def _alone(action: Action, job: Job) -> Answer:
+    files.sweep_of([job.target])  # of the process that died
     with _pool(action, 1) as pool:
         try:
             return pool.submit(_work, job).result()

@@ -1,8 +1,9 @@
 """From a file to pixels: orientation, palettes, transparency, CMYK, profiles and 16 bits brought to the one contract.
 
 A file is read once, as bytes, and decoded from memory; what its header promises is checked before anything is decoded.  There is one
-decoder, so the same file gives the same pixels in training and in use: Pillow; OpenCV for 16 bits, of which Pillow drops half, and for
-plain JPEG, which it decodes to equal pixels in less time (a fifth to a half) but, when the file is cut short, without a word.
+decoder, so the same file gives the same pixels in training and in use: Pillow; OpenCV for 16 bits, of which Pillow drops half (`ppm` for
+those of PPM), and for plain JPEG, which it decodes to equal pixels in less time (a fifth to a half) but, when the file is cut short,
+without a word.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from PIL import Image, UnidentifiedImageError
 
 from sfumato.core.errors import Refusal, Undecodable
 from sfumato.core.levels import TOP16, Levels, narrow
-from sfumato.data.reading import profiles
+from sfumato.data.reading import ppm, profiles
 
 Pixels = NDArray[np.uint8] | NDArray[np.uint16]
 
@@ -246,8 +247,17 @@ def _is_sixteen(picture: Any) -> bool:
     if picture.mode.startswith("I;16"):
         return True
     if picture.format == "TIFF":
-        return picture.mode != "CMYK" and 16 in tuple(picture.tag_v2.get(_BITS, ()))
-    return picture.format == "PNG" and _raw_mode(picture).endswith(";16B")
+        return picture.mode != "CMYK" and _has_sixteen(picture)
+    return ppm.is_deep(picture) or (picture.format == "PNG" and _raw_mode(picture).endswith(";16B"))
+
+
+def has_deep_inks(picture: Any) -> bool:
+    """Whether a file holds four inks of 16 bits: they are read as 8, for colours are made of inks in 8."""
+    return picture.format == "TIFF" and picture.mode == "CMYK" and _has_sixteen(picture)
+
+
+def _has_sixteen(tiff: Any) -> bool:
+    return 16 in tuple(tiff.tag_v2.get(_BITS, ()))
 
 
 def _raw_mode(picture: Any) -> str:
@@ -256,6 +266,8 @@ def _raw_mode(picture: Any) -> str:
 
 
 def _sixteen_bit(raw: bytes, picture: Image.Image) -> Decoded:
+    if picture.format == "PPM":
+        return Decoded(ppm.pixels(raw, picture), None, None, picture)
     grey = picture.format == "PNG" and _raw_mode(picture).startswith("LA")  # of which OpenCV makes three equal channels
     picture.load()  # for Pillow says when a file is cut short; OpenCV does not
     stored: Any = cv2.imdecode(np.frombuffer(raw, np.uint8), cv2.IMREAD_UNCHANGED)
