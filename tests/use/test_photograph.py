@@ -11,7 +11,7 @@ import tifffile
 from PIL import ExifTags, Image, ImageCms, ImageOps, PngImagePlugin
 
 from sfumato.core.errors import Refusal
-from sfumato.use import photograph
+from sfumato.use import encode, photograph
 from sfumato.use.metadata import Notes
 from sfumato.use.photograph import Photograph
 from tests.data import icc
@@ -270,6 +270,20 @@ def test_the_small_picture_in_xmp_goes(tmp_path, small, prefix):
 
 
 CAPTION = b"\x1c\x02\x78\x00\x0bThe old mill" + b"\x1c\x02\x19\x00\x04mill"  # caption and keyword
+
+
+def test_webp_of_quality_100_is_without_loss(tmp_path, small):
+    photograph.write(Photograph(pixels=small), tmp_path / "a.webp", quality=100)
+    assert np.array_equal(np.asarray(Image.open(tmp_path / "a.webp")), small)
+
+
+def test_captions_of_a_jpeg_with_a_small_copy_behind_it_are_kept(tmp_path, small):
+    """As telephones write them."""
+    Image.fromarray(small).save(tmp_path / "a.jpg", format="MPO", save_all=True, append_images=[Image.fromarray(small[::2, ::2])])
+    raw = (tmp_path / "a.jpg").read_bytes()
+    (tmp_path / "a.jpg").write_bytes(raw[:2] + encode.photoshop(CAPTION) + raw[2:])
+    assert Image.open(tmp_path / "a.jpg").format == "MPO"
+    assert photograph.read(around(tmp_path / "a.jpg", tmp_path / "out.tif")).notes.iptc == CAPTION
 
 
 def with_iptc(path, pixels):

@@ -22,7 +22,7 @@ def restore(
     pictures: Annotated[list[Path], typer.Argument(help="Pictures, folders of them, animations, films.")],
     model: Annotated[Path | None, option("--model", "-m", says="Model file.", default="the one that comes along")] = None,
     out: Annotated[Path | None, option("--out", "-o", says="File or folder.", default="NAME-restored beside the input")] = None,
-    quality: Annotated[int, typer.Option("--quality", min=1, max=100, help="Of JPEG and WebP files, and of films.")] = 95,
+    quality: Annotated[int, typer.Option("--quality", min=1, max=100, help="Of JPEG, WebP (100: without loss), and films.")] = 95,
     form: Annotated[Form, typer.Option("--format", help="Of what is written: each picture's own (of HEIC JPEG), or another.")] = "own",
     strip: Annotated[bool, switch("--strip", says="Leave out EXIF, XMP, IPTC and text: who took it, where, with what.")] = False,
     device: Device = "auto",

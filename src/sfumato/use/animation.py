@@ -152,7 +152,7 @@ def _options(picture: Animation, notes: Notes, kind: str, quality: int) -> dict[
     options |= {"loop": 1 if picture.repeats is None else picture.repeats, "duration": times}
     if kind == "WEBP":
         whole = {"kmin": 0, "kmax": 1} if seen_through else {}  # frames that hold changes alone lose their transparency in libwebp
-        return options | whole | ({"xmp": notes.xmp} if notes.xmp else {}) | {"quality": quality, "method": 4}
+        return options | whole | ({"xmp": notes.xmp} if notes.xmp else {}) | photograph.webp_quality(quality)
     words = PngInfo()
     for key, text in notes.text:
         words.add_itxt(key, text)

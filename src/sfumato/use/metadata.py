@@ -178,9 +178,10 @@ def _xmp(packet: Any) -> bytes | None:
 
 def _iptc(picture: Image.Image) -> bytes | None:
     """From a TIFF's own tag, or from among the resources that Photoshop keeps in a JPEG; its thumbnail and the like stay behind."""
-    kept = picture.info.get("photoshop") if picture.format == "JPEG" else getattr(picture, "tag_v2", None)
+    is_jpeg = picture.format in ("JPEG", "MPO")  # the latter: with a small copy behind it, as telephones write them
+    kept = picture.info.get("photoshop") if is_jpeg else getattr(picture, "tag_v2", None)
     try:
-        found = kept.get(IPTC_RESOURCE if picture.format == "JPEG" else IPTC_TAG) if kept else None
+        found = kept.get(IPTC_RESOURCE if is_jpeg else IPTC_TAG) if kept else None
     except Exception:  # Pillow's reader of directories raises whatever it falls over
         return None
     return found if isinstance(found, bytes) and 0 < len(found) <= MOST_BYTES else None

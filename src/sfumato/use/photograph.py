@@ -36,6 +36,7 @@ KEEPS_ALPHA = ("PNG", "TIFF", "WEBP")
 KEEPS_16 = ("PNG", "TIFF")
 KEEPS_PROFILE = ("JPEG", "PNG", "TIFF", "WEBP")
 QUALITY = 95  # of JPEG and WebP
+WITHOUT_LOSS = 100  # of WebP, which can; JPEG cannot
 COMES_BACK = 0.999  # share of the values that must survive the way to sRGB and back, within a level, for it to be taken
 _MOST_COPIES = 32  # of a TIFF's picture, each smaller than the one before
 _TWICE = 50_000_000  # px, at most, of a JPEG whose codes are fitted to it, which saves 2 to 5 %: for that libjpeg holds 6 bytes a pixel
@@ -120,6 +121,11 @@ def tell_of_depth(photograph: Photograph, path: Path, kind: str) -> None:
     """Once, that a kind of file has no room for 16 bits."""
     if photograph.pixels.dtype == np.uint16:
         _say_once(path, f"in {kind} 16 bits become 8, here and in others. Take .png (--format png) or .tif to keep them.")
+
+
+def webp_quality(quality: int) -> dict[str, Any]:
+    """What Pillow is told of how a WebP is compressed."""
+    return {"quality": quality, "lossless": quality == WITHOUT_LOSS, "method": 4}
 
 
 def notes_for(notes: Notes, path: Path, kind: str, *, strip: bool) -> Notes:
@@ -259,5 +265,5 @@ def _options(profile: bytes | None, notes: Notes, kind: str, quality: int, pixel
         dpi = {"dpi": tuple(max(1, round(one)) for one in notes.dpi)} if notes.dpi else {}
         return options | known | extra | comment | dpi | {"quality": quality, "subsampling": 0, "optimize": pixels <= _TWICE}
     if kind == "WEBP":
-        return options | known | {"quality": quality, "method": 4, "exact": True}
+        return options | known | webp_quality(quality) | {"exact": True}
     return {"dpi": notes.dpi} if kind == "BMP" and notes.dpi else {}
