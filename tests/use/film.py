@@ -69,10 +69,13 @@ def sing(film, tone) -> None:
 
 
 def seen(path: Path):
-    """Frames uint8 (N, H, W, 3), and the seconds at which each is shown."""
+    """Frames uint8 (N, H, W, 3), and the seconds at which each is shown; of an AVI those of decoding, all that it holds, in turn."""
     with av.open(str(path)) as film:
         found = [(frame.reformat(format="rgb24", src_colorspace="ITU601").to_ndarray(), frame.time) for frame in film.decode(video=0)]
     pixels, times = zip(*found, strict=True)
+    if path.suffix == ".avi":
+        with av.open(str(path)) as film:
+            times = [float(packet.dts * packet.time_base) for packet in film.demux(video=0) if packet.dts is not None]
     return np.stack(pixels), list(times)
 
 

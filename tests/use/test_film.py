@@ -17,7 +17,7 @@ def as_it_is(pixels):
     return pixels
 
 
-@pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".mov", ".webm"])
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".mov", ".webm", ".avi"])
 def test_a_repair_that_changes_nothing_changes_little(tmp_path, suffix):
     came = made.make(tmp_path / f"a{suffix}")
     film.repair(came, tmp_path / f"b{suffix}", as_it_is, quality=100)
@@ -52,6 +52,39 @@ def test_frames_that_are_not_evenly_spaced_stay_so(tmp_path):
     came = made.make(tmp_path / "a.mkv", times=times, sound=False)
     film.repair(came, tmp_path / "b.mkv", as_it_is)
     assert made.seen(tmp_path / "b.mkv")[1] == pytest.approx([time * 1001 / 30000 for time in times], abs=2e-3)
+
+
+def test_an_avi_with_frames_that_lean_on_later_ones_keeps_their_order(tmp_path):
+    """AVI holds no times of presentation, so what is made up for them does not rise; whoever reads ours shall need none."""
+    came = made.make(tmp_path / "a.avi", sound=False)
+    leans = []
+    for name in ("a.avi", "b.avi", "b.mp4"):
+        if name != "a.avi":
+            film.repair(came, tmp_path / name, as_it_is, quality=100)
+        with av.open(str(tmp_path / name)) as found:
+            leans.append(bool(found.streams.video[0].codec_context.has_b_frames))
+        pixels, times = made.seen(tmp_path / name)
+        assert np.diff(pixels[..., 0].mean((1, 2))) == pytest.approx(np.full(made.COUNT - 1, 5), abs=2)  # levels of red
+        assert times == pytest.approx([number * 1001 / 30000 for number in range(made.COUNT)], abs=2e-3)
+    assert leans == [True, False, True]
+
+
+def test_frames_that_are_not_evenly_spaced_fall_on_an_avis_grid(tmp_path):
+    times = [0, 1, 2, 5, 6, 9, 10, 11, 20, 21, 22, 30]
+    came = made.make(tmp_path / "a.mkv", times=times, sound=False)
+    film.repair(came, tmp_path / "b.avi", as_it_is)
+    assert made.seen(tmp_path / "b.avi")[1] == pytest.approx([time * 1001 / 30000 for time in times], abs=2e-3)
+
+
+def test_frames_without_a_time_or_with_one_that_is_past_are_counted(tmp_path):
+    """At the rate of all, from the one before."""
+    with av.open(str(made.make(tmp_path / "a.mkv", sound=False))) as came, av.open(str(tmp_path / "b.mkv"), "w") as new:
+        pen = film._Pen(av, new, came.streams.video[0], tmp_path / "b.mkv", 100)
+        for frame, time in zip(came.decode(video=0), [None, 33, None, 67, 500, None], strict=False):  # milliseconds, as Matroska counts
+            frame.pts = time
+            pen.add(frame, as_it_is)
+        pen.end()
+    assert made.seen(tmp_path / "b.mkv")[1] == pytest.approx([0, 0.033, 0.066, 0.067, 0.5, 0.533], abs=2e-3)
 
 
 def test_each_frame_is_repaired_and_may_grow(tmp_path):

@@ -5,8 +5,10 @@ What a film holds beside them (further pictures, attached files, data) is left o
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -133,12 +135,18 @@ class _Copy:
 
     def _read(self, pictures: Any, others: Iterable[int]) -> Iterator[tuple[Any, Any]]:
         """Frames, and packets of other streams, in the order of the file."""
+        untimed = self.came.format.name == "avi"  # which only says when to decode: what FFmpeg makes of that does not rise
+        decoded: deque[int] = deque()  # those times: the first frame that comes out is shown at the first of them
         try:
             for packet in self.came.demux(pictures, *(self.came.streams[index] for index in others)):
                 if packet.stream.index != pictures.index:
                     yield None, packet
                     continue
+                if untimed and packet.dts is not None:
+                    decoded.append(packet.dts)
                 for frame in packet.decode():
+                    if decoded:
+                        frame.pts = decoded.popleft()
                     yield frame, None
         except self.library.FFmpegError as error:
             raise _unreadable(self.source, error) from error
@@ -159,6 +167,7 @@ class _Pen:
     target: Path
     quality: int
     stream: Any = None
+    last: int | None = None  # when the frame before is shown, in units of the new stream
 
     @property
     def begun(self) -> bool:
@@ -179,7 +188,7 @@ class _Pen:
         written = self.library.VideoFrame.from_ndarray(np.ascontiguousarray(repaired), format=layout)
         whole = {"dst_color_range": int(frame.color_range)} if frame.color_range else {}
         written = written.reformat(format=self.stream.pix_fmt, dst_colorspace=matrix, **whole)
-        written.pts, written.time_base = frame.pts, frame.time_base
+        written.pts, written.time_base = self._shown(frame), self.stream.codec_context.time_base
         self._mux(self.stream.encode(written))
 
     def end(self) -> None:
@@ -190,25 +199,42 @@ class _Pen:
         for packet in packets:
             self.made.mux(packet)
 
+    def _shown(self, frame: Any) -> int:
+        """When, in units of the new stream.  A frame that has no time, or none after the one before, is counted at the rate of all."""
+        unit = self.stream.codec_context.time_base
+        counted = 0 if self.last is None else self.last + max(1, round(1 / (self._rate * unit)))
+        shown: int = counted if frame.pts is None else round(frame.pts * self.pictures.time_base / unit)
+        if self.last is not None and shown <= self.last:
+            shown = counted
+        self.last = shown
+        return shown
+
+    @property
+    def _rate(self) -> Fraction:
+        return Fraction(self.pictures.average_rate or self.pictures.guessed_rate or 25)
+
     def _begin(self, size: tuple[int, ...], frame: Any, deep: bool, matrix: int) -> Any:
-        codec, options = self._codec()
-        stream = self.made.add_stream(codec, rate=self.pictures.average_rate or self.pictures.guessed_rate or 25, options=options)
+        kind = CONTAINERS[self.target.suffix.lower()]
+        codec, options = self._codec(kind)
+        stream = self.made.add_stream(codec, rate=self._rate, options=options)
         stream.height, stream.width = size
         even = size[0] % 2 == 0 and size[1] % 2 == 0  # colours of half the resolution need it
         stream.pix_fmt = ("yuv420p" if even else "yuv444p") + ("10le" if deep else "")
         context = stream.codec_context
-        context.time_base = self.pictures.time_base
+        counts = kind == "avi"  # frames, and knows no other time
+        context.time_base = 1 / Fraction(self.pictures.guessed_rate or self._rate) if counts else self.pictures.time_base
         context.colorspace = frame.colorspace if int(frame.colorspace) in MATRICES else TAGS[matrix]
         context.color_primaries, context.color_trc, context.color_range = frame.color_primaries, frame.color_trc, frame.color_range
         if self.pictures.sample_aspect_ratio and not round(frame.rotation / 90) % 2:
             context.sample_aspect_ratio = self.pictures.sample_aspect_ratio
         return stream
 
-    def _codec(self) -> tuple[str, dict[str, str]]:
-        codec = "libvpx-vp9" if CONTAINERS[self.target.suffix.lower()] == "webm" else "libx264"
+    def _codec(self, kind: str) -> tuple[str, dict[str, str]]:
+        codec = "libvpx-vp9" if kind == "webm" else "libx264"
         if codec not in self.library.codecs_available:
             raise Refusal(f"{self.target.name} needs the encoder {codec}, which this build of FFmpeg lacks: pip install av brings it.")
         factor = BEST + (WORST[codec] - BEST) * (100 - self.quality) / 99
         if codec == "libvpx-vp9":
             return codec, {"crf": f"{round(factor)}", "b": "0", "row-mt": "1"}
-        return codec, {"crf": f"{factor:.1f}", "preset": "medium"}
+        in_order = {"bf": "0"} if kind == "avi" else {}  # a frame that leans on a later one would be shown after it
+        return codec, {"crf": f"{factor:.1f}", "preset": "medium"} | in_order
