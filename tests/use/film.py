@@ -18,8 +18,11 @@ def frames(count=COUNT, size=SIZE):
     return np.stack([np.stack([x * 2 + 5 * n, y * 4, np.full_like(x, 90 + n)], -1) for n in range(count)]).astype(np.uint8)
 
 
-def make(path: Path, *, pixels=None, pix_fmt="yuv420p", sound=True, times=None, chapters=(), words="") -> Path:
-    """A film of these frames, shown at steps `times` of one frame's time each; words: subtitles, as an SRT file has them."""
+def make(path: Path, *, pixels=None, pix_fmt="yuv420p", sound=True, times=None, chapters=(), words="", of_sound=()) -> Path:
+    """A film of these frames, shown at steps `times` of one frame's time each; words: subtitles, as an SRT file has them.
+
+    of_sound : what is said of the sound.
+    """
     pixels = frames() if pixels is None else pixels
     with av.open(str(path), "w") as film:
         film.metadata["title"] = "a ramp"
@@ -29,6 +32,8 @@ def make(path: Path, *, pixels=None, pix_fmt="yuv420p", sound=True, times=None, 
         pictures.pix_fmt = pix_fmt
         codec, rate = ("libopus", 48_000) if path.suffix == ".webm" else ("aac", SOUND)
         tone = film.add_stream(codec, rate=rate) if sound else None
+        if tone is not None:
+            tone.metadata.update(of_sound)
         said = subtitles(path.with_suffix(".srt"), words, film) if words else []
         for number, one in enumerate(pixels):
             frame = av.VideoFrame.from_ndarray(one, format="rgb24")

@@ -47,6 +47,16 @@ def test_what_the_file_says_stays_or_is_left_out(tmp_path):
             assert (found.metadata.get("title") == "a ramp") is not strip
 
 
+def test_chapters_and_languages_tell_nothing_of_a_maker_and_titles_may(tmp_path):
+    chapters = [{"id": 1, "start": 0, "end": 200, "time_base": Fraction(1, 1000), "metadata": {"title": "the first"}}]
+    said = {"language": "deu", "title": "Seppl's microphone"}
+    film.repair(made.make(tmp_path / "a.mkv", chapters=chapters, of_sound=said), tmp_path / "b.mkv", as_it_is, strip=True)
+    with av.open(str(tmp_path / "b.mkv")) as found:
+        [chapter], sound = found.chapters(), found.streams.audio[0]
+        assert (chapter["metadata"]["title"], sound.metadata["language"]) == ("the first", "deu")
+        assert "title" not in sound.metadata and "title" not in found.metadata
+
+
 def test_frames_that_are_not_evenly_spaced_stay_so(tmp_path):
     times = [0, 1, 2, 5, 6, 9, 10, 11, 20, 21, 22, 30]
     came = made.make(tmp_path / "a.mkv", times=times, sound=False)

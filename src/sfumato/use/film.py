@@ -36,7 +36,8 @@ Work = Callable[[Pixels], Pixels]  # uint8 or uint16 (H, W, 3) -> the same, of a
 def repair(source: Path, target: Path, work: Work, *, quality: int = 95, strip: bool = False, quiet: bool = False) -> None:
     """Do `work` to every frame of a film and write it in the container of `target`'s suffix, at once or not at all.
 
-    quality : 1..100, of the new pictures.  strip : leave out what the file says of itself.
+    quality : 1..100, of the new pictures.
+    strip : leave out what the file and its streams say of themselves, but for chapters and languages, which tell nothing of their maker.
     Refuses a file without pictures, with transparency, or that cannot be decoded, and sound that the container of `target` has no room for.
     """
     library = _library()
@@ -95,8 +96,7 @@ class _Copy:
         others = {stream.index: self._handed_on(stream) for stream in self.came.streams if stream.type in KEPT}
         if left := [stream for stream in self.came.streams if stream.index not in (*others, pictures.index)]:
             say(f"{self.source.name}: {', '.join(sorted(stream.type or 'data' for stream in left))} beside the film is left out")
-        if not strip:
-            self._titles(others)
+        self._titles(others, strip)
         pen = _Pen(self.library, self.made, pictures, self.target, quality)
         waiting: list[Any] = []  # the header is written with the first packet, and says how large the pictures are
         with Progress(pictures.frames or None, f"repairing {self.source.name}", quiet) as bar:
@@ -125,11 +125,13 @@ class _Copy:
             ) from error
         return made
 
-    def _titles(self, others: dict[int, Any]) -> None:
-        """What the film, its streams and its chapters are called."""
-        self.made.metadata.update({name: words for name, words in self.came.metadata.items() if name not in NOT_OURS})
+    def _titles(self, others: dict[int, Any], strip: bool) -> None:
+        """What the film, its streams and its chapters are called; of a stripped one, chapters and languages alone."""
+        if not strip:
+            self.made.metadata.update({name: words for name, words in self.came.metadata.items() if name not in NOT_OURS})
         for index, stream in others.items():
-            stream.metadata.update(self.came.streams[index].metadata)
+            said = self.came.streams[index].metadata.items()
+            stream.metadata.update({name: words for name, words in said if not strip or name.lower() == "language"})
         if chapters := self.came.chapters():
             self.made.set_chapters(chapters)
 
