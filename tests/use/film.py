@@ -9,7 +9,8 @@ import pytest
 av = pytest.importorskip("av")
 
 RATE, COUNT, SIZE, TONE = Fraction(30000, 1001), 12, (48, 64), 440  # frames a second, frames, height and width, Hz
-SOUND = 44_100
+CODECS = {".webm": ("libvpx-vp9", "libopus", 48_000), ".mpg": ("mpeg2video", "mp2", 48_000)}  # of pictures and sound, samples a second
+USUAL = "libx264", "aac", 44_100
 
 
 def frames(count=COUNT, size=SIZE):
@@ -27,11 +28,11 @@ def make(path: Path, *, pixels=None, pix_fmt="yuv420p", sound=True, times=None, 
     with av.open(str(path), "w") as film:
         film.metadata["title"] = "a ramp"
         film.set_chapters(list(chapters))
-        pictures = film.add_stream("libvpx-vp9" if path.suffix == ".webm" else "libx264", rate=RATE, options={"crf": "4"})
+        codec, heard, rate = CODECS.get(path.suffix, USUAL)
+        pictures = film.add_stream(codec, rate=RATE, options={"crf": "4"})
         pictures.height, pictures.width = pixels.shape[1:3]
         pictures.pix_fmt = pix_fmt
-        codec, rate = ("libopus", 48_000) if path.suffix == ".webm" else ("aac", SOUND)
-        tone = film.add_stream(codec, rate=rate) if sound else None
+        tone = film.add_stream(heard, rate=rate) if sound else None
         if tone is not None:
             tone.metadata.update(of_sound)
         said = subtitles(path.with_suffix(".srt"), words, film) if words else []
@@ -88,3 +89,9 @@ def packets(path: Path, kind: str):
     """The bytes of every packet of a stream."""
     with av.open(str(path)) as film:
         return [bytes(packet) for packet in film.demux(film.streams.best(kind)) if packet.size]
+
+
+def begin_of_sound(path: Path) -> float:
+    """Seconds."""
+    with av.open(str(path)) as film:
+        return min(float(packet.pts * packet.time_base) for packet in film.demux(audio=0) if packet.pts is not None)

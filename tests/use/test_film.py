@@ -27,6 +27,27 @@ def test_a_repair_that_changes_nothing_changes_little(tmp_path, suffix):
     assert made.packets(tmp_path / f"b{suffix}", "audio") == made.packets(came, "audio") != []
 
 
+@pytest.mark.parametrize(("suffix", "made_as"), [(".mts", ".mkv"), (".mts", ".mp4"), (".mpg", ".mkv")])
+def test_a_film_that_is_only_read_begins_at_once_and_its_sound_stays_beside_it(tmp_path, suffix, made_as):
+    """The clock of such containers runs on from film to film."""
+    came, target = made.make(tmp_path / f"a{suffix}"), tmp_path / f"b{made_as}"
+    film.repair(came, target, as_it_is, quality=100)
+    (before, shown), (after, shown_now) = made.seen(came), made.seen(target)
+    assert np.abs(after.astype(int) - before).mean() < 2 and len(after) == made.COUNT
+    heard = made.begin_of_sound(came)
+    late = min(shown[0], heard)
+    assert late > 0.02 and shown_now == pytest.approx(np.subtract(shown, late), abs=2e-3)
+    assert made.begin_of_sound(target) == pytest.approx(heard - late, abs=2e-3)
+
+
+def test_the_little_film_of_a_telephone_stays_one(tmp_path):
+    came = made.make(tmp_path / "a.3gp")
+    film.repair(came, tmp_path / "b.3gp", as_it_is, quality=100)
+    assert b"ftyp3gp" in (tmp_path / "b.3gp").read_bytes()[:16]
+    assert made.seen(tmp_path / "b.3gp")[1] == pytest.approx(made.seen(came)[1], abs=2e-3)
+    assert made.packets(tmp_path / "b.3gp", "audio") == made.packets(came, "audio") != []
+
+
 def test_subtitles_stay_to_the_bit_at_their_times(tmp_path):
     words = "1\n00:00:00,050 --> 00:00:00,150\nA ramp moves.\n\n2\n00:00:00,200 --> 00:00:00,350\nEs läuft, 顔.\n"
     came = made.make(tmp_path / "a.mkv", words=words)

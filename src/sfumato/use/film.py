@@ -19,7 +19,9 @@ from sfumato.core.errors import Refusal
 from sfumato.core.progress import Progress, say
 from sfumato.data.reading.read import Pixels
 
-CONTAINERS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska", ".webm": "webm", ".avi": "avi"}
+CONTAINERS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska", ".webm": "webm", ".avi": "avi", ".3gp": "3gp"}
+CLOCKS = ("mpegts", "mpeg")  # containers whose times begin at any hour
+AV_TIME = 1_000_000  # units a second, in which FFmpeg says when
 TRANSPARENT = "This film holds transparency, which would be lost. Take its frames apart, and repair them as pictures."
 OPTIONS = {"mp4": {"movflags": "use_metadata_tags"}, "mov": {"movflags": "use_metadata_tags"}}  # else they keep few titles
 KEPT = ("audio", "subtitle")  # streams that are handed on as they are
@@ -71,6 +73,12 @@ def _unreadable(source: Path, error: Exception) -> Refusal:
     return Refusal(f"{source} cannot be read as a film: {_words(error)}.")
 
 
+def _earlier(packet: Any, seconds: Fraction) -> None:
+    """The packet of a film that begins earlier."""
+    units = round(seconds / packet.stream.time_base)
+    packet.pts, packet.dts = (None if time is None else time - units for time in (packet.pts, packet.dts))
+
+
 def _words(error: Exception) -> str:
     return str(error).rstrip(".") or type(error).__name__
 
@@ -120,9 +128,10 @@ class _Copy:
             made.disposition = stream.disposition
         except (ValueError, self.library.FFmpegError) as error:
             codec = stream.codec_context.name if stream.codec_context else "unknown"
-            raise Refusal(
-                f"{self.target.name} has no room for {stream.type} of the kind {codec}: take {self.source.suffix}, or .mkv."
-            ) from error
+            others = dict.fromkeys(kind for kind in (self.source.suffix.lower(), ".mkv") if kind in CONTAINERS)
+            others.pop(self.target.suffix.lower(), None)
+            advice = f"take {', or '.join(others)}" if others else "take it out of the film first"
+            raise Refusal(f"{self.target.name} has no room for {stream.type} of the kind {codec}: {advice}.") from error
         return made
 
     def _titles(self, others: dict[int, Any], strip: bool) -> None:
@@ -139,8 +148,10 @@ class _Copy:
         """Frames, and packets of other streams, in the order of the file."""
         untimed = self.came.format.name == "avi"  # which only says when to decode: what FFmpeg makes of that does not rise
         decoded: deque[int] = deque()  # those times: the first frame that comes out is shown at the first of them
+        begun = Fraction(self.came.start_time or 0, AV_TIME) if self.came.format.name in CLOCKS else Fraction(0)
         try:
             for packet in self.came.demux(pictures, *(self.came.streams[index] for index in others)):
+                _earlier(packet, begun)
                 if packet.stream.index != pictures.index:
                     yield None, packet
                     continue
