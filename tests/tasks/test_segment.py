@@ -16,7 +16,7 @@ from sfumato.core.levels import VOID, batch_to_levels, batch_to_unit
 from sfumato.nets import load as model_files
 from sfumato.report.page import write_report
 from sfumato.tasks import segment
-from sfumato.tasks.parts import fitting, scenes
+from sfumato.tasks.parts import fitting, scenes, segmenter
 from sfumato.tasks.segment_recipe import Segment
 from sfumato.train.callback import Callback
 
@@ -124,6 +124,16 @@ def test_probabilities_sum_to_one_in_tiles_as_in_one_piece(model, rng, monkeypat
     monkeypatch.setattr("sfumato.tasks.parts.cutting.CPU_BYTES", 3e6)
     assert model.cutter.tiles(200, 300).side < 200
     assert np.abs(model.probabilities(picture) - whole).max() < 1e-5
+
+
+def test_of_a_large_picture_only_the_likeliest_classes_are_held(model, rng, monkeypatch):
+    picture, shapes = scene(rng, 200, 300)[0], []
+    monkeypatch.setattr("sfumato.tasks.parts.cutting.CPU_BYTES", 3e6)
+    wanted, likeliest = model.probabilities(picture).argmax(2), segmenter.likeliest
+    monkeypatch.setattr(segmenter, "likeliest", lambda rows: (shapes.append(rows.shape), likeliest(rows))[1])
+    np.testing.assert_array_equal(model.segment(picture), wanted)
+    assert {shape[1:] for shape in shapes} == {(300, 3)}
+    assert sum(shape[0] for shape in shapes) == 200 and max(shape[0] for shape in shapes) <= 64
 
 
 def test_a_picture_is_seen_in_use_as_it_is_by_the_looks_while_the_network_learns(model, rng):

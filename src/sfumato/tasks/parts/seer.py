@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from sfumato.core import files
 from sfumato.core.errors import Refusal
-from sfumato.core.levels import Levels, Unit, to_unit
+from sfumato.core.levels import Levels, Unit
 from sfumato.core.system import devices
 from sfumato.data.reading.read import read_levels, to_channels
 from sfumato.nets import load as model_files
@@ -24,7 +24,13 @@ from sfumato.nets.load import Contract, Header
 from sfumato.tasks.parts.cutting import Cutter
 from sfumato.use import folders, tiles
 from sfumato.use.folders import Source, Summary
+from sfumato.use.tiles import Finish
 from sfumato.use.workers import Stages
+
+
+def as_it_is(rows: Unit) -> Unit:
+    """All that was told."""
+    return rows
 
 
 @dataclass(frozen=True)
@@ -48,25 +54,26 @@ class Seer:
         """Channels, stride, reach."""
         return self.header.contract
 
-    def told(self, picture: str | Path | Levels, finish: Callable[[Tensor], Tensor]) -> NDArray[np.float32]:
+    def told(self, picture: str | Path | Levels, meant: Callable[[Tensor], Tensor], finish: Finish = as_it_is) -> NDArray[Any]:
         """What the network gives, pixel by pixel.  A path, or uint8 (H, W, 3 or 1), any size -> float32 (H, W, outputs)
 
-        finish : what a tile's outputs go through, float32 (1, outputs, h, w), before tiles are blended.
+        meant : what a tile's outputs go through, float32 (1, outputs, h, w), before tiles are blended.
+        finish : what blended rows go through, float32 (h, W, outputs), before those below are made; what it gives is what is returned.
         """
         levels = self.read(Path(picture)) if isinstance(picture, str | Path) else picture
         if levels.ndim != 3 or levels.shape[2] not in (1, 3) or levels.dtype != np.uint8:
             raise Refusal(f"A picture is uint8 (H, W, 3) or (H, W, 1), not {levels.dtype} {levels.shape}.")
-        seen = to_unit(to_channels(levels, self.contract.channels))
+        seen = to_channels(levels, self.contract.channels)
 
         def patchwise(patch: Unit) -> Unit:
             x = torch.from_numpy(np.ascontiguousarray(patch)).permute(2, 0, 1)[None].to(self.device)
             with torch.inference_mode():
-                y = finish(self.network(x).float())
+                y = meant(self.network(x).float())
             if not torch.isfinite(y).all():
                 raise Refusal("The network gave values that are no numbers. The model is broken, or was trained to diverge.")
             return np.ascontiguousarray(y[0].permute(1, 2, 0).cpu().numpy())
 
-        return np.asarray(tiles.restore(seen, patchwise, self.cutter.tiles(*seen.shape[:2])), np.float32)
+        return tiles.restore(seen, patchwise, self.cutter.tiles(*seen.shape[:2]), finish=finish)
 
     def read(self, path: Path) -> Levels:
         """A picture's file, upright, as the network takes it."""
