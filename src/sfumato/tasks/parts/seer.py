@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
@@ -18,11 +18,12 @@ from sfumato.core import files
 from sfumato.core.errors import Refusal
 from sfumato.core.levels import Levels, Unit
 from sfumato.core.system import devices
-from sfumato.data.reading.read import read_levels, to_channels
+from sfumato.data.reading import read as decoding
+from sfumato.data.reading.read import to_channels
 from sfumato.nets import load as model_files
 from sfumato.nets.load import Contract, Header
 from sfumato.tasks.parts.cutting import Cutter
-from sfumato.use import folders, tiles
+from sfumato.use import folders, photograph, tiles
 from sfumato.use.folders import Source, Summary
 from sfumato.use.tiles import Finish
 from sfumato.use.workers import Stages
@@ -76,8 +77,10 @@ class Seer:
         return tiles.restore(seen, patchwise, self.cutter.tiles(*seen.shape[:2]), finish=finish)
 
     def read(self, path: Path) -> Levels:
-        """A picture's file, upright, as the network takes it."""
-        return read_levels(path, 1 if self.contract.channels == 1 else 3)
+        """A picture's file, upright, as the network takes it.  Refuses, as repairing does, a file of several pictures."""
+        found = decoding.decode(decoding.bytes_of(path), path)
+        photograph.of(replace(found, pixels=found.pixels[:1, :1], alpha=None, profile=None), path)  # refuses; colours are made below
+        return decoding.levels_of(found, 1 if self.contract.channels == 1 else 3)
 
     @cached_property
     def cutter(self) -> Cutter:
