@@ -70,6 +70,19 @@ def test_a_film_is_repaired_and_one_in_a_folder_is_left_alone(sfumato, tmp_path,
     assert "1 film left alone: name each" in " ".join(done.stderr.split())
 
 
+def test_a_film_that_is_only_read_becomes_matroska_or_what_is_asked_for(type_in, tmp_path):
+    films = pytest.importorskip("tests.use.film")
+    clip = films.make(tmp_path / "clip.MTS", pixels=films.frames(2))
+    assert type_in("restore", clip)[0] == 0 and type_in("restore", clip, "--out", tmp_path / "clean.mp4")[0] == 0
+    for name in ("clip.MTS-restored.mkv", "clean.mp4"):
+        assert films.seen(tmp_path / name)[0].shape == (2, 48, 64, 3)
+    code, _, said = type_in("restore", clip, "--out", tmp_path / "b.mts")
+    assert code == 2 and "b.mts cannot be written: films are written as .mp4" in " ".join(said.split())
+    code, _, said = type_in("restore", clip.rename(tmp_path / "clip.rm"), "--out", tmp_path / "c.mp4")
+    assert code == 2 and "clip.rm is no film that is taken: their names end in .3gp, .avi" in " ".join(said.split())
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["clean.mp4", "clip.MTS-restored.mkv", "clip.rm"]
+
+
 def test_a_file_of_an_unknown_kind_leaves_nothing_behind(photo, sfumato, tmp_path):
     odd = photo.rename(tmp_path / "photo.dng")
     done = sfumato("restore", odd)

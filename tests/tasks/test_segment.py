@@ -13,12 +13,14 @@ from PIL import Image
 from sfumato.core import recipe as recipes
 from sfumato.core.errors import Interrupted, Refusal
 from sfumato.core.levels import VOID, batch_to_levels, batch_to_unit
+from sfumato.data.reading.read import read_levels
 from sfumato.nets import load as model_files
 from sfumato.report.page import write_report
 from sfumato.tasks import segment
-from sfumato.tasks.parts import fitting, scenes
+from sfumato.tasks.parts import fitting, scenes, segmenter
 from sfumato.tasks.segment_recipe import Segment
 from sfumato.train.callback import Callback
+from tests.data import icc
 
 LEGEND = "0\tground\t40,40,40\n1\tdisc\t200,40,40\n2\tsquare\t40,40,200\n7\tvoid\t0,0,0\n"
 SMALL = [
@@ -126,6 +128,16 @@ def test_probabilities_sum_to_one_in_tiles_as_in_one_piece(model, rng, monkeypat
     assert np.abs(model.probabilities(picture) - whole).max() < 1e-5
 
 
+def test_of_a_large_picture_only_the_likeliest_classes_are_held(model, rng, monkeypatch):
+    picture, shapes = scene(rng, 200, 300)[0], []
+    monkeypatch.setattr("sfumato.tasks.parts.cutting.CPU_BYTES", 3e6)
+    wanted, likeliest = model.probabilities(picture).argmax(2), segmenter.likeliest
+    monkeypatch.setattr(segmenter, "likeliest", lambda rows: (shapes.append(rows.shape), likeliest(rows))[1])
+    np.testing.assert_array_equal(model.segment(picture), wanted)
+    assert {shape[1:] for shape in shapes} == {(300, 3)}
+    assert sum(shape[0] for shape in shapes) == 200 and max(shape[0] for shape in shapes) <= 64
+
+
 def test_a_picture_is_seen_in_use_as_it_is_by_the_looks_while_the_network_learns(model, rng):
     """Nothing is put around it: a network that learnt from crops knows no mirror images."""
     picture, _ = scene(rng)
@@ -156,6 +168,23 @@ def test_masks_are_written_in_the_numbers_of_their_legend(model, rng):
 def test_a_grey_picture_is_seen_too(model, rng):
     picture, _ = scene(rng)
     assert model.segment(picture[..., :1]).shape == picture.shape[:2]
+
+
+@pytest.mark.parametrize("suffix", [".gif", ".png", ".webp", ".tif"])
+def test_a_file_of_several_pictures_is_refused_and_one_of_one_is_seen(model, rng, tmp_path, suffix):
+    first, second = (Image.fromarray(scene(rng)[0]) for _ in range(2))
+    first.save(tmp_path / f"one{suffix}")
+    assert model.segment(tmp_path / f"one{suffix}").shape == (40, 48)
+    first.save(tmp_path / f"two{suffix}", save_all=True, append_images=[second])
+    with pytest.raises(Refusal, match=f"two{suffix} holds more than one picture"):
+        model.segment(tmp_path / f"two{suffix}")
+
+
+def test_a_file_is_seen_with_the_colours_it_has_in_training(model, portrait, tmp_path):
+    through = np.dstack([portrait, np.full(portrait.shape[:2], 200, np.uint8)])
+    through[:40, :, 3] = 0
+    Image.fromarray(through).save(tmp_path / "a.png", icc_profile=icc.profile("Display P3"))
+    np.testing.assert_array_equal(model.read(tmp_path / "a.png"), read_levels(tmp_path / "a.png"))
 
 
 def test_pictures_and_masks_are_moved_alike(folder):

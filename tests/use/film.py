@@ -9,7 +9,8 @@ import pytest
 av = pytest.importorskip("av")
 
 RATE, COUNT, SIZE, TONE = Fraction(30000, 1001), 12, (48, 64), 440  # frames a second, frames, height and width, Hz
-SOUND = 44_100
+CODECS = {".webm": ("libvpx-vp9", "libopus", 48_000), ".mpg": ("mpeg2video", "mp2", 48_000)}  # of pictures and sound, samples a second
+USUAL = "libx264", "aac", 44_100
 
 
 def frames(count=COUNT, size=SIZE):
@@ -18,17 +19,22 @@ def frames(count=COUNT, size=SIZE):
     return np.stack([np.stack([x * 2 + 5 * n, y * 4, np.full_like(x, 90 + n)], -1) for n in range(count)]).astype(np.uint8)
 
 
-def make(path: Path, *, pixels=None, pix_fmt="yuv420p", sound=True, times=None, chapters=(), words="") -> Path:
-    """A film of these frames, shown at steps `times` of one frame's time each; words: subtitles, as an SRT file has them."""
+def make(path: Path, *, pixels=None, pix_fmt="yuv420p", sound=True, times=None, chapters=(), words="", of_sound=()) -> Path:
+    """A film of these frames, shown at steps `times` of one frame's time each; words: subtitles, as an SRT file has them.
+
+    of_sound : what is said of the sound.
+    """
     pixels = frames() if pixels is None else pixels
     with av.open(str(path), "w") as film:
         film.metadata["title"] = "a ramp"
         film.set_chapters(list(chapters))
-        pictures = film.add_stream("libvpx-vp9" if path.suffix == ".webm" else "libx264", rate=RATE, options={"crf": "4"})
+        codec, heard, rate = CODECS.get(path.suffix, USUAL)
+        pictures = film.add_stream(codec, rate=RATE, options={"crf": "4"})
         pictures.height, pictures.width = pixels.shape[1:3]
         pictures.pix_fmt = pix_fmt
-        codec, rate = ("libopus", 48_000) if path.suffix == ".webm" else ("aac", SOUND)
-        tone = film.add_stream(codec, rate=rate) if sound else None
+        tone = film.add_stream(heard, rate=rate) if sound else None
+        if tone is not None:
+            tone.metadata.update(of_sound)
         said = subtitles(path.with_suffix(".srt"), words, film) if words else []
         for number, one in enumerate(pixels):
             frame = av.VideoFrame.from_ndarray(one, format="rgb24")
@@ -69,10 +75,13 @@ def sing(film, tone) -> None:
 
 
 def seen(path: Path):
-    """Frames uint8 (N, H, W, 3), and the seconds at which each is shown."""
+    """Frames uint8 (N, H, W, 3), and the seconds at which each is shown; of an AVI those of decoding, all that it holds, in turn."""
     with av.open(str(path)) as film:
         found = [(frame.reformat(format="rgb24", src_colorspace="ITU601").to_ndarray(), frame.time) for frame in film.decode(video=0)]
     pixels, times = zip(*found, strict=True)
+    if path.suffix == ".avi":
+        with av.open(str(path)) as film:
+            times = [float(packet.dts * packet.time_base) for packet in film.demux(video=0) if packet.dts is not None]
     return np.stack(pixels), list(times)
 
 
@@ -80,3 +89,9 @@ def packets(path: Path, kind: str):
     """The bytes of every packet of a stream."""
     with av.open(str(path)) as film:
         return [bytes(packet) for packet in film.demux(film.streams.best(kind)) if packet.size]
+
+
+def begin_of_sound(path: Path) -> float:
+    """Seconds."""
+    with av.open(str(path)) as film:
+        return min(float(packet.pts * packet.time_base) for packet in film.demux(audio=0) if packet.pts is not None)

@@ -1,9 +1,11 @@
 """What a repaired picture keeps of the one that came."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 
-from sfumato.core.levels import to_levels, to_unit
+from sfumato.core.levels import like, to_levels, to_unit
 from sfumato.use import blending
 
 
@@ -45,3 +47,35 @@ def test_strength_goes_from_one_to_the_other(pair):
     assert np.array_equal(blending.between(given, made, 0.0), given) and np.array_equal(blending.between(given, made, 1.0), made)
     half = blending.between(given, made, 0.5).astype(float)
     assert np.abs(half - (given.astype(float) + made) / 2).max() <= 0.51
+
+
+SIZES = [(1, 1), (1, 200), (200, 1), (63, 65), (64, 64), (65, 130), (129, 70)]
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("kind", [np.uint8, np.uint16, np.float32])
+def test_in_bands_every_number_is_that_of_the_whole(kind, size, rng):
+    given, made = (like(rng.random((*size, 3), dtype=np.float32), np.dtype(kind)) for _ in range(2))
+    one, other = to_unit(given), to_unit(made)
+    for strength in (0.3, 0.75):
+        whole = like(one + np.float32(strength) * (other - one), np.dtype(kind))
+        np.testing.assert_array_equal(blending.between(given, made, strength), whole)
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_colours_in_the_large_are_put_back_in_bands_as_in_one_piece(size, rng):
+    given, made = (0.3 + 0.4 * rng.random((*size, 3), dtype=np.float32) for _ in range(2))
+    rows, columns = (blending._cosines(side, 16).astype(np.float64) for side in size)
+    slow = np.einsum("hk,hwc,wl->klc", rows, given.astype(np.float64) - made, columns)
+    whole = np.clip(made + np.einsum("hk,klc,wl->hwc", rows, slow, columns, optimize=True), 0, 1)
+    np.testing.assert_allclose(blending.keep_colour(given, made, 16), whole, atol=2e-6)
+
+
+@pytest.mark.parametrize("blend", [blending.keep_colour, lambda given, made: blending.between(given, made, 0.5)])
+def test_of_a_large_picture_only_some_rows_are_held_in_floats(blend):
+    given, made = np.zeros((2400, 400, 3), np.uint8), np.ones((2400, 400, 3), np.uint8)
+    tracemalloc.start()
+    blend(given, made)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 2 * made.nbytes < made.size * 4

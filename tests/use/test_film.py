@@ -17,7 +17,7 @@ def as_it_is(pixels):
     return pixels
 
 
-@pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".mov", ".webm"])
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".mov", ".webm", ".avi"])
 def test_a_repair_that_changes_nothing_changes_little(tmp_path, suffix):
     came = made.make(tmp_path / f"a{suffix}")
     film.repair(came, tmp_path / f"b{suffix}", as_it_is, quality=100)
@@ -25,6 +25,27 @@ def test_a_repair_that_changes_nothing_changes_little(tmp_path, suffix):
     assert after[0].shape == before[0].shape and np.abs(after[0].astype(int) - before[0]).mean() < 2
     assert after[1] == pytest.approx(before[1], abs=2e-3)
     assert made.packets(tmp_path / f"b{suffix}", "audio") == made.packets(came, "audio") != []
+
+
+@pytest.mark.parametrize(("suffix", "made_as"), [(".mts", ".mkv"), (".mts", ".mp4"), (".mpg", ".mkv")])
+def test_a_film_that_is_only_read_begins_at_once_and_its_sound_stays_beside_it(tmp_path, suffix, made_as):
+    """The clock of such containers runs on from film to film."""
+    came, target = made.make(tmp_path / f"a{suffix}"), tmp_path / f"b{made_as}"
+    film.repair(came, target, as_it_is, quality=100)
+    (before, shown), (after, shown_now) = made.seen(came), made.seen(target)
+    assert np.abs(after.astype(int) - before).mean() < 2 and len(after) == made.COUNT
+    heard = made.begin_of_sound(came)
+    late = min(shown[0], heard)
+    assert late > 0.02 and shown_now == pytest.approx(np.subtract(shown, late), abs=2e-3)
+    assert made.begin_of_sound(target) == pytest.approx(heard - late, abs=2e-3)
+
+
+def test_the_little_film_of_a_telephone_stays_one(tmp_path):
+    came = made.make(tmp_path / "a.3gp")
+    film.repair(came, tmp_path / "b.3gp", as_it_is, quality=100)
+    assert b"ftyp3gp" in (tmp_path / "b.3gp").read_bytes()[:16]
+    assert made.seen(tmp_path / "b.3gp")[1] == pytest.approx(made.seen(came)[1], abs=2e-3)
+    assert made.packets(tmp_path / "b.3gp", "audio") == made.packets(came, "audio") != []
 
 
 def test_subtitles_stay_to_the_bit_at_their_times(tmp_path):
@@ -47,11 +68,54 @@ def test_what_the_file_says_stays_or_is_left_out(tmp_path):
             assert (found.metadata.get("title") == "a ramp") is not strip
 
 
+def test_chapters_and_languages_tell_nothing_of_a_maker_and_titles_may(tmp_path):
+    chapters = [{"id": 1, "start": 0, "end": 200, "time_base": Fraction(1, 1000), "metadata": {"title": "the first"}}]
+    said = {"language": "deu", "title": "Seppl's microphone"}
+    film.repair(made.make(tmp_path / "a.mkv", chapters=chapters, of_sound=said), tmp_path / "b.mkv", as_it_is, strip=True)
+    with av.open(str(tmp_path / "b.mkv")) as found:
+        [chapter], sound = found.chapters(), found.streams.audio[0]
+        assert (chapter["metadata"]["title"], sound.metadata["language"]) == ("the first", "deu")
+        assert "title" not in sound.metadata and "title" not in found.metadata
+
+
 def test_frames_that_are_not_evenly_spaced_stay_so(tmp_path):
     times = [0, 1, 2, 5, 6, 9, 10, 11, 20, 21, 22, 30]
     came = made.make(tmp_path / "a.mkv", times=times, sound=False)
     film.repair(came, tmp_path / "b.mkv", as_it_is)
     assert made.seen(tmp_path / "b.mkv")[1] == pytest.approx([time * 1001 / 30000 for time in times], abs=2e-3)
+
+
+def test_an_avi_with_frames_that_lean_on_later_ones_keeps_their_order(tmp_path):
+    """AVI holds no times of presentation, so what is made up for them does not rise; whoever reads ours shall need none."""
+    came = made.make(tmp_path / "a.avi", sound=False)
+    leans = []
+    for name in ("a.avi", "b.avi", "b.mp4"):
+        if name != "a.avi":
+            film.repair(came, tmp_path / name, as_it_is, quality=100)
+        with av.open(str(tmp_path / name)) as found:
+            leans.append(bool(found.streams.video[0].codec_context.has_b_frames))
+        pixels, times = made.seen(tmp_path / name)
+        assert np.diff(pixels[..., 0].mean((1, 2))) == pytest.approx(np.full(made.COUNT - 1, 5), abs=2)  # levels of red
+        assert times == pytest.approx([number * 1001 / 30000 for number in range(made.COUNT)], abs=2e-3)
+    assert leans == [True, False, True]
+
+
+def test_frames_that_are_not_evenly_spaced_fall_on_an_avis_grid(tmp_path):
+    times = [0, 1, 2, 5, 6, 9, 10, 11, 20, 21, 22, 30]
+    came = made.make(tmp_path / "a.mkv", times=times, sound=False)
+    film.repair(came, tmp_path / "b.avi", as_it_is)
+    assert made.seen(tmp_path / "b.avi")[1] == pytest.approx([time * 1001 / 30000 for time in times], abs=2e-3)
+
+
+def test_frames_without_a_time_or_with_one_that_is_past_are_counted(tmp_path):
+    """At the rate of all, from the one before."""
+    with av.open(str(made.make(tmp_path / "a.mkv", sound=False))) as came, av.open(str(tmp_path / "b.mkv"), "w") as new:
+        pen = film._Pen(av, new, came.streams.video[0], tmp_path / "b.mkv", 100)
+        for frame, time in zip(came.decode(video=0), [None, 33, None, 67, 500, None], strict=False):  # milliseconds, as Matroska counts
+            frame.pts = time
+            pen.add(frame, as_it_is)
+        pen.end()
+    assert made.seen(tmp_path / "b.mkv")[1] == pytest.approx([0, 0.033, 0.066, 0.067, 0.5, 0.533], abs=2e-3)
 
 
 def test_each_frame_is_repaired_and_may_grow(tmp_path):

@@ -94,6 +94,20 @@ def test_of_a_large_picture_only_rows_of_tiles_are_held_in_floats():
     assert peak < 2 * levels.nbytes < levels.size * 4
 
 
+def test_rows_may_become_something_else_before_those_below_are_made(picture):
+    tiles, shapes = Tiles(side=32, margin=Small.reach, stride=2, overlap=8), []
+
+    def highest(rows: Unit) -> np.ndarray:
+        shapes.append(rows.shape)
+        return rows.argmax(2).astype(np.uint8)
+
+    found = restore(picture, by(Small()), tiles, finish=highest)
+    assert found.dtype == np.uint8
+    np.testing.assert_array_equal(found, restore(picture, by(Small()), tiles).argmax(2))
+    assert {shape[1:] for shape in shapes} == {(117, 3)}
+    assert sum(shape[0] for shape in shapes) == 101 and max(shape[0] for shape in shapes) <= 32
+
+
 def test_an_enlarging_network_is_tiled_on_its_larger_grid(picture):
     tiles = Tiles(side=24, margin=6, stride=2, overlap=4)
     assert np.abs(restore(picture, by(Small(2)), tiles, enlarges=2) - restore(picture, by(Small(2)), WHOLE, enlarges=2)).max() < 1e-5

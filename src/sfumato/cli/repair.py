@@ -32,7 +32,7 @@ def restore(
     strength: Annotated[float, typer.Option("--strength", min=0, max=1, help="How far to go from the picture to its repair.")] = 1.0,
     keep_colour: Annotated[bool, switch("--keep-colour", says="Colours in the large stay as they came.")] = False,
     ensemble: Annotated[bool, switch("--ensemble", says="The mean over eight positions: a little better, eight times slower.")] = False,
-    pan: Annotated[int, option("--pan", shape="N", says="Grow N strips to the right (below 0: left), by a model of borders.")] = 0,
+    pan: Annotated[int, option("--pan", shape="N", says="Grow N strips (of 24 px by the recipe border) to the right (below 0: left).")] = 0,
     overwrite: Overwrite = False,
     dry_run: DryRun = False,
     as_json: Json = False,

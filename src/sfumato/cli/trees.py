@@ -61,6 +61,8 @@ def _check_out(pictures: list[Path], out: Path) -> None:
         return
     if ending in NEVER_WRITTEN and any(path.is_file() for path in pictures):
         raise Refusal(f"{out.name} cannot be written. Take another kind, such as {out.with_suffix('.png').name}, or a folder.")
+    if ending in FILM_SUFFIXES and (odd := [path for path in pictures if path.is_file() and not _is_known(path)]):
+        raise Refusal(f"{odd[0].name} is no film that is taken: their names end in {', '.join(sorted(FILM_SUFFIXES))}.")
     if ending in PICTURE_SUFFIXES | FILM_SUFFIXES and len(pictures) > 1:
         raise Refusal(f"{out.name} is one file, but there are {len(pictures)} inputs. Give --out a folder, or take them one by one.")
 
@@ -85,11 +87,15 @@ def _named(path: Path, suffix: str | None) -> str:
 def _beside(path: Path, made: str, suffix: str | None) -> Path:
     if not path.is_file():
         return path.with_name(f"{path.name}-{made}")
-    if not suffix and path.suffix.lower() not in PICTURE_SUFFIXES | FILM_SUFFIXES:
+    if not suffix and not _is_known(path):
         known = ", ".join(sorted(PICTURE_SUFFIXES | FILM_SUFFIXES))
         raise Refusal(f"{path.name} ends in none of {known}: say what is to be made, by --out.")
     own = written_as(path)
     return own.with_name(f"{own.stem}-{made}{suffix if suffix and _is_picture(path) else own.suffix}")
+
+
+def _is_known(path: Path) -> bool:
+    return path.suffix.lower() in PICTURE_SUFFIXES | FILM_SUFFIXES
 
 
 def _is_picture(path: Path) -> bool:

@@ -5,8 +5,10 @@ What a film holds beside them (further pictures, attached files, data) is left o
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +19,9 @@ from sfumato.core.errors import Refusal
 from sfumato.core.progress import Progress, say
 from sfumato.data.reading.read import Pixels
 
-CONTAINERS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska", ".webm": "webm", ".avi": "avi"}
+CONTAINERS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska", ".webm": "webm", ".avi": "avi", ".3gp": "3gp"}
+CLOCKS = ("mpegts", "mpeg")  # containers whose times begin at any hour
+AV_TIME = 1_000_000  # units a second, in which FFmpeg says when
 TRANSPARENT = "This film holds transparency, which would be lost. Take its frames apart, and repair them as pictures."
 OPTIONS = {"mp4": {"movflags": "use_metadata_tags"}, "mov": {"movflags": "use_metadata_tags"}}  # else they keep few titles
 KEPT = ("audio", "subtitle")  # streams that are handed on as they are
@@ -34,7 +38,8 @@ Work = Callable[[Pixels], Pixels]  # uint8 or uint16 (H, W, 3) -> the same, of a
 def repair(source: Path, target: Path, work: Work, *, quality: int = 95, strip: bool = False, quiet: bool = False) -> None:
     """Do `work` to every frame of a film and write it in the container of `target`'s suffix, at once or not at all.
 
-    quality : 1..100, of the new pictures.  strip : leave out what the file says of itself.
+    quality : 1..100, of the new pictures.
+    strip : leave out what the file and its streams say of themselves, but for chapters and languages, which tell nothing of their maker.
     Refuses a file without pictures, with transparency, or that cannot be decoded, and sound that the container of `target` has no room for.
     """
     library = _library()
@@ -68,6 +73,12 @@ def _unreadable(source: Path, error: Exception) -> Refusal:
     return Refusal(f"{source} cannot be read as a film: {_words(error)}.")
 
 
+def _earlier(packet: Any, seconds: Fraction) -> None:
+    """The packet of a film that begins earlier."""
+    units = round(seconds / packet.stream.time_base)
+    packet.pts, packet.dts = (None if time is None else time - units for time in (packet.pts, packet.dts))
+
+
 def _words(error: Exception) -> str:
     return str(error).rstrip(".") or type(error).__name__
 
@@ -93,8 +104,7 @@ class _Copy:
         others = {stream.index: self._handed_on(stream) for stream in self.came.streams if stream.type in KEPT}
         if left := [stream for stream in self.came.streams if stream.index not in (*others, pictures.index)]:
             say(f"{self.source.name}: {', '.join(sorted(stream.type or 'data' for stream in left))} beside the film is left out")
-        if not strip:
-            self._titles(others)
+        self._titles(others, strip)
         pen = _Pen(self.library, self.made, pictures, self.target, quality)
         waiting: list[Any] = []  # the header is written with the first packet, and says how large the pictures are
         with Progress(pictures.frames or None, f"repairing {self.source.name}", quiet) as bar:
@@ -118,27 +128,38 @@ class _Copy:
             made.disposition = stream.disposition
         except (ValueError, self.library.FFmpegError) as error:
             codec = stream.codec_context.name if stream.codec_context else "unknown"
-            raise Refusal(
-                f"{self.target.name} has no room for {stream.type} of the kind {codec}: take {self.source.suffix}, or .mkv."
-            ) from error
+            others = dict.fromkeys(kind for kind in (self.source.suffix.lower(), ".mkv") if kind in CONTAINERS)
+            others.pop(self.target.suffix.lower(), None)
+            advice = f"take {', or '.join(others)}" if others else "take it out of the film first"
+            raise Refusal(f"{self.target.name} has no room for {stream.type} of the kind {codec}: {advice}.") from error
         return made
 
-    def _titles(self, others: dict[int, Any]) -> None:
-        """What the film, its streams and its chapters are called."""
-        self.made.metadata.update({name: words for name, words in self.came.metadata.items() if name not in NOT_OURS})
+    def _titles(self, others: dict[int, Any], strip: bool) -> None:
+        """What the film, its streams and its chapters are called; of a stripped one, chapters and languages alone."""
+        if not strip:
+            self.made.metadata.update({name: words for name, words in self.came.metadata.items() if name not in NOT_OURS})
         for index, stream in others.items():
-            stream.metadata.update(self.came.streams[index].metadata)
+            said = self.came.streams[index].metadata.items()
+            stream.metadata.update({name: words for name, words in said if not strip or name.lower() == "language"})
         if chapters := self.came.chapters():
             self.made.set_chapters(chapters)
 
     def _read(self, pictures: Any, others: Iterable[int]) -> Iterator[tuple[Any, Any]]:
         """Frames, and packets of other streams, in the order of the file."""
+        untimed = self.came.format.name == "avi"  # which only says when to decode: what FFmpeg makes of that does not rise
+        decoded: deque[int] = deque()  # those times: the first frame that comes out is shown at the first of them
+        begun = Fraction(self.came.start_time or 0, AV_TIME) if self.came.format.name in CLOCKS else Fraction(0)
         try:
             for packet in self.came.demux(pictures, *(self.came.streams[index] for index in others)):
+                _earlier(packet, begun)
                 if packet.stream.index != pictures.index:
                     yield None, packet
                     continue
+                if untimed and packet.dts is not None:
+                    decoded.append(packet.dts)
                 for frame in packet.decode():
+                    if decoded:
+                        frame.pts = decoded.popleft()
                     yield frame, None
         except self.library.FFmpegError as error:
             raise _unreadable(self.source, error) from error
@@ -159,6 +180,7 @@ class _Pen:
     target: Path
     quality: int
     stream: Any = None
+    last: int | None = None  # when the frame before is shown, in units of the new stream
 
     @property
     def begun(self) -> bool:
@@ -179,7 +201,7 @@ class _Pen:
         written = self.library.VideoFrame.from_ndarray(np.ascontiguousarray(repaired), format=layout)
         whole = {"dst_color_range": int(frame.color_range)} if frame.color_range else {}
         written = written.reformat(format=self.stream.pix_fmt, dst_colorspace=matrix, **whole)
-        written.pts, written.time_base = frame.pts, frame.time_base
+        written.pts, written.time_base = self._shown(frame), self.stream.codec_context.time_base
         self._mux(self.stream.encode(written))
 
     def end(self) -> None:
@@ -190,25 +212,42 @@ class _Pen:
         for packet in packets:
             self.made.mux(packet)
 
+    def _shown(self, frame: Any) -> int:
+        """When, in units of the new stream.  A frame that has no time, or none after the one before, is counted at the rate of all."""
+        unit = self.stream.codec_context.time_base
+        counted = 0 if self.last is None else self.last + max(1, round(1 / (self._rate * unit)))
+        shown: int = counted if frame.pts is None else round(frame.pts * self.pictures.time_base / unit)
+        if self.last is not None and shown <= self.last:
+            shown = counted
+        self.last = shown
+        return shown
+
+    @property
+    def _rate(self) -> Fraction:
+        return Fraction(self.pictures.average_rate or self.pictures.guessed_rate or 25)
+
     def _begin(self, size: tuple[int, ...], frame: Any, deep: bool, matrix: int) -> Any:
-        codec, options = self._codec()
-        stream = self.made.add_stream(codec, rate=self.pictures.average_rate or self.pictures.guessed_rate or 25, options=options)
+        kind = CONTAINERS[self.target.suffix.lower()]
+        codec, options = self._codec(kind)
+        stream = self.made.add_stream(codec, rate=self._rate, options=options)
         stream.height, stream.width = size
         even = size[0] % 2 == 0 and size[1] % 2 == 0  # colours of half the resolution need it
         stream.pix_fmt = ("yuv420p" if even else "yuv444p") + ("10le" if deep else "")
         context = stream.codec_context
-        context.time_base = self.pictures.time_base
+        counts = kind == "avi"  # frames, and knows no other time
+        context.time_base = 1 / Fraction(self.pictures.guessed_rate or self._rate) if counts else self.pictures.time_base
         context.colorspace = frame.colorspace if int(frame.colorspace) in MATRICES else TAGS[matrix]
         context.color_primaries, context.color_trc, context.color_range = frame.color_primaries, frame.color_trc, frame.color_range
         if self.pictures.sample_aspect_ratio and not round(frame.rotation / 90) % 2:
             context.sample_aspect_ratio = self.pictures.sample_aspect_ratio
         return stream
 
-    def _codec(self) -> tuple[str, dict[str, str]]:
-        codec = "libvpx-vp9" if CONTAINERS[self.target.suffix.lower()] == "webm" else "libx264"
+    def _codec(self, kind: str) -> tuple[str, dict[str, str]]:
+        codec = "libvpx-vp9" if kind == "webm" else "libx264"
         if codec not in self.library.codecs_available:
             raise Refusal(f"{self.target.name} needs the encoder {codec}, which this build of FFmpeg lacks: pip install av brings it.")
         factor = BEST + (WORST[codec] - BEST) * (100 - self.quality) / 99
         if codec == "libvpx-vp9":
             return codec, {"crf": f"{round(factor)}", "b": "0", "row-mt": "1"}
-        return codec, {"crf": f"{factor:.1f}", "preset": "medium"}
+        in_order = {"bf": "0"} if kind == "avi" else {}  # a frame that leans on a later one would be shown after it
+        return codec, {"crf": f"{factor:.1f}", "preset": "medium"} | in_order

@@ -7,6 +7,7 @@ tiles agree nothing is rounded.  Tiles start on multiples of the network's strid
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from math import ceil, isqrt
 from typing import Any, Self
 
@@ -20,13 +21,14 @@ from sfumato.data.geometry import mirrored
 
 Picture = NDArray[Any]  # uint8, uint16 or float32 (H, W, C)
 Patchwise = Callable[[Unit], Unit]  # float32 (H, W, C) -> float32 (H * enlarges, W * enlarges, C')
+Finish = Callable[[Unit], Picture]  # float32 (h, W, C') -> (h, W) or (h, W, C'') of any type, which is all that is kept of these rows
 Watch = Callable[[int, int], None]  # px done, px in all
 
 SMALLEST = 16  # px; a tile that does not fit in memory is halved down to this
 LARGEST = 1024  # px; larger tiles are no faster (on 2 cores a U-Net with a margin of 96 px took 1.8 s in tiles of 512, 2.5 s whole)
 WHOLE = 16_000_000  # px, at most, that are seen at once: beyond them kernels' own counts may not suffice
 STRIP = 10_000_000  # px of a row of tiles, all across the picture, which is held in floats: wide pictures get lower rows
-_ROUNDED = 64  # px of height that are rounded at once
+_FINISHED = 64  # px of height that are finished at once
 SHARE = 0.5  # of free memory that tiles may fill: allocators keep pieces, and others work on this machine too
 
 
@@ -72,17 +74,20 @@ def ignore(done: int, total: int) -> None:
     """Watch nothing."""
 
 
-def restore(pixels: Picture, patchwise: Patchwise, tiles: Tiles, *, enlarges: int = 1, watch: Watch = ignore) -> Picture:
+def restore(
+    pixels: Picture, patchwise: Patchwise, tiles: Tiles, *, enlarges: int = 1, watch: Watch = ignore, finish: Finish | None = None
+) -> Picture:
     """Run a network over one picture of any size.  uint8, uint16 or float32 (H, W, C) -> the same (H * enlarges, W * enlarges, C').
 
-    Only what a tile sees becomes float32, and rows are rounded as soon as they are finished: beside the picture that came and the one
+    Only what a tile sees becomes float32, and rows are rounded as soon as they are blended: beside the picture that came and the one
     that goes, memory holds one row of tiles.
+    finish : what blended rows go through instead of rounding; what it gives is what is returned of them.
     A tile that does not fit in memory is cut in halves and done again, and so are the tiles after it; what is finished stays.
     Refuses an empty picture, and gives up in words when the smallest tile does not fit.  Errors other than of memory pass through.
     """
     if pixels.ndim != 3 or pixels.size == 0:
         raise Refusal(f"A picture has height, width and channels, but this one is {pixels.shape}.")
-    return _Work(pixels, patchwise, tiles, enlarges, watch).whole()
+    return _Work(pixels, patchwise, tiles, enlarges, watch, finish or partial(like, kind=pixels.dtype)).whole()
 
 
 @dataclass(frozen=True)
@@ -116,25 +121,26 @@ def spans(whole: Span, side: int, overlap: int, stride: int) -> list[Span]:
 class _Work:
     """One picture on its way through a network; remembers how large a tile may be."""
 
-    def __init__(self, pixels: Picture, patchwise: Patchwise, tiles: Tiles, enlarges: int, watch: Watch):
-        self.pixels, self.patchwise, self.tiles, self.enlarges, self.watch = pixels, patchwise, tiles, enlarges, watch
+    def __init__(self, pixels: Picture, patchwise: Patchwise, tiles: Tiles, enlarges: int, watch: Watch, finish: Finish):
+        self.pixels, self.patchwise, self.tiles, self.enlarges = pixels, patchwise, tiles, enlarges
+        self.watch, self.finish = watch, finish
         self.margin = _up(tiles.margin, tiles.stride)
         self.side = tiles.side if tiles.splits else max(_up(length, tiles.stride) for length in pixels.shape[:2])
         self.done = 0
 
     def whole(self) -> Picture:
-        """The whole picture, in the numbers it came in."""
+        """The whole picture, finished."""
         height, width = self.pixels.shape[:2]
         high, wide = height * self.enlarges, width * self.enlarges
-        rows, columns = (Span(0, _up(length, self.tiles.stride)) for length in (height, width))
+        down, across = (Span(0, _up(length, self.tiles.stride)) for length in (height, width))
         result: Picture | None = None
         top = 0
-        for strip in self._strips(rows, columns):
-            if result is None:
-                result = np.empty((high, wide, strip.shape[2]), self.pixels.dtype)
-            for low in range(0, min(len(strip), high - top), _ROUNDED):  # rounding takes floats of its own
-                rounded = like(strip[low : min(low + _ROUNDED, high - top), :wide], self.pixels.dtype)
-                result[top + low : top + low + len(rounded)] = rounded
+        for strip in self._strips(down, across):
+            for low in range(0, min(len(strip), high - top), _FINISHED):  # rounding takes floats of its own
+                rows = self.finish(strip[low : min(low + _FINISHED, high - top), :wide])
+                if result is None:
+                    result = np.empty((high, *rows.shape[1:]), rows.dtype)
+                result[top + low : top + low + len(rows)] = rows
             top += len(strip)
         assert result is not None  # a picture has rows
         return result

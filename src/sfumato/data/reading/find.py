@@ -16,10 +16,14 @@ from sfumato.core import files
 from sfumato.core.errors import Refusal
 
 SETTLED = 2.0  # s; a folder that was changed so shortly ago may change again without its time stamp telling
-# What is never written, and what is added to the name of what is made of it; found where the extra `heic` is there.
-READ_ALONE = dict.fromkeys((".heic", ".heif"), ".jpg") if importlib.util.find_spec("pillow_heif") else {}
-PICTURE_SUFFIXES = frozenset((".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp", ".gif", ".ppm", ".pgm", *READ_ALONE))
-FILM_SUFFIXES = frozenset((".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi"))  # which are taken one by one, never found in a folder
+# What is never written, and what is added to the name of what is made of it: HEIC, found where the extra `heic` is there, and films in
+# containers for other pictures than ours (.ts is left out: it is TypeScript as often).  Matroska has room for nearly every kind of sound.
+_PICTURES_READ = dict.fromkeys((".heic", ".heif"), ".jpg") if importlib.util.find_spec("pillow_heif") else {}
+_FILMS_READ = dict.fromkeys((".mts", ".m2ts", ".mpg", ".mpeg", ".vob", ".wmv", ".flv", ".ogv"), ".mkv")
+READ_ALONE = _PICTURES_READ | _FILMS_READ
+PICTURE_SUFFIXES = frozenset((".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp", ".gif", ".ppm", ".pgm", *_PICTURES_READ))
+# Films are taken one by one, never found in a folder.
+FILM_SUFFIXES = frozenset((".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".3gp", *_FILMS_READ))
 
 
 def find_pictures(folder: Path, *, cache: bool = True) -> list[Path]:
@@ -47,7 +51,7 @@ def find_pictures(folder: Path, *, cache: bool = True) -> list[Path]:
 
 
 def written_as(path: Path) -> Path:
-    """The name of what is made of a picture: its own; IMG_1.HEIC.jpg of one that is only read, for IMG_1.jpg may lie beside it."""
+    """The name of what is made of a file: its own; IMG_1.HEIC.jpg of one that is only read, for IMG_1.jpg may lie beside it."""
     return path.with_name(path.name + READ_ALONE.get(path.suffix.lower(), ""))
 
 

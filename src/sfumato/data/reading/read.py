@@ -62,7 +62,11 @@ def read_levels(
     least : a JPEG may come out 2, 4 or 8 times smaller (each pixel a mean of a square), while its short side keeps so many px.
     Refuses, by name and reason, what is missing, empty, truncated, no picture, or larger than `most_megapixels`.
     """
-    found = decode(bytes_of(path), path, most_megapixels=most_megapixels, least=least)
+    return levels_of(decode(bytes_of(path), path, most_megapixels=most_megapixels, least=least), channels)
+
+
+def levels_of(found: Decoded, channels: Literal[1, 3] | None = 3) -> Levels:
+    """What was decoded, as `read_levels` gives it."""
     pixels = found.pixels if found.alpha is None else bleed(found.pixels, found.alpha)
     levels = _in_srgb(pixels, found.profile)
     return levels if channels is None else to_channels(levels, channels)

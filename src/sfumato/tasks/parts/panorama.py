@@ -18,7 +18,8 @@ from sfumato.tasks.parts.restorer import Restorer
 from sfumato.use.photograph import Photograph
 
 SHARE = 0.75  # of the widest strip that was cut off in training: the widest are the least sure
-SEEN = 2  # heights of the picture that are looked at for a strip
+SEEN = 2  # heights of the picture, at most, that are looked at for a strip
+ANOTHER = "Name one that has learnt it by --model (sfumato train border PICTURES makes one)."
 
 
 @dataclass(frozen=True)
@@ -58,8 +59,7 @@ class Panorama:
             height, width, channels = picture.shape
             blank = stuff(height * strip, channels, border.fill[:1], rng).reshape(height, strip, channels)
             blank = like(to_unit(blank), picture.dtype)
-            start = max(0, width - SEEN * height)
-            window = np.concatenate([picture[:, start:], blank], axis=1)
+            window = np.concatenate([picture[:, self._first(height, width) :], blank], axis=1)
             window = window if self.times > 0 else window[:, ::-1]  # the model sees its own side
             repaired = self.model.restore(Photograph(pixels=np.ascontiguousarray(window)))
             assert isinstance(repaired, Photograph)  # as what it was given
@@ -68,17 +68,24 @@ class Panorama:
         grown: Any = np.ascontiguousarray(picture if self.times > 0 else picture[:, ::-1])
         return grown  # type: ignore[no-any-return]  # of the depth that came
 
+    def _first(self, height: int, width: int) -> int:
+        """The column from which on the picture is looked at: what decides nothing is left out, and the network's grid lies as with it."""
+        contract, first = self.model.contract, max(0, width - SEEN * height)
+        if not contract.tiles:
+            return first
+        decides = self.model.times * contract.margin(exact=self.model.exact)
+        return first + max(0, width - first - decides) // contract.stride * contract.stride
+
 
 def learnt(recipe: dict[str, Any]) -> Border:
-    """The border that a model learnt to fill, by the chain in its header."""
+    """The border that a model learnt to fill, by the chain in its header, which says nothing where pairs were there already."""
+    if (recipe.get("data") or {}).get("inputs"):
+        raise Refusal(f"This model has learnt from real pairs, and says nothing of growing a border. {ANOTHER}")
     text = str((recipe.get("spoil") or {}).get("chain", ""))
     found = [step.act for step in _steps(grammar.parse(text).steps) if isinstance(step.act, Border)] if text else []
     if not found:
         undoes = repr(text) if text else "nothing that it says"
-        raise Refusal(
-            f"This model has not learnt to grow a border: it undoes {undoes}, which has no step 'border'. "
-            "Name one that has by --model (sfumato train border PICTURES makes one)."
-        )
+        raise Refusal(f"This model has not learnt to grow a border: it undoes {undoes}, which has no step 'border'. {ANOTHER}")
     return found[-1]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
@@ -16,15 +16,22 @@ from torch import Tensor, nn
 
 from sfumato.core import files
 from sfumato.core.errors import Refusal
-from sfumato.core.levels import Levels, Unit, to_unit
+from sfumato.core.levels import Levels, Unit
 from sfumato.core.system import devices
-from sfumato.data.reading.read import read_levels, to_channels
+from sfumato.data.reading import read as decoding
+from sfumato.data.reading.read import to_channels
 from sfumato.nets import load as model_files
 from sfumato.nets.load import Contract, Header
 from sfumato.tasks.parts.cutting import Cutter
-from sfumato.use import folders, tiles
+from sfumato.use import folders, photograph, tiles
 from sfumato.use.folders import Source, Summary
+from sfumato.use.tiles import Finish
 from sfumato.use.workers import Stages
+
+
+def as_it_is(rows: Unit) -> Unit:
+    """All that was told."""
+    return rows
 
 
 @dataclass(frozen=True)
@@ -48,29 +55,32 @@ class Seer:
         """Channels, stride, reach."""
         return self.header.contract
 
-    def told(self, picture: str | Path | Levels, finish: Callable[[Tensor], Tensor]) -> NDArray[np.float32]:
+    def told(self, picture: str | Path | Levels, meant: Callable[[Tensor], Tensor], finish: Finish = as_it_is) -> NDArray[Any]:
         """What the network gives, pixel by pixel.  A path, or uint8 (H, W, 3 or 1), any size -> float32 (H, W, outputs)
 
-        finish : what a tile's outputs go through, float32 (1, outputs, h, w), before tiles are blended.
+        meant : what a tile's outputs go through, float32 (1, outputs, h, w), before tiles are blended.
+        finish : what blended rows go through, float32 (h, W, outputs), before those below are made; what it gives is what is returned.
         """
         levels = self.read(Path(picture)) if isinstance(picture, str | Path) else picture
         if levels.ndim != 3 or levels.shape[2] not in (1, 3) or levels.dtype != np.uint8:
             raise Refusal(f"A picture is uint8 (H, W, 3) or (H, W, 1), not {levels.dtype} {levels.shape}.")
-        seen = to_unit(to_channels(levels, self.contract.channels))
+        seen = to_channels(levels, self.contract.channels)
 
         def patchwise(patch: Unit) -> Unit:
             x = torch.from_numpy(np.ascontiguousarray(patch)).permute(2, 0, 1)[None].to(self.device)
             with torch.inference_mode():
-                y = finish(self.network(x).float())
+                y = meant(self.network(x).float())
             if not torch.isfinite(y).all():
                 raise Refusal("The network gave values that are no numbers. The model is broken, or was trained to diverge.")
             return np.ascontiguousarray(y[0].permute(1, 2, 0).cpu().numpy())
 
-        return np.asarray(tiles.restore(seen, patchwise, self.cutter.tiles(*seen.shape[:2])), np.float32)
+        return tiles.restore(seen, patchwise, self.cutter.tiles(*seen.shape[:2]), finish=finish)
 
     def read(self, path: Path) -> Levels:
-        """A picture's file, upright, as the network takes it."""
-        return read_levels(path, 1 if self.contract.channels == 1 else 3)
+        """A picture's file, upright, as the network takes it.  Refuses, as repairing does, a file of several pictures."""
+        found = decoding.decode(decoding.bytes_of(path), path)
+        photograph.of(replace(found, pixels=found.pixels[:1, :1], alpha=None, profile=None), path)  # refuses; colours are made below
+        return decoding.levels_of(found, 1 if self.contract.channels == 1 else 3)
 
     @cached_property
     def cutter(self) -> Cutter:

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from torch import Tensor
 
 from sfumato.core.levels import TOP, Levels, Mask, Unit
 from sfumato.show import masks as drawn
@@ -40,11 +41,11 @@ class Segmenter(Seer):
 
     def segment(self, picture: str | Path | Levels) -> Mask:
         """The likeliest class of every pixel.  A path, or uint8 (H, W, 3 or 1), any size -> uint8 (H, W)"""
-        return np.asarray(self.probabilities(picture).argmax(2), np.uint8)
+        return self.told(picture, _likely, likeliest)  # row by row: probabilities take a float for every class
 
     def probabilities(self, picture: str | Path | Levels) -> Unit:
         """How likely each class is, pixel by pixel.  -> float32 (H, W, K), summing to 1 over K"""
-        return self.told(picture, lambda logits: logits.softmax(1))
+        return self.told(picture, _likely)
 
     @cached_property
     def numbers(self) -> NDArray[Any]:
@@ -78,6 +79,15 @@ class Segmenter(Seer):
         """
         draw, options = partial(self.draw, how=how), f"segment {how}"
         return self.over(source, out, draw, options=options, what="segmenting", overwrite=overwrite, quiet=quiet, dry_run=dry_run)
+
+
+def likeliest(rows: Unit) -> Mask:
+    """How likely each class is -> the label of the one that is most.  float32 (H, W, K) -> uint8 (H, W)"""
+    return np.asarray(rows.argmax(2), np.uint8)
+
+
+def _likely(logits: Tensor) -> Tensor:
+    return logits.softmax(1)
 
 
 def load(path: str | Path, *, device: str = "auto") -> Segmenter:
