@@ -74,8 +74,8 @@ def read(path: Path) -> Photograph:
 
 def of(found: decoding.Decoded, path: Path, *, frame: bool = False) -> Photograph:
     """What was decoded, with everything that the file says.  Refuses a file of several pictures, unless this is one `frame` of it."""
-    if not frame and (moves(found.opened) or _several_pages(found.opened)):
-        raise Refusal(f"{path} holds more than one picture, of which only one could be kept. Take it apart first.")
+    if not frame:
+        check_single(found, path)
     if decoding.has_deep_inks(found.opened):
         _say_once(path, "its four inks of 16 bits are read as 8, here and in others. Make it RGB of 16 bits to keep them.")
     pixels, alpha, profile = found.pixels, found.alpha, found.profile
@@ -179,6 +179,12 @@ def in_srgb(photograph: Photograph) -> Photograph:
 
 def _is_opaque(alpha: Pixels) -> bool:
     return bool((alpha == np.iinfo(alpha.dtype).max).all())
+
+
+def check_single(found: decoding.Decoded, path: Path) -> None:
+    """Refuse a file of several pictures."""
+    if moves(found.opened) or _several_pages(found.opened):
+        raise Refusal(f"{path} holds more than one picture, of which only one could be kept. Take it apart first.")
 
 
 def moves(picture: Any) -> bool:

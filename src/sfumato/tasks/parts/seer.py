@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
@@ -79,7 +79,7 @@ class Seer:
     def read(self, path: Path) -> Levels:
         """A picture's file, upright, as the network takes it.  Refuses, as repairing does, a file of several pictures."""
         found = decoding.decode(decoding.bytes_of(path), path)
-        photograph.of(replace(found, pixels=found.pixels[:1, :1], alpha=None, profile=None), path)  # refuses; colours are made below
+        photograph.check_single(found, path)
         return decoding.levels_of(found, 1 if self.contract.channels == 1 else 3)
 
     @cached_property
