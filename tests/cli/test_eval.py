@@ -51,6 +51,11 @@ def test_eight_positions_are_another_repair_and_said(sfumato, model, folder):
     assert rows[0][0] == rows[1][0] and rows[0][1] != rows[1][1] and plain.stdout.split()[:3] == ["psnr_rgb", "ssim_rgb", "drift"]
 
 
+def test_pictures_that_came_as_they_should_be_are_named(sfumato, model, folder):
+    done = sfumato("eval", model, folder, "--spoil", "noise 0")
+    assert done.returncode == 0 and "3 of 3 pictures came as they should be, such as" in " ".join(done.stderr.split())
+
+
 def test_a_published_test_set_is_scored_only_as_it_was_published(type_in, model, folder, tmp_path, monkeypatch):
     (tmp_path / "set5").mkdir()
     for name in ("baby", "bird", "butterfly", "head", "woman"):

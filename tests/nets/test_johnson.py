@@ -42,6 +42,19 @@ def test_each_pixel_stands_where_it_stood(up):
     assert same is (up != "transposed-3")
 
 
+def checkerboard(up: str) -> float:
+    """What grey leaves of it: the spread of the means of the four places of a doubled pixel, before anything is learnt."""
+    torch.manual_seed(0)
+    with torch.no_grad():
+        made = catalogue.build(Johnson(width=16, blocks=1, up=up, enlarges=2)).eval()(torch.full((1, 3, 32, 32), 0.5))
+    return float(made[0, :, 16:48, 16:48].unfold(1, 2, 2).unfold(2, 2, 2).mean((1, 2)).std(dim=(1, 2)).mean())
+
+
+def test_ways_that_begin_as_nearest_neighbours_leave_no_checkerboard_of_grey_and_a_kernel_of_three_does():
+    """Odena et al. 2016; Aitken et al. 2017 for the shuffle."""
+    assert max(checkerboard(up) for up in ("nearest", "bilinear", "shuffle")) < 1e-4 < 0.01 * checkerboard("transposed-3")
+
+
 def test_nothing_far_away_changes_a_pixel():
     network = wake(catalogue.build(Johnson(width=4, blocks=2, enlarges=2))).eval()
     x = torch.rand(1, 3, 48, 80, generator=torch.Generator().manual_seed(1))
