@@ -154,9 +154,9 @@ def show_table(titles: list[str], rows: list[list[str]]) -> None:
 
 
 def told(score: dict[str, Any]) -> str:
-    """A score with its interval, where it has one."""
-    interval = "" if score["low"] is None else f" ({score['low']:.4g}..{score['high']:.4g})"
-    return f"{score['mean']:.4g}{interval}"
+    """A score with its interval, where it has one, as short as three of them on a line must be."""
+    interval = "" if score["low"] is None else f" ({score['low']:.3g}..{score['high']:.3g})"
+    return f"{score['mean']:.{4 if abs(score['mean']) >= 1 else 3}g}{interval}"
 
 
 def show_scores(scores: dict[str, Any], names: Sequence[str], more: Sequence[dict[str, Any]] = ()) -> None:
