@@ -161,6 +161,12 @@ def test_a_frozen_body_does_not_move_by_a_bit_and_then_it_does(classifier, tmp_p
         assert any(not torch.equal(tensor, begun[name]) for name, tensor in state.items()) is moves
 
 
+@pytest.mark.parametrize(("frozen", "warned"), [(0.3, True), (1.0, False)])
+def test_batch_norm_that_stands_still_throughout_may_see_one_picture_at_a_time(frozen, warned, classifier):
+    plan = restore.build(recipe(classifier, "train.batch=1", f"fine_tune.frozen={frozen}")).plan()
+    assert ("one picture at a time" in plan) is warned
+
+
 def test_a_model_needs_its_body_no_more(judged, classifier, tmp_path):
     moved = tmp_path / "gone.safetensors"
     classifier.rename(moved)

@@ -313,6 +313,20 @@ def test_weights_that_were_begun_with_bring_their_terms(trained, tmp_path):
     assert now == f"{before}; and of last.safetensors, whose weights it began with: {before}"
 
 
+@pytest.mark.parametrize(
+    ("changes", "warned"),
+    [
+        (["network.norm=batch"], True),
+        (["network.norm=batch", "train.accumulate=4"], True),
+        (["network.norm=batch", "train.batch=2"], False),
+        ([], False),
+    ],
+)
+def test_the_plan_warns_of_batch_norm_that_learns_from_one_picture_at_a_time(changes, warned, photograph_folder):
+    plan = restore.build(recipe(photograph_folder, "train.batch=1", *changes)).plan()
+    assert ("warning        batch norm takes its statistics from one picture at a time" in plan) is warned
+
+
 def test_a_diverging_rate_is_said_by_the_run(tmp_path):
     changes = ["spoil.chain=noise 25", "train.steps=200", "optimiser.kind=adamw", "optimiser.rate=50", "optimiser.clip=off"]
     with pytest.raises(Refusal, match="learning rate"):

@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from sfumato.core.errors import Interrupted, Refusal
+from sfumato.nets.surgery import groups
 from sfumato.tasks.parts import training
 from sfumato.train import run as runs
 from sfumato.train.budget import Budget
@@ -280,6 +281,38 @@ def test_out_of_memory_halves_until_there_is_room_and_holds_nothing_of_what_fail
     learner = toy_learner(objective=hungry, steps=3, batch=8)
     learner.fit()
     assert (learner.step, learner.pieces, len(kept)) == (3, 4, 2)
+
+
+def one_at_a_time(network, batch, draw):
+    """An objective for which there is memory for one picture."""
+    if len(batch.items) > 1:
+        raise torch.OutOfMemoryError("out of memory")
+    return objective(network, batch, draw)
+
+
+def test_out_of_memory_leaves_no_picture_alone_with_batch_norm():
+    learner = toy_learner(objective=one_at_a_time, steps=3)
+    with pytest.raises(Refusal, match=r"with 2 pictures at once, and batch norm .* data\.crop, or set network\.norm = 'group'"):
+        learner.fit()
+    assert (learner.step, learner.pieces) == (0, 2)
+
+
+@pytest.mark.parametrize("pictures", [2, 3])
+def test_a_batch_that_cannot_be_cut_into_pieces_of_two_is_not_cut_for_batch_norm(pictures):
+    learner = toy_learner(objective=one_at_a_time, batch=pictures)
+    with pytest.raises(Refusal, match=f"with {pictures} pictures at once"):
+        learner.fit()
+    assert learner.pieces == 1
+
+
+@pytest.mark.parametrize("norm", ["none", "held"])
+def test_out_of_memory_goes_down_to_one_picture_without_batch_norm_that_learns(norm):
+    network = small_network() if norm == "held" else nn.Conv2d(3, 3, 1)
+    if norm == "held":
+        groups.freeze([network[1]])
+    learner = toy_learner(objective=one_at_a_time, network=network, steps=3)
+    learner.fit()
+    assert (learner.step, learner.pieces) == (3, 4)
 
 
 def test_pieces_of_a_batch_draw_unlike_noise():

@@ -254,12 +254,18 @@ class Learner:
 
     def _halve(self) -> None:
         """The device ran out of memory: from here on batches are cut in twice as many parts."""
+        pictures = len(self.batch.items)
+        if self.now.takes_statistics and pictures < 4 * self.pieces:  # twice as many parts would leave one picture alone in one of them
+            raise Refusal(
+                f"Out of memory with {-(-pictures // self.pieces)} pictures at once, and batch norm needs two at least, for it goes by the "
+                "statistics of what it sees together. Lower data.crop, or set network.norm = 'group' (or 'none')."
+            )
         self.pieces *= 2
         self.__dict__.pop("outcome", None)  # of a turn that failed half way: it holds what filled the memory
         self.now.optimiser.zero_grad(set_to_none=True)
         if self.device.type == "cuda":
             torch.cuda.empty_cache()
-        say(f"out of memory: each batch of {len(self.batch.items)} is now done in {self.pieces} parts")
+        say(f"out of memory: each batch of {pictures} is now done in {self.pieces} parts")
 
     def validate(self) -> None:
         """The phase `valid`: the shown network on all held-out batches, without gradients; of several processes the first does it."""

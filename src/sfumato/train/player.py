@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from sfumato.train.objective import Objective
 from sfumato.train.steps.precision import Precision
@@ -40,6 +41,11 @@ class Player:
     def __post_init__(self) -> None:
         self.base_rates = [group["lr"] for group in self.optimiser.param_groups]
         self.parameters = [p for group in self.optimiser.param_groups for p in group["params"]]
+
+    @property
+    def takes_statistics(self) -> bool:
+        """Whether pictures that are seen together change what becomes of each: batch norm, unless it is held in evaluation mode."""
+        return any(isinstance(part, _BatchNorm) and part.training for part in self.network.modules())
 
     def clip_gradients(self) -> None:
         """Unscale and clip; the norm before clipping stays in `gradient_norm`."""
