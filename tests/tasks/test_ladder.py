@@ -20,8 +20,10 @@ from sfumato.nets.surgery.borrow import open_classifier
 from sfumato.spoil import grammar
 from sfumato.tasks import catalogue, restore
 from sfumato.tasks.parts import against, foresight, guards, restorer, scoring
+from sfumato.tasks.parts.difference import Difference
 from sfumato.tasks.restore_recipe import Restore
 from sfumato.train import tune
+from sfumato.train.objective import Outcome
 from tests.nets.classifiers import make
 from tests.nets.test_classifiers import header
 
@@ -74,6 +76,30 @@ def test_every_part_is_written_down_by_name_and_their_sum_is_the_loss(judged):
     row = rows(judged, "step")[-1]
     assert set(row["parts"]) == {"charbonnier", "colour", "feature stage1", "feature stage2", "gram stage1", "gram stage2"}
     assert sum(row["parts"].values()) == pytest.approx(row["loss"], rel=1e-4)
+
+
+@pytest.mark.parametrize("part", ["charbonnier", "feature stage2"])
+def test_a_part_that_is_no_number_is_named_with_its_files_and_nothing_is_learnt_from_it(part, classifier, tmp_path, monkeypatch, capsys):
+    """In the first of the two batches that make up the only step."""
+    made = recipe(classifier, *seen(classifier), "train.accumulate=2", "train.steps=1", "train.average=off")
+    task, plain = restore.build(made), Difference.__call__
+    first = next(task.batches.stream(0, 0)).items
+
+    def poisoned(self, network, batch, draw):
+        outcome = plain(self, network, batch, draw)
+        if not network.training or batch.items != first:
+            return outcome
+        terms = {name: term * float("nan") if name == part else term for name, term in outcome.terms.items()}
+        parts = {name: term.detach() for name, term in terms.items()}
+        return Outcome(torch.stack(list(terms.values())).sum(), parts, outcome.outputs, terms=terms)
+
+    monkeypatch.setattr(Difference, "__call__", poisoned)
+    restore.train(made, tmp_path / "run")
+    names = ", ".join(dict.fromkeys(task.source.name(item) for item in first))
+    assert f"step 0: the gradient is not finite ({part} = nan, in {names}): this update is left out." in capsys.readouterr().err
+    kept = load.read(tmp_path / "run" / "last.safetensors").network.state_dict()
+    begun = task.network.state_dict()
+    assert all(torch.equal(tensor, kept[name]) for name, tensor in begun.items() if tensor.is_floating_point())
 
 
 def test_it_learns_over_a_borrowed_body(judged):

@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from sfumato.core.errors import Interrupted, Refusal
+from sfumato.losses.pixel import mse
 from sfumato.nets.surgery import groups
 from sfumato.tasks.parts import training
 from sfumato.train import run as runs
@@ -19,6 +20,7 @@ from sfumato.train.budget import Budget
 from sfumato.train.callback import EVENTS, Callback
 from sfumato.train.callbacks.nonfinite import SkipNonFinite, WatchDivergence
 from sfumato.train.callbacks.stats import Stats
+from sfumato.train.objective import Outcome
 from tests.train.conftest import objective, small_network, toy_learner
 
 
@@ -243,8 +245,6 @@ def test_accumulating_two_batches_of_four_equals_one_of_eight():
     other.load_state_dict(double.state_dict())
 
     def mean_loss(network, batch, draw):
-        from sfumato.train.objective import Outcome
-
         wide = batch.input.repeat(1, 3, 1, 1)[:, :8].double()
         loss = (network(wide) - batch.target).square().mean()
         return Outcome(loss, {}, None)
@@ -377,7 +377,53 @@ def test_one_pass_with_numbers_that_are_none_leaves_no_trace_in_statistics_and_i
     rows = [json.loads(line) for line in run.stats.read_text().splitlines()]
     (left_out,) = [row for row in rows if row["kind"] == "skipped"]
     assert (left_out["step"], left_out["player"], left_out["parts"], len(left_out["items"])) == (2, "network", ["mse"], 4)
+    assert left_out["files"] == [f"item {item}" for item in left_out["items"]]
     assert "this update is left out" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("part", ["pixels", "features"])
+@pytest.mark.parametrize(("accumulate", "pieces"), [(2, 1), (1, 2)], ids=["batches", "pieces"])
+def test_a_part_that_is_no_number_is_named_with_its_step_and_items_whatever_came_after_it(part, accumulate, pieces, tmp_path, capsys):
+    """In the first of two batches, or of two pieces, that make up the second step; the other one's items are not to blame."""
+    passes, weights = [], {}
+
+    def poisoned(network, batch, draw):
+        passes.append(batch.items)
+        outputs = network(batch.input)
+        terms = {"pixels": mse(outputs, batch.target), "features": outputs.square().mean()}
+        if len(passes) == 3:
+            terms[part] = terms[part] * float("nan")
+        return Outcome(sum(terms.values()), {name: term.detach() for name, term in terms.items()}, outputs)
+
+    class Watch(Callback):
+        def after_batch(self, learner):
+            weights[learner.step] = [parameter.detach().clone() for parameter in learner.network.parameters()]
+
+    run = runs.create(tmp_path / "run")
+    learner = toy_learner([SkipNonFinite(), Stats(run), Watch()], objective=poisoned, steps=3, accumulate=accumulate)
+    learner.pieces = pieces
+    learner.fit()
+    [said] = [line for line in capsys.readouterr().err.splitlines() if "this update is left out" in line]
+    names = ", ".join(f"item {item}" for item in passes[2])
+    assert said.startswith(f"step 1: the gradient is not finite ({part} = nan, in {names}):")
+    [row] = [row for row in map(json.loads, run.stats.read_text().splitlines()) if row["kind"] == "skipped"]
+    assert (row["step"], row["parts"], row["items"], row["files"]) == (1, [part], list(passes[2]), names.split(", "))
+    same = [all(torch.equal(one, other) for one, other in zip(weights[step], weights[step + 1], strict=True)) for step in (1, 2)]
+    assert same == [True, False]
+
+
+def test_where_every_loss_is_a_number_and_the_gradient_is_none_all_that_made_up_the_step_are_suspect(capsys):
+    """The slope of a root at zero."""
+
+    def steep(network, batch, draw):
+        outcome = objective(network, batch, draw)
+        passes.append(batch.items)
+        return Outcome(outcome.loss + (0 * outcome.outputs).sum().sqrt(), outcome.parts, outcome.outputs)
+
+    passes = []
+    toy_learner([SkipNonFinite()], objective=steep, steps=1, accumulate=2).fit()
+    names = ", ".join(f"item {item}" for items in passes for item in items)
+    assert f"step 0: the gradient is not finite (though every loss here is, in {names}):" in capsys.readouterr().err
 
 
 def test_a_rate_that_is_far_too_high_is_said_by_the_run():

@@ -144,6 +144,10 @@ class Cached:
         made, real = torch.split(chosen, chosen.shape[-1] // 2, dim=-1)
         return made, real
 
+    def name(self, index: int) -> str:
+        """See `Source`."""
+        return f"cached pair {self.rows[index]}"
+
 
 class Warming(Callback):
     """Before the first step: what the generator makes is cached beside the real pictures, and the critic learns to tell them apart.
