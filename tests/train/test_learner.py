@@ -18,6 +18,7 @@ from sfumato.tasks.parts import training
 from sfumato.train import run as runs
 from sfumato.train.budget import Budget
 from sfumato.train.callback import EVENTS, Callback
+from sfumato.train.callbacks.averages import WeightAverage
 from sfumato.train.callbacks.nonfinite import SkipNonFinite, WatchDivergence
 from sfumato.train.callbacks.stats import Stats
 from sfumato.train.objective import Outcome
@@ -424,6 +425,28 @@ def test_where_every_loss_is_a_number_and_the_gradient_is_none_all_that_made_up_
     toy_learner([SkipNonFinite()], objective=steep, steps=1, accumulate=2).fit()
     names = ", ".join(f"item {item}" for items in passes for item in items)
     assert f"step 0: the gradient is not finite (though every loss here is, in {names}):" in capsys.readouterr().err
+
+
+def test_an_update_that_was_left_out_counts_in_no_average_of_the_weights():
+    """The average holds the weights after each real update, and those alone."""
+    held = []
+
+    def poisoned(network, batch, draw):
+        outcome = objective(network, batch, draw)
+        return outcome if learner.step not in (0, 3, 4) else Outcome(outcome.loss * float("nan"), outcome.parts, None)
+
+    class Watch(Callback):
+        def after_update(self, learner):
+            held.append(learner.network[0].weight.detach().clone())
+
+    average, skip = WeightAverage(half_life=3.0), SkipNonFinite()
+    learner = toy_learner([average, skip, Watch()], objective=poisoned, steps=12)
+    learner.fit()
+    assert (learner.step, skip.count, average.count, len(held)) == (12, 3, 9, 9)
+    expected, keeps = held[0], 0.5 ** (1 / 3)
+    for weight in held[1:]:
+        expected = keeps * expected + (1 - keeps) * weight
+    torch.testing.assert_close(average.average[0].weight.detach(), expected)
 
 
 def test_a_rate_that_is_far_too_high_is_said_by_the_run():
