@@ -237,6 +237,14 @@ def test_the_critic_is_asked_about_pictures_that_taught_it_nothing(crops, rng):
     assert (len(held), len(taught)) == (1, 4)  # there is one picture alone
 
 
+@pytest.mark.parametrize(("rule", "ends"), [("accuracy", True), ("both", False)])
+def test_by_the_rule_of_accuracy_a_critic_is_taught_until_it_would_give_the_turn_away(rule, ends, classifier, judged, tmp_path):
+    changes = ["train.steps=1", f"game.rule={rule}", "game.low=0.55", "game.high=0.6"]
+    restore.train(game(classifier, judged, *changes), tmp_path / "run")
+    [taught] = rows(tmp_path / "run", "taught")
+    assert (taught["steps"] < 150) is ends
+
+
 def test_a_rule_begins_with_how_good_the_critic_is(classifier, judged, tmp_path):
     restore.train(game(classifier, judged, "train.steps=1"), tmp_path / "run")
     [taught] = rows(tmp_path / "run", "taught")
