@@ -1,5 +1,6 @@
 """Repair judged by a classifier, over a classifier's body, and against a critic: from a recipe to a model, as a person has it."""
 
+import dataclasses
 import json
 import re
 import shutil
@@ -23,6 +24,7 @@ from sfumato.tasks.parts import against, foresight, guards, restorer, scoring
 from sfumato.tasks.parts.difference import Difference
 from sfumato.tasks.restore_recipe import Restore
 from sfumato.train import tune
+from sfumato.train.callbacks import game as games
 from sfumato.train.objective import Outcome
 from tests.nets.classifiers import make
 from tests.nets.test_classifiers import header
@@ -249,6 +251,29 @@ def test_a_rule_begins_with_how_good_the_critic_is(classifier, judged, tmp_path)
     restore.train(game(classifier, judged, "train.steps=1"), tmp_path / "run")
     [taught] = rows(tmp_path / "run", "taught")
     assert rows(tmp_path / "run", "game")[0]["accuracy"] == taught["accuracy"] > 0.5
+
+
+def test_a_game_by_the_rule_of_loss_gives_turns_by_the_critics_loss(classifier, judged, tmp_path, monkeypatch):
+    """It is noted in both sides' turns: how it stood before each is kept beside who then played."""
+    chosen, plain = [], games.Game.turns
+
+    def turns(self, learner):
+        [player] = plain(self, learner)
+        chosen.append((dataclasses.replace(self.table), player))
+        return [player]
+
+    monkeypatch.setattr(games.Game, "turns", turns)
+    limits = ["game.rule=loss", "game.low=0.4", "game.high=0.5", "game.most=4"]
+    restore.train(game(classifier, judged, *limits, "train.steps=60", "game.patience=99"), tmp_path / "run")
+    wanted = []
+    for table, _ in chosen[1:]:
+        stays = table.loss > 0.4 if table.player == games.CRITIC else table.loss < 0.5
+        other = games.GENERATOR if table.player == games.CRITIC else games.CRITIC
+        wanted.append(table.player if stays and table.streak < 4 else other)
+    assert [player for _, player in chosen] == [games.CRITIC, *wanted]
+    losses = [table.loss for table, _ in chosen[1:]]
+    assert len(set(losses)) == len(losses) and games.GENERATOR in wanted
+    assert {games.LOSES, "critic loss"} <= set(rows(tmp_path / "run", "step")[-1]["parts"])
 
 
 def test_a_game_writes_down_both_sides_and_how_things_stand(played):

@@ -185,6 +185,18 @@ def test_at_the_end_everybody_learns_again():
     assert all(player.network.training for player in learner.players.values())
 
 
+def turns_of(rule, looked_at, values):
+    """First letters of who plays, batch by batch, where what the rule looks at stands at these values after each."""
+    table, found = Table(), ""
+    for value in values:
+        [player] = rule.turns(table)
+        found += player[0]
+        table.streak = table.streak + 1 if player == table.player else 1
+        table.player = player
+        setattr(table, looked_at, value)
+    return found
+
+
 @pytest.mark.parametrize(
     ("accuracies", "turns"),
     [
@@ -194,13 +206,19 @@ def test_at_the_end_everybody_learns_again():
     ],
 )
 def test_the_adaptive_rule_gives_the_expected_turns(accuracies, turns):
-    rule, table, found = Adaptive(low=0.65, high=0.85, least=1, most=4), Table(), ""
-    for accuracy in accuracies:
-        [player] = rule.turns(table)
-        found += player[0]
-        table.streak = table.streak + 1 if player == table.player else 1
-        table.player, table.accuracy = player, accuracy
-    assert found == turns
+    assert turns_of(Adaptive(low=0.65, high=0.85, least=1, most=4), "accuracy", accuracies) == turns
+
+
+@pytest.mark.parametrize(
+    ("losses", "turns"),
+    [
+        ([0.9, 0.7, 0.3, 0.2, 0.5, 0.6, 0.6], "cccgggc"),  # low enough after the third; high again after the sixth
+        ([0.9] * 9, "ccccgcccc"),  # the limit of batches in a row
+        ([0.1] * 9, "cggggcggg"),
+    ],
+)
+def test_the_rule_of_loss_gives_the_expected_turns(losses, turns):
+    assert turns_of(Adaptive(by="loss", low=0.3, high=0.6, least=1, most=4), "loss", losses) == turns
 
 
 @pytest.mark.parametrize("accuracy", [0.0, 0.5, 0.7, 1.0])
