@@ -65,6 +65,21 @@ def test_what_a_picture_is_worth_does_not_depend_on_those_beside_it():
     torch.testing.assert_close(network(pictures(2, side=40)[:1]), both[:1])
 
 
+def seeing() -> FeatureCritic:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(5)
+        return FeatureCritic(FeatureNetwork(make(ResNet(widths=(6, 8), blocks=(1, 1), classes=5))), width=8, spectral=True)
+
+
+@pytest.mark.parametrize("made", [critic, seeing])
+def test_what_real_pictures_are_worth_in_training_does_not_depend_on_the_fakes_beside_them(made):
+    """Asked of copies, for with every training pass the weights become less steep."""
+    network, real = made(), pictures(2, side=40)
+    fakes = (torch.zeros_like(real), 1 - real)
+    one, other = (copy.deepcopy(network).train()(torch.cat([real, fake]))[:2] for fake in fakes)
+    torch.testing.assert_close(one, other)
+
+
 def test_a_picture_smaller_than_a_patch_has_an_opinion_too():
     assert critic(layers=4).eval()(pictures(1, side=20)).numel() >= 1
 
