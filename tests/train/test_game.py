@@ -323,6 +323,23 @@ def test_momentum_makes_two_chase_each_other(beta, distance):
     assert found < 0.05 if distance == 0 else found == pytest.approx(distance, abs=0.15)
 
 
+@pytest.mark.parametrize("momentum", [0.0, 0.9])
+def test_plain_gradients_with_momentum_run_away(momentum):
+    """The same game by steps of 0.01 times the slope, 500 turns each.  Without momentum x^2 + y^2 - 0.01 x y stays what it is: they circle.
+
+    With it both grow by about 3 % a turn, by the roots of (z - 1)^2 (z - 0.9)^2 = -0.01^2 z^3.
+    """
+    x, y = (nn.Parameter(torch.ones((), dtype=torch.float64)) for _ in range(2))
+    optimisers = [torch.optim.SGD([one], lr=0.01, momentum=momentum, foreach=False) for one in (x, y)]
+    for _ in range(500):
+        x.grad = y.detach().clone()
+        optimisers[0].step()
+        y.grad = -x.detach().clone()
+        optimisers[1].step()
+    found = (x.square() + y.square()).sqrt().item()
+    assert found > 1e4 if momentum else found == pytest.approx(2**0.5, rel=0.01)
+
+
 def test_an_opponents_loss_that_is_no_number_is_a_row_of_its_own_and_no_mean_of_others(tmp_path):
     class Poison(Callback):
         def after_forward(self, learner):
