@@ -28,13 +28,14 @@ def test_a_patch_is_as_large_as_published(layers, side):
     assert patch(layers) == side
 
 
-@pytest.mark.parametrize("layers", [1, 2, 3])
+@pytest.mark.parametrize("layers", [1, 2, 3, 4, 5])
 def test_a_patch_is_as_large_as_the_gradient_of_one_opinion(layers):
     network = critic(layers=layers, width=4, spectral=False).double()
     with torch.no_grad():
         for weight in network.parameters():
             weight.fill_(0.1)
-    seen = torch.rand(1, 3, 160, 160, dtype=torch.float64, requires_grad=True)
+    side = 10 * 2**layers  # px: eight opinions a side, of which one in the middle sees no border
+    seen = torch.rand(1, 3, side, side, dtype=torch.float64, requires_grad=True)
     opinions = network(seen)
     opinions[0, 0, opinions.shape[2] // 2, opinions.shape[3] // 2].backward()
     columns = seen.grad.abs().sum((0, 1, 2)).nonzero().flatten()
