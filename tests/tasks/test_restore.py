@@ -16,13 +16,16 @@ from PIL import Image
 import sfumato
 from sfumato.core import files
 from sfumato.core import recipe as recipes
-from sfumato.core.errors import Refusal
+from sfumato.core.errors import Interrupted, Refusal
 from sfumato.core.levels import to_unit
 from sfumato.core.seed import Seed
 from sfumato.metrics.pictures import psnr_rgb
+from sfumato.show.sheets import GAP
 from sfumato.tasks import catalogue, restore
 from sfumato.tasks.parts import restorer, sources
+from sfumato.tasks.parts.watch import Previews
 from sfumato.tasks.restore_recipe import Restore
+from sfumato.train.callback import Callback
 
 SMALL = [
     "network.widths=[8,12]",
@@ -176,6 +179,33 @@ def test_the_reports_last_pictures_are_what_the_command_line_makes(trained):
     for index in range(2):
         spoilt, shown = (np.asarray(Image.open(trained / "previews" / f"{kind}-{index:02d}.png")) for kind in ("input", f"{last:07d}"))
         assert np.array_equal(model.restore(spoilt), shown)
+
+
+def test_every_sheet_of_previews_shows_the_same_pictures_and_so_does_one_after_a_stop(tmp_path, monkeypatch):
+    """What is spoilt stands in the first column of three, what is good in the last."""
+    sheets, run, watching = [], tmp_path / "run", restore.RestoreTask.watching
+
+    class Look(Callback):
+        follows = (Previews,)
+
+        def after_batch(self, learner):
+            if (learner.phase, learner.step) == ("train", 5):
+                learner.stopping = "stopped for a test"
+
+        def after_phase(self, learner):
+            if learner.phase == "valid":
+                sheets.append(np.array(Image.open(run / "previews" / "sheet.png")))
+
+    monkeypatch.setattr(restore.RestoreTask, "watching", lambda self, run, stats: [*watching(self, run, stats), Look()])
+    with pytest.raises(Interrupted, match="for a test"):
+        restore.train(recipe("builtin:photographs", "spoil.chain=noise 25", "train.steps=10"), run)
+    before = len(sheets)
+    restore.resume(run)
+    sheets.append(np.array(Image.open(run / "previews" / "sheet.png")))  # the last, by what everybody repairs with
+    assert before > 2 and len(sheets) > before + 2
+    column = (sheets[0].shape[1] - GAP) // 3
+    first, *later = [np.delete(one, np.s_[column : 2 * column], axis=1) for one in sheets]
+    assert all(np.array_equal(one, first) for one in later)
 
 
 def test_no_steps_give_back_what_was_begun_with(trained, tmp_path):
