@@ -36,7 +36,7 @@ class Pass:
 
     def wrong(self) -> dict[str, float]:
         """Parts that are no numbers; where there are none, the loss if it is none.  To read them is to wait for the device."""
-        found = {name: value.item() for name, value in self.parts.items()}
+        found: dict[str, float] = {name: value.item() for name, value in self.parts.items()}
         wrong = {name: value for name, value in found.items() if not math.isfinite(value)}
         return wrong or {name: value for name, value in {"loss": self.loss.item()}.items() if not math.isfinite(value)}
 
