@@ -71,6 +71,30 @@ def test_the_gradient_of_the_penalty_on_slopes_is_that_of_finite_differences():
     assert torch.autograd.gradcheck(penalty, (weight,), eps=1e-2, atol=5e-2, rtol=3e-2)
 
 
+SLOPES = {
+    "r1": lambda critic, real, made: adversarial.r1(critic, real),
+    "gradient penalty": lambda critic, real, made: adversarial.gradient_penalty(critic, real, made, torch.Generator().manual_seed(5)),
+}
+
+
+@pytest.mark.parametrize("slope", SLOPES.values(), ids=SLOPES)
+def test_slopes_and_what_is_learnt_from_them_are_the_same_under_autocast(slope):
+    """In bfloat16 a convolution keeps three digits; these agree in six."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(6)
+        critic = nn.Sequential(nn.Conv2d(3, 8, 3), nn.Tanh(), nn.Conv2d(8, 1, 3))
+    real, made = (torch.rand(4, 3, 8, 8, generator=torch.Generator().manual_seed(seed)) for seed in (7, 8))
+    found = []
+    for half in (False, True):
+        critic.zero_grad()
+        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=half):
+            value = slope(critic, real, made)
+        value.backward()
+        found.append([value.detach(), *(one.grad.clone() for one in critic.parameters() if one.grad is not None)])
+    assert len(found[0]) > 3 and all(one.dtype == torch.float32 for one in found[1])
+    torch.testing.assert_close(found[1], found[0], rtol=1e-6, atol=1e-9)
+
+
 @pytest.mark.parametrize("kind", adversarial.GAMES)
 def test_a_critic_gains_by_being_right_and_a_generator_by_its_being_wrong(kind):
     game = adversarial.game(kind)

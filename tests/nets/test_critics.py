@@ -28,13 +28,14 @@ def test_a_patch_is_as_large_as_published(layers, side):
     assert patch(layers) == side
 
 
-@pytest.mark.parametrize("layers", [1, 2, 3])
+@pytest.mark.parametrize("layers", [1, 2, 3, 4, 5])
 def test_a_patch_is_as_large_as_the_gradient_of_one_opinion(layers):
     network = critic(layers=layers, width=4, spectral=False).double()
     with torch.no_grad():
         for weight in network.parameters():
             weight.fill_(0.1)
-    seen = torch.rand(1, 3, 160, 160, dtype=torch.float64, requires_grad=True)
+    side = 10 * 2**layers  # px: eight opinions a side, of which one in the middle sees no border
+    seen = torch.rand(1, 3, side, side, dtype=torch.float64, requires_grad=True)
     opinions = network(seen)
     opinions[0, 0, opinions.shape[2] // 2, opinions.shape[3] // 2].backward()
     columns = seen.grad.abs().sum((0, 1, 2)).nonzero().flatten()
@@ -63,6 +64,21 @@ def test_what_a_picture_is_worth_does_not_depend_on_those_beside_it():
     network = critic().eval()
     both = network(pictures(2, side=40))
     torch.testing.assert_close(network(pictures(2, side=40)[:1]), both[:1])
+
+
+def seeing() -> FeatureCritic:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(5)
+        return FeatureCritic(FeatureNetwork(make(ResNet(widths=(6, 8), blocks=(1, 1), classes=5))), width=8, spectral=True)
+
+
+@pytest.mark.parametrize("made", [critic, seeing])
+def test_what_real_pictures_are_worth_in_training_does_not_depend_on_the_fakes_beside_them(made):
+    """Asked of copies, for with every training pass the weights become less steep."""
+    network, real = made(), pictures(2, side=40)
+    fakes = (torch.zeros_like(real), 1 - real)
+    one, other = (copy.deepcopy(network).train()(torch.cat([real, fake]))[:2] for fake in fakes)
+    torch.testing.assert_close(one, other)
 
 
 def test_a_picture_smaller_than_a_patch_has_an_opinion_too():

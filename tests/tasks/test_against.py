@@ -7,7 +7,10 @@ from torch import nn
 from sfumato.core.seed import Seed
 from sfumato.data.batches import Batch
 from sfumato.losses import adversarial
-from sfumato.tasks.parts.against import Telling
+from sfumato.tasks.parts.against import Enough, Telling
+from sfumato.train.callbacks.game import ACCURACY
+from sfumato.train.objective import Outcome
+from tests.train.conftest import objective, toy_learner
 
 STEPS, EVERY = 1600, 16
 
@@ -61,3 +64,15 @@ def test_a_critics_turn_gives_the_generator_no_gradient(batch):
     generator = nn.Conv2d(3, 3, 1)
     Telling(generator, adversarial.game("logistic"))(Linear(), batch, torch.Generator().manual_seed(0)).loss.backward()
     assert all(parameter.grad is None for parameter in generator.parameters())
+
+
+@pytest.mark.parametrize(("accuracy", "steps"), [(1.0, 12), (0.9, 20), (0.8, 40)])
+def test_a_teaching_ends_when_the_smoothed_accuracy_is_there(accuracy, steps):
+    """From 0.5 towards the accuracy by a tenth of the way a step, it is at 0.85 after log((1 - 0.85) / (1 - 0.5)) / log(0.9), or never."""
+
+    def tell(network, batch, draw):
+        return Outcome(objective(network, batch, draw).loss, {ACCURACY: torch.tensor(accuracy)})
+
+    learner = toy_learner([Enough(0.85)], objective=tell, steps=40)
+    learner.fit()
+    assert learner.step == steps

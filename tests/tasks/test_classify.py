@@ -129,6 +129,11 @@ def test_the_first_batches_are_the_same_in_every_epoch():
     assert torch.equal(rows.gather([(0, 1)])[0], rows.gather([(5, 1)])[0]) and len(rows) == 4
 
 
+def test_an_item_of_a_set_without_files_is_called_by_its_number():
+    rows = Rows(np.zeros((3, 2, 2, 1), np.uint8), np.zeros(3, np.int64), Seed(0))
+    assert FirstBatches(rows, 2).name(1) == "picture 1"
+
+
 def test_one_batch_is_learnt_by_heart(folder, tmp_path):
     classify.train(recipe(folder, "train.overfit=1", "train.steps=60"), tmp_path / "run")
     rows = [json.loads(line) for line in (tmp_path / "run" / "stats.jsonl").read_text().splitlines()]
@@ -155,8 +160,11 @@ def test_pictures_that_cannot_be_read_are_left_out_and_counted(folder, tmp_path)
     copy = tmp_path / "copy"
     shutil.copytree(folder, copy)
     (copy / "down" / "0.png").write_bytes(b"\x89PNG\r\n\x1a\nnothing")
-    split = classify.build(recipe(copy)).split
+    task = classify.build(recipe(copy))
+    split = task.split
     assert len(split.train) + len(split.held) == 179 and len(split.unread) == 1
+    kinds = [task.source.name(item).partition("/")[0] for item in range(len(task.source))]  # of the files that the others are called by
+    assert kinds == [split.train.classes[label] for label in split.train.labels]
 
 
 @pytest.mark.parametrize("kind", ["adamw", "muon"])

@@ -19,6 +19,17 @@ def good():
     return [np.ascontiguousarray(one[top : top + 192 : 4, left : left + 256 : 4]) for one in whole for top, left in ((0, 0), (100, 150))]
 
 
+def turned(good):
+    """Every colour becomes its opposite, of the same light."""
+    units = [to_unit(one) for one in good]
+    return [to_levels(np.clip(2 * one.mean(2, keepdims=True) - one, 0, 1)) for one in units]
+
+
+def exchanged(good):
+    """Red and blue change places."""
+    return [np.ascontiguousarray(one[..., ::-1]) for one in good]
+
+
 def faults(made, good, accuracy=0.7):
     now = condition(made, good, accuracy)
     return " ".join([*now.faults(), *now.warnings()])
@@ -37,6 +48,18 @@ def test_one_picture_for_all_is_a_collapse(good):
 
 def test_light_turned_over_is_named(good):
     assert "turned over" in faults([255 - one for one in good], good)
+
+
+@pytest.mark.parametrize("spoil", [turned, exchanged])
+def test_colours_that_are_others_are_named_though_their_light_and_their_strength_are_right(spoil, good):
+    now = condition(spoil(good), good, 0.7)
+    assert now.alike > 0.9 and now.colours > 0.7
+    assert "Colours are turned over" in now.faults()[0]
+
+
+def test_a_cast_over_right_colours_is_no_change_of_colours(good):
+    cast = [to_levels(np.clip(0.8 * to_unit(one) + np.array([0.15, 0.05, 0.0]), 0, 1)) for one in good]
+    assert condition(cast, good, 0.7).hues > 0.9 and "turned over" not in faults(cast, good)
 
 
 def test_an_orange_cast_is_named_with_its_colour(good):
@@ -75,6 +98,22 @@ def test_a_snapshot_with_a_fault_is_never_the_best():
     assert not choice.tell(1, 0.1, ["it has collapsed"]) and choice.step == 0
 
 
+def test_a_game_that_was_ill_from_its_first_look_has_gone_on_for_long_enough_after_its_patience():
+    choice, enough = Choice(patience=3), []
+    for step in range(3):
+        choice.tell(step, 0.5, ["it has collapsed"])
+        enough.append(bool(choice.enough))
+    assert enough == [False, False, True] and "best.safetensors" not in choice.enough
+
+
+def test_a_look_without_a_fault_is_a_snapshot_to_go_back_to():
+    choice, enough = Choice(patience=3), []
+    for step, wrong in enumerate([["ill"], ["ill"], [], ["ill"], ["ill"], ["ill"]]):
+        choice.tell(step, 0.5, wrong)
+        enough.append(choice.enough)
+    assert not any(enough[:-1]) and "step 2, whose snapshot is best.safetensors" in enough[-1]
+
+
 class Scripted(Judged):
     """Held-out scores that a script tells."""
 
@@ -88,6 +127,8 @@ class Scripted(Judged):
     [
         (lambda good: [np.full_like(one, 128) for one in good], "collapsed"),
         (lambda good: [255 - one for one in good], "turned over"),
+        (turned, "Colours are turned over"),
+        (exchanged, "Colours are turned over"),
         (lambda good: [to_levels(np.clip(to_unit(one) + np.array([0.15, 0.05, -0.05]), 0, 1)) for one in good], "more red"),
     ],
 )
@@ -117,6 +158,14 @@ def test_a_game_is_not_ended_in_its_first_half(good):
     for step in range(4):
         guards.after_phase(SimpleNamespace(phase="valid", step=step, progress=step / 10, finish=pytest.fail))
     assert guards.choice.enough
+
+
+def test_a_game_that_is_ill_at_every_look_is_ended_in_its_second_half(good):
+    ended, flat = [], [np.full_like(one, 128) for one in good]
+    guards = Guards(Scripted(), lambda: (flat, good), Game(Both()), lambda made, other: 0.1, patience=2)
+    for step in range(4):
+        guards.after_phase(SimpleNamespace(phase="valid", step=step, progress=step / 6, finish=ended.append))
+    assert len(ended) == 1 and "each of the last 4 looks" in ended[0]
 
 
 def test_a_critic_that_won_while_no_snapshot_was_good_names_none(good):

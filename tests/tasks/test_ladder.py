@@ -1,5 +1,6 @@
 """Repair judged by a classifier, over a classifier's body, and against a critic: from a recipe to a model, as a person has it."""
 
+import dataclasses
 import json
 import re
 import shutil
@@ -20,8 +21,11 @@ from sfumato.nets.surgery.borrow import open_classifier
 from sfumato.spoil import grammar
 from sfumato.tasks import catalogue, restore
 from sfumato.tasks.parts import against, foresight, guards, restorer, scoring
+from sfumato.tasks.parts.difference import Difference
 from sfumato.tasks.restore_recipe import Restore
 from sfumato.train import tune
+from sfumato.train.callbacks import game as games
+from sfumato.train.objective import Outcome
 from tests.nets.classifiers import make
 from tests.nets.test_classifiers import header
 
@@ -74,6 +78,30 @@ def test_every_part_is_written_down_by_name_and_their_sum_is_the_loss(judged):
     row = rows(judged, "step")[-1]
     assert set(row["parts"]) == {"charbonnier", "colour", "feature stage1", "feature stage2", "gram stage1", "gram stage2"}
     assert sum(row["parts"].values()) == pytest.approx(row["loss"], rel=1e-4)
+
+
+@pytest.mark.parametrize("part", ["charbonnier", "feature stage2"])
+def test_a_part_that_is_no_number_is_named_with_its_files_and_nothing_is_learnt_from_it(part, classifier, tmp_path, monkeypatch, capsys):
+    """In the first of the two batches that make up the only step."""
+    made = recipe(classifier, *seen(classifier), "train.accumulate=2", "train.steps=1", "train.average=off")
+    task, plain = restore.build(made), Difference.__call__
+    first = next(task.batches.stream(0, 0)).items
+
+    def poisoned(self, network, batch, draw):
+        outcome = plain(self, network, batch, draw)
+        if not network.training or batch.items != first:
+            return outcome
+        terms = {name: term * float("nan") if name == part else term for name, term in outcome.terms.items()}
+        parts = {name: term.detach() for name, term in terms.items()}
+        return Outcome(torch.stack(list(terms.values())).sum(), parts, outcome.outputs, terms=terms)
+
+    monkeypatch.setattr(Difference, "__call__", poisoned)
+    restore.train(made, tmp_path / "run")
+    names = ", ".join(dict.fromkeys(task.source.name(item) for item in first))
+    assert f"step 0: the gradient is not finite ({part} = nan, in {names}): this update is left out." in capsys.readouterr().err
+    kept = load.read(tmp_path / "run" / "last.safetensors").network.state_dict()
+    begun = task.network.state_dict()
+    assert all(torch.equal(tensor, kept[name]) for name, tensor in begun.items() if tensor.is_floating_point())
 
 
 def test_it_learns_over_a_borrowed_body(judged):
@@ -161,6 +189,12 @@ def test_a_frozen_body_does_not_move_by_a_bit_and_then_it_does(classifier, tmp_p
         assert any(not torch.equal(tensor, begun[name]) for name, tensor in state.items()) is moves
 
 
+@pytest.mark.parametrize(("frozen", "warned"), [(0.3, True), (1.0, False)])
+def test_batch_norm_that_stands_still_throughout_may_see_one_picture_at_a_time(frozen, warned, classifier):
+    plan = restore.build(recipe(classifier, "train.batch=1", f"fine_tune.frozen={frozen}")).plan()
+    assert ("one picture at a time" in plan) is warned
+
+
 def test_a_model_needs_its_body_no_more(judged, classifier, tmp_path):
     moved = tmp_path / "gone.safetensors"
     classifier.rename(moved)
@@ -205,10 +239,41 @@ def test_the_critic_is_asked_about_pictures_that_taught_it_nothing(crops, rng):
     assert (len(held), len(taught)) == (1, 4)  # there is one picture alone
 
 
+@pytest.mark.parametrize(("rule", "ends"), [("accuracy", True), ("both", False)])
+def test_by_the_rule_of_accuracy_a_critic_is_taught_until_it_would_give_the_turn_away(rule, ends, classifier, judged, tmp_path):
+    changes = ["train.steps=1", f"game.rule={rule}", "game.low=0.55", "game.high=0.6"]
+    restore.train(game(classifier, judged, *changes), tmp_path / "run")
+    [taught] = rows(tmp_path / "run", "taught")
+    assert (taught["steps"] < 150) is ends
+
+
 def test_a_rule_begins_with_how_good_the_critic_is(classifier, judged, tmp_path):
     restore.train(game(classifier, judged, "train.steps=1"), tmp_path / "run")
     [taught] = rows(tmp_path / "run", "taught")
     assert rows(tmp_path / "run", "game")[0]["accuracy"] == taught["accuracy"] > 0.5
+
+
+def test_a_game_by_the_rule_of_loss_gives_turns_by_the_critics_loss(classifier, judged, tmp_path, monkeypatch):
+    """It is noted in both sides' turns: how it stood before each is kept beside who then played."""
+    chosen, plain = [], games.Game.turns
+
+    def turns(self, learner):
+        [player] = plain(self, learner)
+        chosen.append((dataclasses.replace(self.table), player))
+        return [player]
+
+    monkeypatch.setattr(games.Game, "turns", turns)
+    limits = ["game.rule=loss", "game.low=0.4", "game.high=0.5", "game.most=4"]
+    restore.train(game(classifier, judged, *limits, "train.steps=60", "game.patience=99"), tmp_path / "run")
+    wanted = []
+    for table, _ in chosen[1:]:
+        stays = table.loss > 0.4 if table.player == games.CRITIC else table.loss < 0.5
+        other = games.GENERATOR if table.player == games.CRITIC else games.CRITIC
+        wanted.append(table.player if stays and table.streak < 4 else other)
+    assert [player for _, player in chosen] == [games.CRITIC, *wanted]
+    losses = [table.loss for table, _ in chosen[1:]]
+    assert len(set(losses)) == len(losses) and games.GENERATOR in wanted
+    assert {games.LOSES, "critic loss"} <= set(rows(tmp_path / "run", "step")[-1]["parts"])
 
 
 def test_a_game_writes_down_both_sides_and_how_things_stand(played):

@@ -16,14 +16,17 @@ from PIL import Image
 import sfumato
 from sfumato.core import files
 from sfumato.core import recipe as recipes
-from sfumato.core.errors import Refusal
+from sfumato.core.errors import Interrupted, Refusal
 from sfumato.core.levels import to_unit
 from sfumato.core.seed import Seed
 from sfumato.metrics.pictures import psnr_rgb
 from sfumato.nets import load as model_files
+from sfumato.show.sheets import GAP
 from sfumato.tasks import catalogue, restore
 from sfumato.tasks.parts import restorer, sources
+from sfumato.tasks.parts.watch import Previews
 from sfumato.tasks.restore_recipe import Restore
+from sfumato.train.callback import Callback
 from sfumato.use.enlarge import enlarge
 
 SMALL = [
@@ -199,6 +202,33 @@ def test_the_reports_last_pictures_are_what_the_command_line_makes(trained):
         assert np.array_equal(model.restore(spoilt), shown)
 
 
+def test_every_sheet_of_previews_shows_the_same_pictures_and_so_does_one_after_a_stop(tmp_path, monkeypatch):
+    """What is spoilt stands in the first column of three, what is good in the last."""
+    sheets, run, watching = [], tmp_path / "run", restore.RestoreTask.watching
+
+    class Look(Callback):
+        follows = (Previews,)
+
+        def after_batch(self, learner):
+            if (learner.phase, learner.step) == ("train", 5):
+                learner.stopping = "stopped for a test"
+
+        def after_phase(self, learner):
+            if learner.phase == "valid":
+                sheets.append(np.array(Image.open(run / "previews" / "sheet.png")))
+
+    monkeypatch.setattr(restore.RestoreTask, "watching", lambda self, run, stats: [*watching(self, run, stats), Look()])
+    with pytest.raises(Interrupted, match="for a test"):
+        restore.train(recipe("builtin:photographs", "spoil.chain=noise 25", "train.steps=10"), run)
+    before = len(sheets)
+    restore.resume(run)
+    sheets.append(np.array(Image.open(run / "previews" / "sheet.png")))  # the last, by what everybody repairs with
+    assert before > 2 and len(sheets) > before + 2
+    column = (sheets[0].shape[1] - GAP) // 3
+    first, *later = [np.delete(one, np.s_[column : 2 * column], axis=1) for one in sheets]
+    assert all(np.array_equal(one, first) for one in later)
+
+
 def test_no_steps_give_back_what_was_begun_with(trained, tmp_path):
     begun = f"start_from={json.dumps(str(trained / 'last.safetensors'))}"
     best = restore.train(recipe("builtin:photographs", "spoil.chain=noise 25", "train.steps=0", begun), tmp_path / "run")
@@ -360,6 +390,20 @@ def test_weights_that_were_begun_with_bring_their_terms(trained, tmp_path):
     best = restore.train(recipe("builtin:photographs", "train.steps=1", begun), tmp_path / "run")
     now, before = (sfumato.load(path).header.licence for path in (best, trained / "last.safetensors"))
     assert now == f"{before}; and of last.safetensors, whose weights it began with: {before}"
+
+
+@pytest.mark.parametrize(
+    ("changes", "warned"),
+    [
+        (["network.norm=batch"], True),
+        (["network.norm=batch", "train.accumulate=4"], True),
+        (["network.norm=batch", "train.batch=2"], False),
+        ([], False),
+    ],
+)
+def test_the_plan_warns_of_batch_norm_that_learns_from_one_picture_at_a_time(changes, warned, photograph_folder):
+    plan = restore.build(recipe(photograph_folder, "train.batch=1", *changes)).plan()
+    assert ("warning        batch norm takes its statistics from one picture at a time" in plan) is warned
 
 
 def test_a_diverging_rate_is_said_by_the_run(tmp_path):

@@ -185,6 +185,18 @@ def test_at_the_end_everybody_learns_again():
     assert all(player.network.training for player in learner.players.values())
 
 
+def turns_of(rule, looked_at, values):
+    """First letters of who plays, batch by batch, where what the rule looks at stands at these values after each."""
+    table, found = Table(), ""
+    for value in values:
+        [player] = rule.turns(table)
+        found += player[0]
+        table.streak = table.streak + 1 if player == table.player else 1
+        table.player = player
+        setattr(table, looked_at, value)
+    return found
+
+
 @pytest.mark.parametrize(
     ("accuracies", "turns"),
     [
@@ -194,13 +206,19 @@ def test_at_the_end_everybody_learns_again():
     ],
 )
 def test_the_adaptive_rule_gives_the_expected_turns(accuracies, turns):
-    rule, table, found = Adaptive(low=0.65, high=0.85, least=1, most=4), Table(), ""
-    for accuracy in accuracies:
-        [player] = rule.turns(table)
-        found += player[0]
-        table.streak = table.streak + 1 if player == table.player else 1
-        table.player, table.accuracy = player, accuracy
-    assert found == turns
+    assert turns_of(Adaptive(low=0.65, high=0.85, least=1, most=4), "accuracy", accuracies) == turns
+
+
+@pytest.mark.parametrize(
+    ("losses", "turns"),
+    [
+        ([0.9, 0.7, 0.3, 0.2, 0.5, 0.6, 0.6], "cccgggc"),  # low enough after the third; high again after the sixth
+        ([0.9] * 9, "ccccgcccc"),  # the limit of batches in a row
+        ([0.1] * 9, "cggggcggg"),
+    ],
+)
+def test_the_rule_of_loss_gives_the_expected_turns(losses, turns):
+    assert turns_of(Adaptive(by="loss", low=0.3, high=0.6, least=1, most=4), "loss", losses) == turns
 
 
 @pytest.mark.parametrize("accuracy", [0.0, 0.5, 0.7, 1.0])
@@ -303,6 +321,23 @@ def test_momentum_makes_two_chase_each_other(beta, distance):
         optimisers[1].step()
     found = (x.square() + y.square()).sqrt().item()
     assert found < 0.05 if distance == 0 else found == pytest.approx(distance, abs=0.15)
+
+
+@pytest.mark.parametrize("momentum", [0.0, 0.9])
+def test_plain_gradients_with_momentum_run_away(momentum):
+    """The same game by steps of 0.01 times the slope, 500 turns each.  Without momentum x^2 + y^2 - 0.01 x y stays what it is: they circle.
+
+    With it both grow by about 3 % a turn, by the roots of (z - 1)^2 (z - 0.9)^2 = -0.01^2 z^3.
+    """
+    x, y = (nn.Parameter(torch.ones((), dtype=torch.float64)) for _ in range(2))
+    optimisers = [torch.optim.SGD([one], lr=0.01, momentum=momentum, foreach=False) for one in (x, y)]
+    for _ in range(500):
+        x.grad = y.detach().clone()
+        optimisers[0].step()
+        y.grad = -x.detach().clone()
+        optimisers[1].step()
+    found = (x.square() + y.square()).sqrt().item()
+    assert found > 1e4 if momentum else found == pytest.approx(2**0.5, rel=0.01)
 
 
 def test_an_opponents_loss_that_is_no_number_is_a_row_of_its_own_and_no_mean_of_others(tmp_path):

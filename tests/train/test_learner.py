@@ -12,12 +12,16 @@ import torch
 from torch import nn
 
 from sfumato.core.errors import Interrupted, Refusal
+from sfumato.losses.pixel import mse
+from sfumato.nets.surgery import groups
 from sfumato.tasks.parts import training
 from sfumato.train import run as runs
 from sfumato.train.budget import Budget
 from sfumato.train.callback import EVENTS, Callback
+from sfumato.train.callbacks.averages import WeightAverage
 from sfumato.train.callbacks.nonfinite import SkipNonFinite, WatchDivergence
 from sfumato.train.callbacks.stats import Stats
+from sfumato.train.objective import Outcome
 from tests.train.conftest import objective, small_network, toy_learner
 
 
@@ -242,8 +246,6 @@ def test_accumulating_two_batches_of_four_equals_one_of_eight():
     other.load_state_dict(double.state_dict())
 
     def mean_loss(network, batch, draw):
-        from sfumato.train.objective import Outcome
-
         wide = batch.input.repeat(1, 3, 1, 1)[:, :8].double()
         loss = (network(wide) - batch.target).square().mean()
         return Outcome(loss, {}, None)
@@ -280,6 +282,38 @@ def test_out_of_memory_halves_until_there_is_room_and_holds_nothing_of_what_fail
     learner = toy_learner(objective=hungry, steps=3, batch=8)
     learner.fit()
     assert (learner.step, learner.pieces, len(kept)) == (3, 4, 2)
+
+
+def one_at_a_time(network, batch, draw):
+    """An objective for which there is memory for one picture."""
+    if len(batch.items) > 1:
+        raise torch.OutOfMemoryError("out of memory")
+    return objective(network, batch, draw)
+
+
+def test_out_of_memory_leaves_no_picture_alone_with_batch_norm():
+    learner = toy_learner(objective=one_at_a_time, steps=3)
+    with pytest.raises(Refusal, match=r"with 2 pictures at once, and batch norm .* data\.crop, or set network\.norm = 'group'"):
+        learner.fit()
+    assert (learner.step, learner.pieces) == (0, 2)
+
+
+@pytest.mark.parametrize("pictures", [2, 3])
+def test_a_batch_that_cannot_be_cut_into_pieces_of_two_is_not_cut_for_batch_norm(pictures):
+    learner = toy_learner(objective=one_at_a_time, batch=pictures)
+    with pytest.raises(Refusal, match=f"with {pictures} pictures at once"):
+        learner.fit()
+    assert learner.pieces == 1
+
+
+@pytest.mark.parametrize("norm", ["none", "held"])
+def test_out_of_memory_goes_down_to_one_picture_without_batch_norm_that_learns(norm):
+    network = small_network() if norm == "held" else nn.Conv2d(3, 3, 1)
+    if norm == "held":
+        groups.freeze([network[1]])
+    learner = toy_learner(objective=one_at_a_time, network=network, steps=3)
+    learner.fit()
+    assert (learner.step, learner.pieces) == (3, 4)
 
 
 def test_pieces_of_a_batch_draw_unlike_noise():
@@ -344,7 +378,75 @@ def test_one_pass_with_numbers_that_are_none_leaves_no_trace_in_statistics_and_i
     rows = [json.loads(line) for line in run.stats.read_text().splitlines()]
     (left_out,) = [row for row in rows if row["kind"] == "skipped"]
     assert (left_out["step"], left_out["player"], left_out["parts"], len(left_out["items"])) == (2, "network", ["mse"], 4)
+    assert left_out["files"] == [f"item {item}" for item in left_out["items"]]
     assert "this update is left out" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("part", ["pixels", "features"])
+@pytest.mark.parametrize(("accumulate", "pieces"), [(2, 1), (1, 2)], ids=["batches", "pieces"])
+def test_a_part_that_is_no_number_is_named_with_its_step_and_items_whatever_came_after_it(part, accumulate, pieces, tmp_path, capsys):
+    """In the first of two batches, or of two pieces, that make up the second step; the other one's items are not to blame."""
+    passes, weights = [], {}
+
+    def poisoned(network, batch, draw):
+        passes.append(batch.items)
+        outputs = network(batch.input)
+        terms = {"pixels": mse(outputs, batch.target), "features": outputs.square().mean()}
+        if len(passes) == 3:
+            terms[part] = terms[part] * float("nan")
+        return Outcome(sum(terms.values()), {name: term.detach() for name, term in terms.items()}, outputs)
+
+    class Watch(Callback):
+        def after_batch(self, learner):
+            weights[learner.step] = [parameter.detach().clone() for parameter in learner.network.parameters()]
+
+    run = runs.create(tmp_path / "run")
+    learner = toy_learner([SkipNonFinite(), Stats(run), Watch()], objective=poisoned, steps=3, accumulate=accumulate)
+    learner.pieces = pieces
+    learner.fit()
+    [said] = [line for line in capsys.readouterr().err.splitlines() if "this update is left out" in line]
+    names = ", ".join(f"item {item}" for item in passes[2])
+    assert said.startswith(f"step 1: the gradient is not finite ({part} = nan, in {names}):")
+    [row] = [row for row in map(json.loads, run.stats.read_text().splitlines()) if row["kind"] == "skipped"]
+    assert (row["step"], row["parts"], row["items"], row["files"]) == (1, [part], list(passes[2]), names.split(", "))
+    same = [all(torch.equal(one, other) for one, other in zip(weights[step], weights[step + 1], strict=True)) for step in (1, 2)]
+    assert same == [True, False]
+
+
+def test_where_every_loss_is_a_number_and_the_gradient_is_none_all_that_made_up_the_step_are_suspect(capsys):
+    """The slope of a root at zero."""
+
+    def steep(network, batch, draw):
+        outcome = objective(network, batch, draw)
+        passes.append(batch.items)
+        return Outcome(outcome.loss + (0 * outcome.outputs).sum().sqrt(), outcome.parts, outcome.outputs)
+
+    passes = []
+    toy_learner([SkipNonFinite()], objective=steep, steps=1, accumulate=2).fit()
+    names = ", ".join(f"item {item}" for items in passes for item in items)
+    assert f"step 0: the gradient is not finite (though every loss here is, in {names}):" in capsys.readouterr().err
+
+
+def test_an_update_that_was_left_out_counts_in_no_average_of_the_weights():
+    """The average holds the weights after each real update, and those alone."""
+    held = []
+
+    def poisoned(network, batch, draw):
+        outcome = objective(network, batch, draw)
+        return outcome if learner.step not in (0, 3, 4) else Outcome(outcome.loss * float("nan"), outcome.parts, None)
+
+    class Watch(Callback):
+        def after_update(self, learner):
+            held.append(learner.network[0].weight.detach().clone())
+
+    average, skip = WeightAverage(half_life=3.0), SkipNonFinite()
+    learner = toy_learner([average, skip, Watch()], objective=poisoned, steps=12)
+    learner.fit()
+    assert (learner.step, skip.count, average.count, len(held)) == (12, 3, 9, 9)
+    expected, keeps = held[0], 0.5 ** (1 / 3)
+    for weight in held[1:]:
+        expected = keeps * expected + (1 - keeps) * weight
+    torch.testing.assert_close(average.average[0].weight.detach(), expected)
 
 
 def test_a_rate_that_is_far_too_high_is_said_by_the_run():

@@ -67,6 +67,10 @@ class Source(Protocol):
         """Several items at once; an item does not depend on those it is asked for with."""
         ...
 
+    def name(self, index: int) -> str:
+        """What a sentence calls an item: the file it comes from."""
+        ...
+
 
 class Pairs:
     """A source that makes one pair after the other: a spoilt and a good picture."""
@@ -78,6 +82,10 @@ class Pairs:
     def gather(self, places: Sequence[Place]) -> Stacked:
         """See `Source`."""
         return _stack([self.pair(*place) for place in places])
+
+    def name(self, index: int) -> str:
+        """See `Source`; its number, where a source knows of no files."""
+        return f"item {index}"
 
 
 @dataclass(frozen=True)

@@ -19,12 +19,14 @@ class Rows:
     """Pictures uint8 (N, H, W, C) with labels int64 (N,), by number.
 
     partners : a batch of B is followed by B more, one to mix with each; who that is follows from the run's seed, the epoch and the item.
+    names : of the files they come from, where there are any.
     """
 
     pictures: Levels
     labels: NDArray[np.int64]
     seed: Seed
     partners: bool = False
+    names: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -39,6 +41,10 @@ class Rows:
             drawn = self.seed.table("partner", epoch, numbers, 1)[:, 0]
             numbers = np.concatenate([numbers, (drawn * len(self)).astype(numbers.dtype)])
         return torch.from_numpy(self.pictures[numbers]), torch.from_numpy(self.labels[numbers])
+
+    def name(self, index: int) -> str:
+        """See `Source`."""
+        return self.names[index] if self.names else f"picture {index}"
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,3 +82,7 @@ class FirstBatches:
     def gather(self, places: Sequence[Place]) -> Stacked:
         """See `Source`."""
         return self.source.gather([(0, index) for _, index in places])
+
+    def name(self, index: int) -> str:
+        """See `Source`."""
+        return self.source.name(index)

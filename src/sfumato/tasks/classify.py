@@ -73,7 +73,7 @@ class ClassifyTask(Job):
     def source(self) -> Rows:
         """See `Job`."""
         train = self.split.train
-        return Rows(_array(train), train.labels, self.seed, partners=self._mixes)
+        return Rows(_array(train), train.labels, self.seed, partners=self._mixes, names=self.split.names)
 
     @property
     def workers(self) -> int | None:

@@ -28,7 +28,7 @@ from sfumato.core.system import devices
 from sfumato.data.batches import Batch, Batches
 from sfumato.train.budget import Budget
 from sfumato.train.callback import EVENTS, SLOTS, Callback, in_order, overrides, slot_owners
-from sfumato.train.objective import Objective, Outcome
+from sfumato.train.objective import Objective, Outcome, Pass
 from sfumato.train.player import Player, Turns, alone
 from sfumato.train.ranks import Ranks
 from sfumato.train.steps.precision import Precision
@@ -131,7 +131,7 @@ class Learner:
         """Train to the end of the budget; `Interrupted` when asked to stop before."""
         self._before = time.monotonic()
         for player in self.players.values():
-            player.optimiser.zero_grad(set_to_none=True)  # whoever measured something before left gradients
+            player.forget()  # whoever measured something before left gradients
         try:
             self.fire("before_fit")
             if self.resumed is not None:
@@ -225,7 +225,7 @@ class Learner:
                 self._does["update"]()
             if self.skip is None:
                 self.fire("after_update")
-            self.now.optimiser.zero_grad(set_to_none=True)
+            self.now.forget()
 
     def _runs_out_of_memory(self) -> bool:
         """One turn; the error, whose traceback holds what filled the memory, is gone when this returns."""
@@ -249,17 +249,24 @@ class Learner:
         for piece in pieces:
             self.outcome = self._does["forward"](piece)
             self.fire("after_forward")
+            self.now.passes.append(Pass(piece.items, self.outcome.loss.detach(), self.outcome.parts))
             share = len(piece.items) / len(self.batch.items) / self.accumulate
             self._does["backward"](self.outcome.loss * share if share != 1 else self.outcome.loss)
 
     def _halve(self) -> None:
         """The device ran out of memory: from here on batches are cut in twice as many parts."""
+        pictures = len(self.batch.items)
+        if self.now.takes_statistics and pictures < 4 * self.pieces:  # twice as many parts would leave one picture alone in one of them
+            raise Refusal(
+                f"Out of memory with {-(-pictures // self.pieces)} pictures at once, and batch norm needs two at least, for it goes by the "
+                "statistics of what it sees together. Lower data.crop, or set network.norm = 'group' (or 'none')."
+            )
         self.pieces *= 2
         self.__dict__.pop("outcome", None)  # of a turn that failed half way: it holds what filled the memory
-        self.now.optimiser.zero_grad(set_to_none=True)
+        self.now.forget()
         if self.device.type == "cuda":
             torch.cuda.empty_cache()
-        say(f"out of memory: each batch of {len(self.batch.items)} is now done in {self.pieces} parts")
+        say(f"out of memory: each batch of {pictures} is now done in {self.pieces} parts")
 
     def validate(self) -> None:
         """The phase `valid`: the shown network on all held-out batches, without gradients; of several processes the first does it."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -23,6 +24,21 @@ class Outcome:
     outputs: Tensor | None = None
     carry: Any = None
     terms: dict[str, Tensor] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Pass:
+    """What is kept of one pass of a turn until its gradients are used: which items it was over, and what came of it."""
+
+    items: tuple[int, ...]
+    loss: Tensor
+    parts: dict[str, Tensor]
+
+    def wrong(self) -> dict[str, float]:
+        """Parts that are no numbers; where there are none, the loss if it is none.  To read them is to wait for the device."""
+        found: dict[str, float] = {name: value.item() for name, value in self.parts.items()}
+        wrong = {name: value for name, value in found.items() if not math.isfinite(value)}
+        return wrong or {name: value for name, value in {"loss": self.loss.item()}.items() if not math.isfinite(value)}
 
 
 class Objective(Protocol):

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
-from sfumato.train.objective import Objective
+from sfumato.train.objective import Objective, Pass
 from sfumato.train.steps.precision import Precision
 from sfumato.train.steps.schedules import Schedule
 
@@ -36,10 +37,16 @@ class Player:
     gradient_norm: float = 0.0  # of the whole turn, before clipping
     base_rates: list[float] = field(init=False)
     parameters: list[Tensor] = field(init=False)
+    passes: list[Pass] = field(init=False, default_factory=list)  # whose gradients there are
 
     def __post_init__(self) -> None:
         self.base_rates = [group["lr"] for group in self.optimiser.param_groups]
         self.parameters = [p for group in self.optimiser.param_groups for p in group["params"]]
+
+    @property
+    def takes_statistics(self) -> bool:
+        """Whether pictures that are seen together change what becomes of each: batch norm, unless it is held in evaluation mode."""
+        return any(isinstance(part, _BatchNorm) and part.training for part in self.network.modules())
 
     def clip_gradients(self) -> None:
         """Unscale and clip; the norm before clipping stays in `gradient_norm`."""
@@ -56,6 +63,11 @@ class Player:
         for group, base in zip(self.optimiser.param_groups, self.base_rates, strict=True):
             group["lr"] = base * share
         self.precision.step(self.optimiser)
+
+    def forget(self) -> None:
+        """Gradients go, and what is kept of the passes that they came from."""
+        self.optimiser.zero_grad(set_to_none=True)
+        self.passes.clear()
 
     def state(self) -> dict[str, Any]:
         """All that a later process needs to go on."""

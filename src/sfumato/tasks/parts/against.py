@@ -32,7 +32,7 @@ from sfumato.tasks.parts.difference import Difference
 from sfumato.tasks.parts.sections import Game
 from sfumato.train.budget import Budget
 from sfumato.train.callback import Callback
-from sfumato.train.callbacks.game import ACCURACY, CRITIC, FOOLED, LOSES, ON_REAL, Adaptive, Both, Ratio, Rule, Table
+from sfumato.train.callbacks.game import ACCURACY, CRITIC, FOOLED, LOSES, ON_REAL, SMOOTHED, Adaptive, Both, Ratio, Rule, Table
 from sfumato.train.callbacks.nonfinite import SkipNonFinite
 from sfumato.train.callbacks.stats import ShowProgress, Stats
 from sfumato.train.callbacks.stop import StopGently
@@ -144,6 +144,28 @@ class Cached:
         made, real = torch.split(chosen, chosen.shape[-1] // 2, dim=-1)
         return made, real
 
+    def name(self, index: int) -> str:
+        """See `Source`."""
+        return f"cached pair {self.rows[index]}"
+
+
+class Enough(Callback):
+    """Ends the teaching of a critic that is right often enough for the rule to give the turn away: more would only help it to win.
+
+    Smoothed as in the game.  A teaching is not gone on with after a stop, it begins again: nothing is to be remembered.
+    """
+
+    follows = (SkipNonFinite,)
+
+    def __init__(self, at: float):
+        self.at, self.accuracy = at, 0.5
+
+    def after_update(self, learner: Learner) -> None:
+        """Each batch is one that it was asked about before it learnt from it."""
+        self.accuracy += (learner.outcome.parts[ACCURACY].item() - self.accuracy) / SMOOTHED
+        if self.accuracy >= self.at:
+            learner.finish(f"the critic is right {self.accuracy:.1%} of the time, which is enough to begin with")
+
 
 class Warming(Callback):
     """Before the first step: what the generator makes is cached beside the real pictures, and the critic learns to tell them apart.
@@ -162,14 +184,14 @@ class Warming(Callback):
             return
         pictures, items = self._cached(learner)
         held, taught = split(items // self.crops)
-        self._teach(learner, Cached(pictures, taught))
+        steps = self._teach(learner, Cached(pictures, taught))
         asked = Cached(pictures, held)
         self.accuracy = self.table.accuracy = told_rightly(learner.players[CRITIC].network, self.telling.game, asked, learner.device)
         del pictures, asked
         for path in self.run.folder.glob(f"{self.cache.name}*"):
             with suppress(OSError):  # still mapped, on Windows
                 path.unlink()
-        self.stats.add(learner, "taught", accuracy=self.accuracy, pairs=len(held))
+        self.stats.add(learner, "taught", accuracy=self.accuracy, pairs=len(held), steps=steps)
         say(f"the critic tells real from repaired {self.accuracy:.1%} of the time before the game ({len(held)} pairs held out)")
 
     def _cached(self, learner: Learner) -> tuple[Levels, NDArray[np.int64]]:
@@ -194,9 +216,11 @@ class Warming(Callback):
         """Where the pairs are while the critic is taught."""
         return self.run.folder / f"critic{array_file.SUFFIX}"
 
-    def _teach(self, learner: Learner, pairs: Cached) -> None:
+    def _teach(self, learner: Learner, pairs: Cached) -> int:
+        """The critic learns.  -> the steps it took"""
         critic = learner.players[CRITIC]
-        Learner(
+        enough = [Enough(self.game.high)] if self.game.rule == "accuracy" else []
+        teaching = Learner(
             critic.network,
             Batches(source=pairs, batch=learner.batches.batch, seed=self.seed),
             self.telling,
@@ -207,8 +231,10 @@ class Warming(Callback):
             device=learner.device,
             precision=critic.precision,
             clip=critic.clip,
-            callbacks=[StopGently(), SkipNonFinite(), ShowProgress("teaching the critic")],
-        ).fit()
+            callbacks=[StopGently(), SkipNonFinite(), *enough, ShowProgress("teaching the critic")],
+        )
+        teaching.fit()
+        return teaching.step
 
     def state(self) -> dict[str, float]:
         """How good the critic was."""

@@ -27,6 +27,7 @@ SPREAD = 0.25  # of the good pictures' variety that what is made must keep, at l
 COLOURS = 0.25  # of the good pictures' colour that what is made must keep, at least
 GREY = 0.01  # in 0..1: below this, colour of the good pictures is none to be lost
 ALIKE = 0.5  # least correlation of light in large squares, made against good
+TURNED = -0.2  # likewise of colour, below which it is another; colours that nobody can know, as of a grey input, have about 0
 CAST = 0.06  # in 0..1: mean difference of a channel beyond which a picture has a cast
 EARLIEST = 0.5  # of the budget, before which no game is ended: while rates are high it may get worse before it gets better
 AHEAD = 0.99  # smoothed accuracy of a critic that has won
@@ -40,6 +41,7 @@ class Condition:
     alike: float  # correlation of light in large squares, made against good
     cast: tuple[float, float, float]  # mean difference of each channel, made less good
     colours: float  # how far channels lie apart in large squares, made over good; 1 where the good ones are grey
+    hues: float  # correlation of colour in large squares, made against good, whatever the cast; 1 where the good ones have too little
     accuracy: float  # of the critic, smoothed
 
     @property
@@ -71,7 +73,19 @@ class Condition:
             )
         elif self.colours < COLOURS:
             found.append(f"Colours are gone ({self.colours:.0%} of the good pictures'). Give loss.colour a weight, or lower game.weight.")
-        elif self.drift > CAST:
+        else:
+            found += self._strayed()
+        return found
+
+    def _strayed(self) -> list[str]:
+        """Likewise of colours that are there and are others: all of them, or by a cast."""
+        found = []
+        if self.hues < TURNED:
+            found.append(
+                f"Colours are turned over, or channels exchanged (correlation with the good pictures' {self.hues:.2f}). "
+                "Give loss.colour a weight, or lower game.weight."
+            )
+        if self.drift > CAST:
             names = ("red", "green", "blue")
             worst = max(range(len(self.cast)), key=lambda channel: abs(self.cast[channel]))
             sign = "more" if self.cast[worst] > 0 else "less"
@@ -86,17 +100,30 @@ class Condition:
 def condition(made: Sequence[Levels], good: Sequence[Levels], accuracy: float) -> Condition:
     """Of repaired pictures beside the good ones, uint8 (H, W, C) each; and how often the critic is right."""
     ours, theirs = (np.stack([_squares(picture) for picture in pictures]) for pictures in (made, good))
-    light = [squares.mean(-1).ravel() for squares in (ours, theirs)]
-    alike = float(np.corrcoef(light[0], light[1])[0, 1]) if min(one.std() for one in light) > 1e-6 else 0.0
+    light = [squares.mean(-1) for squares in (ours, theirs)]
+    chroma = [_chroma(squares) for squares in (ours, theirs)]
     cast = (ours - theirs).mean((0, 1, 2))
     colour, wanted = (float(np.ptp(squares, axis=-1).mean()) for squares in (ours, theirs))
     return Condition(
         spread=float(ours.std(0).mean() / max(float(theirs.std(0).mean()), 1e-6)) if len(made) > 1 else 1.0,
-        alike=alike,
+        alike=_correlation(*light),
         cast=tuple(float(channel) for channel in cast),  # type: ignore[arg-type]  # three, or one of grey
         colours=colour / wanted if wanted > GREY else 1.0,
+        hues=_correlation(*chroma) if chroma[1].std() > GREY else 1.0,
         accuracy=accuracy,
     )
+
+
+def _chroma(squares: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Colour without light, and without what it is on the whole: a cast changes nothing.  (N, GRID, GRID, C) -> the same"""
+    colour = squares - squares.mean(-1, keepdims=True)
+    varying: NDArray[np.float64] = colour - colour.mean((0, 1, 2))
+    return varying
+
+
+def _correlation(one: NDArray[np.float64], other: NDArray[np.float64]) -> float:
+    """Of two arrays of one shape; 0 where either is the same everywhere."""
+    return float(np.corrcoef(one.ravel(), other.ravel())[0, 1]) if min(one.std(), other.std()) > 1e-6 else 0.0
 
 
 def _squares(picture: Levels) -> NDArray[np.float64]:
@@ -110,20 +137,23 @@ def _squares(picture: Levels) -> NDArray[np.float64]:
 class Choice:
     """The snapshot a game should be stopped at: the nearest to the good pictures by held-out features, of those without a fault.
 
-    It has gone on for long enough after `patience` validations without a better one, or at which the critic had won.
+    It has gone on for long enough after `patience` validations without a better one, or at which the critic had won; and, where no
+    snapshot was ever without a fault, after as many with one.
     """
 
     patience: int
     best: float = float("inf")
     step: int = 0
     waited: int = 0
-    won: int = 0  # validations in a row
+    won: int = 0  # validations after which the critic had won, in a row
+    ill: int = 0  # validations with a fault, in a row
     faults: list[str] = field(default_factory=list)
 
     def tell(self, step: int, distance: float, faults: Sequence[str], *, won: bool = False) -> bool:
         """Note one validation, and whether the critic had won by then; whether it is the best so far."""
         self.faults = list(faults)
         self.won = self.won + 1 if won else 0
+        self.ill = self.ill + 1 if faults else 0
         better = not faults and distance < self.best
         self.best, self.step = (distance, step) if better else (self.best, self.step)
         self.waited = 0 if better or math.isinf(self.best) else self.waited + 1
@@ -139,6 +169,8 @@ class Choice:
             return "the critic has won, and nothing is learnt from it" + (
                 f"; the best point was {best}" if math.isfinite(self.best) else ""
             )
+        if self.ill >= self.patience:
+            return f"something was wrong with what it makes at each of the last {self.ill} looks, and no snapshot is worth keeping"
         return ""
 
 
@@ -198,6 +230,7 @@ class Guards(Callback):
             spread=now.spread,
             alike=now.alike,
             colours=now.colours,
+            hues=now.hues,
             accuracy=now.accuracy,
             faults=faults,
         )

@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 
 import torch
 from torch import nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 import sfumato
 from sfumato.core import recipe as recipes
@@ -275,6 +276,7 @@ class Job(ABC):
                 f"budget         {length}, batches of {self.batches.batch}, {self.batches.per_epoch} an epoch",
                 f"device         {devices.resolve(self.recipe.train.device).why}",
                 *self._together(),
+                *self._norms(learner),
                 learner.plan(),
             ]
         )
@@ -304,9 +306,23 @@ class Job(ABC):
             return []
         batch = self.batches.batch
         lines = [f"processes      {self.ranks.count}, each with {batch // self.ranks.count} of a batch's {batch} pictures"]
-        if any(isinstance(part, torch.nn.modules.batchnorm._BatchNorm) for part in self.network.modules()):
+        if any(isinstance(part, _BatchNorm) for part in self.network.modules()):
             lines += ["warning        batch norm takes its statistics in each process apart: network.norm = 'group' does not"]
         return lines
+
+    def _norms(self, learner: Learner) -> list[str]:
+        """What should be known of batch norm that learns from one picture at a time, however many make up a step."""
+        if self.batches.batch // self.ranks.count != 1:
+            return []
+        waiting = [one for thaw in learner.callbacks if isinstance(thaw, Thaw) for one in thaw.waiting]
+        still = {inner for share, parts in waiting if share >= 1 for part in parts for inner in part.modules()}  # throughout
+        learning = [part for player in learner.players.values() for part in player.network.modules() if part not in still]
+        if not any(isinstance(part, _BatchNorm) for part in learning):
+            return []
+        return [
+            "warning        batch norm takes its statistics from one picture at a time, but in use it has those of all: "
+            "raise train.batch, or set network.norm = 'group' (or 'none')"
+        ]
 
     def find_rate(self) -> rates.Found:
         """The learning-rate finder, on a copy of the network."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Literal
@@ -27,6 +28,7 @@ class Split:
     held: Labelled
     unread: tuple[str, ...]  # pictures that could not be decoded
     what: str  # where the held-out pictures come from
+    names: tuple[str, ...] = ()  # of the files that the training pictures come from, where there are any
 
 
 def gather(data: sections.Labelled, seed: Seed) -> Split:
@@ -37,7 +39,8 @@ def gather(data: sections.Labelled, seed: Seed) -> Split:
     labelled.check_pair(train, held)
     channels = _channels(data, train)
     side = None if data.side == "auto" else data.side
-    train, bad = packed.pack(train, side=side, channels=channels)
+    found = train
+    train, bad = packed.pack(found, side=side, channels=channels)
     worse: list[str] = []
     if len(held):
         held, worse = packed.pack(held, side=side, channels=channels)
@@ -46,7 +49,16 @@ def gather(data: sections.Labelled, seed: Seed) -> Split:
     unread = (*bad, *worse)
     if unread:
         say(f"{len(unread)} picture(s) could not be read and are left out, such as {unread[0]}.")
-    return Split(train, held, unread, what)
+    return Split(train, held, unread, what, _names(found, bad, len(train)))
+
+
+def _names(found: Labelled, bad: Sequence[str], count: int) -> tuple[str, ...]:
+    """Of the files that could be decoded; none where two folders have a file of one name, and which of them is bad is not known."""
+    if not isinstance(found.pictures, items.Items):
+        return ()
+    gone = set(bad)
+    names = tuple(item.name for item in found.pictures if item.name not in gone)
+    return names if len(names) == count else ()
 
 
 def _known(data: sections.Labelled) -> tuple[Labelled, Labelled, str]:

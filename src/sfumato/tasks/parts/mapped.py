@@ -61,6 +61,10 @@ class MapCrops:
         pictures, maps = (np.stack(part) for part in zip(*crops, strict=True))
         return torch.from_numpy(pictures), target(self.told(maps))
 
+    def name(self, index: int) -> str:
+        """See `Source`: of the picture that was wanted, whether or not another had to take its place."""
+        return self.pictures.items[index // self.crops_per_picture].name
+
     def _crop(self, epoch: int, index: int) -> tuple[Levels, Levels]:
         return self._bad.by_next(index // self.crops_per_picture, lambda number: self._drawn(number, self.seed.at("scene", epoch, index)))
 

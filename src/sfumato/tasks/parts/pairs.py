@@ -64,6 +64,10 @@ class SpoiltPairs(Pairs):
             return self._sized(crop).pair(epoch, index)
         return self._bad.by_next(index // self.crops_per_picture, lambda number: self._drawn(number, self.seed.at("pair", epoch, index)))
 
+    def name(self, index: int) -> str:
+        """See `Source`: of the picture that was wanted, whether or not another had to take its place."""
+        return self.store.items[index // self.crops_per_picture].name
+
     @cached_property
     def _bad(self) -> Replaced:
         return Replaced(len(self.store))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -12,8 +13,43 @@ from sfumato.core.errors import Refusal
 from sfumato.core.progress import say
 from sfumato.train.callback import Callback
 from sfumato.train.learner import Learner
+from sfumato.train.objective import Pass
 
 IN_A_ROW = 5
+NAMED = 8  # files, in a sentence or a line
+
+
+@dataclass(frozen=True)
+class Suspects:
+    """What was no number in a turn, and the items and files of the passes that it came of.
+
+    Where every part of every loss is a number and the gradient is not, it may have come of any, but for another process's.
+    """
+
+    parts: dict[str, float]
+    items: tuple[int, ...]
+    files: tuple[str, ...]
+
+    def __str__(self) -> str:
+        parts = ", ".join(f"{name} = {value:g}" for name, value in self.parts.items()) or "though every loss here is"
+        more = f" and {len(self.files) - NAMED} more" if len(self.files) > NAMED else ""
+        return f"{parts}, in {', '.join(self.files[:NAMED]) or 'another process'}{more}"
+
+
+def suspects(learner: Learner) -> Suspects:
+    """Of all passes of the turn, for gradients of several batches or pieces are one sum.  Asked for only when it is no number."""
+    passes = learner.now.passes
+    found = [(one, one.wrong()) for one in passes]
+    everyone = Pass((), learner.outcome.loss, learner.outcome.parts)  # of several processes the means: another's may be to blame
+    parts = {name: value for wrong in (*(wrong for _, wrong in found), everyone.wrong()) for name, value in wrong.items()}
+    any_of_them = not parts and learner.ranks.count == 1
+    items = tuple(item for one, wrong in found if wrong or any_of_them for item in one.items)
+    return Suspects(parts, items, tuple(dict.fromkeys(map(learner.batches.source.name, items))))
+
+
+def overflowed(learner: Learner) -> bool:
+    """Whether it is only half precision's scale that was too large: see `Precision`."""
+    return learner.now.precision.overflowed([learner.outcome.loss, *(one.loss for one in learner.now.passes)])
 
 
 class SkipNonFinite(Callback):
@@ -43,22 +79,21 @@ class SkipNonFinite(Callback):
             self.in_a_row[learner.player] = 0
             return
         self.count += 1
-        if not self.told and not learner.now.precision.overflowed(learner.outcome.loss):
+        if not self.told and not overflowed(learner):
             self.told = True
-            parts = ", ".join(f"{name} = {value.item():g}" for name, value in learner.outcome.parts.items())
-            say(f"step {learner.step}: the gradient is not finite ({parts}): this update is left out. The report counts all such.")
+            what = f"the gradient is not finite ({suspects(learner)})"
+            say(f"step {learner.step}: {what}: this update is left out. The report counts all such.")
         if self.buffers:
             torch._foreach_copy_(self.buffers, self.before)
         self.in_a_row[learner.player] = self.in_a_row.get(learner.player, 0) + 1
         learner.skip = "the gradient is not finite"
         learner.now.precision.skipped()
         if self.in_a_row[learner.player] >= IN_A_ROW:
-            parts = ", ".join(f"{name} = {value.item():g}" for name, value in learner.outcome.parts.items())
             rate = learner.now.optimiser.param_groups[0]["lr"]
             raise Refusal(
-                f"Training diverged: at step {learner.step} the gradient was not finite for the {IN_A_ROW}th time in a row ({parts}). "
-                f"Most likely the learning rate (now {rate:.2g}) is too high: lower optimiser.rate (sfumato find-lr suggests one), "
-                f"or go on from the last good state with a lower one. Items of this batch: {learner.batch.items[:8]}."
+                f"Training diverged: at step {learner.step} the gradient was not finite for the {IN_A_ROW}th time in a row "
+                f"({suspects(learner)}). Most likely the learning rate (now {rate:.2g}) is too high: lower optimiser.rate "
+                "(sfumato find-lr suggests one), or go on from the last good state with a lower one."
             )
 
     def state(self) -> dict[str, Any]:

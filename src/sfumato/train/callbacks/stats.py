@@ -13,7 +13,7 @@ from sfumato.core import files
 from sfumato.core.errors import Unwritable
 from sfumato.core.progress import Progress
 from sfumato.train.callback import Callback
-from sfumato.train.callbacks.nonfinite import SkipNonFinite
+from sfumato.train.callbacks.nonfinite import NAMED, SkipNonFinite, overflowed, suspects
 from sfumato.train.learner import Learner
 from sfumato.train.run import Run
 
@@ -39,10 +39,11 @@ class Stats(Callback):
     def after_backward(self, learner: Learner) -> None:
         """What an opponent loses is a part among others, whether it may learn from it or not; what is no number has its own row."""
         if not math.isfinite(learner.now.gradient_norm):
-            if learner.now.precision.overflowed(learner.outcome.loss):
+            if overflowed(learner):
                 return
-            bad = [name for name, value in learner.outcome.parts.items() if not math.isfinite(value.item())]
-            self.add(learner, "skipped", player=learner.player, parts=bad, items=list(learner.batch.items[:8]))
+            found = suspects(learner)
+            items, named = list(found.items[:NAMED]), list(found.files[:NAMED])
+            self.add(learner, "skipped", player=learner.player, parts=list(found.parts), items=items, files=named)
         elif learner.now is not learner.main:
             self._sum(f"{learner.player} loss", learner)
 

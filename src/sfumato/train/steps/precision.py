@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
@@ -49,9 +50,9 @@ class Precision:
         else:
             optimiser.step()
 
-    def overflowed(self, loss: Tensor) -> bool:
-        """Whether a gradient that is not finite is only the scaler feeling its way: the loss is sound, and its scale was too large."""
-        return self.scaler is not None and bool(torch.isfinite(loss))
+    def overflowed(self, losses: Sequence[Tensor]) -> bool:
+        """Whether a gradient that is not finite is only the scaler feeling its way: its losses are sound, and the scale was too large."""
+        return self.scaler is not None and all(bool(torch.isfinite(loss)) for loss in losses)
 
     def skipped(self) -> None:
         """The update was left out: a scaler lowers its scale."""
