@@ -211,7 +211,7 @@ class Restorer:
     def _luma_alone(self, patch: Unit) -> Unit:
         """(H, W, 3) -> the same, with the luma that the network makes of its luma."""
         plain = enlarge.enlarge(patch, self.contract.enlarges, self.contract.up or "bicubic")
-        return np.clip(plain + (self._as_grey(to_channels(patch, 1)) - to_channels(plain, 1)), 0, 1)
+        return np.asarray(np.clip(plain + (self._as_grey(to_channels(patch, 1)) - to_channels(plain, 1)), 0, 1), np.float32)
 
     def _as_grey(self, patch: Unit) -> Unit:
         return np.asarray(self._patchwise(patch).mean(axis=2, keepdims=True), np.float32)
