@@ -284,6 +284,24 @@ def test_out_of_memory_halves_until_there_is_room_and_holds_nothing_of_what_fail
     assert (learner.step, learner.pieces, len(kept)) == (3, 4, 2)
 
 
+def test_out_of_memory_in_a_later_batch_of_a_step_loses_nothing_of_the_earlier_ones():
+    asked = []
+
+    def hungry_once(network, batch, draw):
+        asked.append(len(batch.items))
+        if len(asked) == 2:  # of two batches that make up a step
+            raise torch.OutOfMemoryError("out of memory")
+        return objective(network, batch, draw)
+
+    weights = []
+    for looks in (objective, hungry_once):
+        torch.manual_seed(0)
+        network = nn.Conv2d(3, 3, 1)
+        toy_learner(objective=looks, network=network, optimiser=torch.optim.SGD(network.parameters(), lr=0.1), steps=1, accumulate=2).fit()
+        weights.append(network.weight.detach())
+    assert asked == [4, 4, 2, 2] and torch.allclose(weights[0], weights[1], atol=1e-6)
+
+
 def one_at_a_time(network, batch, draw):
     """An objective for which there is memory for one picture."""
     if len(batch.items) > 1:

@@ -29,7 +29,7 @@ from sfumato.data.batches import Batch, Batches
 from sfumato.train.budget import Budget
 from sfumato.train.callback import EVENTS, SLOTS, Callback, in_order, overrides, slot_owners
 from sfumato.train.objective import Objective, Outcome, Pass
-from sfumato.train.player import Player, Turns, alone
+from sfumato.train.player import Gathered, Player, Turns, alone
 from sfumato.train.ranks import Ranks
 from sfumato.train.steps.precision import Precision
 from sfumato.train.steps.schedules import Schedule
@@ -216,8 +216,9 @@ class Learner:
     def _play(self) -> None:
         """One player's turn on the batch at hand."""
         self.skip = None
+        earlier = self.now.gathered() if self.position % self.accumulate else None  # from the batches of this step that went before
         while self._runs_out_of_memory():
-            self._halve()
+            self._halve(earlier)
         if (self.position + 1) % self.accumulate == 0:
             self.now.clip_gradients()
             self.fire("after_backward")
@@ -253,7 +254,7 @@ class Learner:
             share = len(piece.items) / len(self.batch.items) / self.accumulate
             self._does["backward"](self.outcome.loss * share if share != 1 else self.outcome.loss)
 
-    def _halve(self) -> None:
+    def _halve(self, earlier: Gathered | None) -> None:
         """The device ran out of memory: from here on batches are cut in twice as many parts."""
         pictures = len(self.batch.items)
         if self.now.takes_statistics and pictures < 4 * self.pieces:  # twice as many parts would leave one picture alone in one of them
@@ -264,6 +265,8 @@ class Learner:
         self.pieces *= 2
         self.__dict__.pop("outcome", None)  # of a turn that failed half way: it holds what filled the memory
         self.now.forget()
+        if earlier is not None:
+            self.now.take_back(earlier)
         if self.device.type == "cuda":
             torch.cuda.empty_cache()
         say(f"out of memory: each batch of {pictures} is now done in {self.pieces} parts")

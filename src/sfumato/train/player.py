@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 Turns = Callable[["Learner"], Sequence[str]]  # names of those who play on the batch at hand, in order
 
 
+Gathered = tuple[list[Tensor | None], list[Pass]]  # gradients, and the passes that they came from
+
+
 @dataclass(eq=False)
 class Player:
     """One of those who learn."""
@@ -68,6 +71,17 @@ class Player:
         """Gradients go, and what is kept of the passes that they came from."""
         self.optimiser.zero_grad(set_to_none=True)
         self.passes.clear()
+
+    def gathered(self) -> Gathered:
+        """A copy of what `forget` throws away."""
+        return [None if one.grad is None else one.grad.clone() for one in self.parameters], list(self.passes)
+
+    def take_back(self, gathered: Gathered) -> None:
+        """What was gathered before, in place of what is there."""
+        gradients, passes = gathered
+        for one, gradient in zip(self.parameters, gradients, strict=True):
+            one.grad = None if gradient is None else gradient.clone()
+        self.passes[:] = passes
 
     def state(self) -> dict[str, Any]:
         """All that a later process needs to go on."""
