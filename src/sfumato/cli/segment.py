@@ -37,7 +37,8 @@ def segment(
     from sfumato.use import folders
 
     loaded = segmenter.load(existing(model, "model file"), device=device)
-    trees.tell(folders.in_turn(planned, partial(loaded.segment_tree, how=draw, overwrite=overwrite, dry_run=dry_run)), as_json)
+    act = partial(loaded.tree, draw=partial(loaded.draw, how=draw), how=draw, overwrite=overwrite, dry_run=dry_run)
+    trees.tell(folders.in_turn(planned, act), as_json)
 
 
 def score(model: Path, pictures: str, masks: tuple[Path, Path] | None, *, seed: int, device: str, as_json: bool) -> None:

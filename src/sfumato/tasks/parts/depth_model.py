@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +14,6 @@ from sfumato.data import depths
 from sfumato.data.depths import Metres
 from sfumato.show import depths as drawn
 from sfumato.tasks.parts.seer import Seer
-from sfumato.use.folders import Source, Summary
 
 TASK = "depth"
 Draws = Literal["map", "colours"]
@@ -27,6 +25,8 @@ class DepthModel(Seer):
 
     The network gives logarithms of the depth over a middle one, which the card holds with what one step of a written map stands for.
     """
+
+    doing: ClassVar[str] = "telling depth"
 
     @property
     def unit(self) -> float:
@@ -42,23 +42,6 @@ class DepthModel(Seer):
         """The depth of one picture: in colours, uint8 (H, W, 3), or in steps of `unit`, uint16 (H, W)."""
         metres = self.depth(picture)
         return depths.to_steps(metres, self.unit) if how == "map" else drawn.coloured(metres)
-
-    def depth_tree(
-        self,
-        source: Source,
-        out: Path,
-        *,
-        how: Draws = "colours",
-        overwrite: bool = False,
-        quiet: bool = False,
-        dry_run: bool = False,
-    ) -> Summary:
-        """A PNG for a file or for every picture of a folder, in a mirrored tree; a bad file stops nothing.
-
-        dry_run : only say what would be done.
-        """
-        draw, options = partial(self.draw, how=how), f"depth {how}"
-        return self.over(source, out, draw, options=options, what="telling depth", overwrite=overwrite, quiet=quiet, dry_run=dry_run)
 
 
 def load(path: str | Path, *, device: str = "auto") -> DepthModel:

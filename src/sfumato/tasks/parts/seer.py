@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
@@ -50,6 +50,8 @@ class Seer:
         model.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's own stubs do not know it
         return cls(model.header, model.network.to(place), place)
 
+    doing: ClassVar[str]  # what the bar says while a tree is done
+
     @property
     def contract(self) -> Contract:
         """Channels, stride, reach."""
@@ -87,27 +89,30 @@ class Seer:
         """Tiles for a picture."""
         return Cutter(self.network, self.contract, self.device, bare=True)
 
-    def over(
+    def tree(
         self,
         source: Source,
         out: Path,
         draw: Callable[[Levels], Any],
         *,
-        options: str,
-        what: str,
-        overwrite: bool,
-        quiet: bool,
-        dry_run: bool,
+        how: str,
+        overwrite: bool = False,
+        quiet: bool = False,
+        dry_run: bool = False,
     ) -> Summary:
-        """A PNG for a file or for every picture of a folder, in a mirrored tree; a bad file stops nothing."""
+        """A PNG for a file or for every picture of a folder, in a mirrored tree; a bad file stops nothing.
+
+        draw : what is written of a picture.  how : that in a word, by which a second run sees whether it would do otherwise.
+        dry_run : only say what would be done.
+        """
         return folders.over(
             source,
             out,
             Stages(self.read, draw, _write),
-            options=f"{options} {self.header.sha256}",
+            options=f"{self.header.task} {how} {self.header.sha256}",
             existing="replace" if overwrite else "keep",
             threads=0 if self.device.type == "cpu" else min(4, devices.cores()),
-            what=what,
+            what=self.doing,
             suffix=".png",
             quiet=quiet,
             dry_run=dry_run,

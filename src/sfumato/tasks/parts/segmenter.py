@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +14,6 @@ from torch import Tensor
 from sfumato.core.levels import TOP, Levels, Mask, Unit
 from sfumato.show import masks as drawn
 from sfumato.tasks.parts.seer import Seer
-from sfumato.use.folders import Source, Summary
 
 TASK = "segment"
 Draws = Literal["mask", "overlay", "colours"]
@@ -23,6 +22,8 @@ Draws = Literal["mask", "overlay", "colours"]
 @dataclass(frozen=True)
 class Segmenter(Seer):
     """A network with the header it was saved with, on a device."""
+
+    doing: ClassVar[str] = "segmenting"
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -62,23 +63,6 @@ class Segmenter(Seer):
         if how == "mask":
             return self.numbers[mask]
         return drawn.coloured(mask, self.palette) if how == "colours" else drawn.overlay(picture, mask, self.palette)
-
-    def segment_tree(
-        self,
-        source: Source,
-        out: Path,
-        *,
-        how: Draws = "overlay",
-        overwrite: bool = False,
-        quiet: bool = False,
-        dry_run: bool = False,
-    ) -> Summary:
-        """A PNG for a file or for every picture of a folder, in a mirrored tree; a bad file stops nothing.
-
-        dry_run : only say what would be done.
-        """
-        draw, options = partial(self.draw, how=how), f"segment {how}"
-        return self.over(source, out, draw, options=options, what="segmenting", overwrite=overwrite, quiet=quiet, dry_run=dry_run)
 
 
 def likeliest(rows: Unit) -> Mask:
