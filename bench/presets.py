@@ -279,7 +279,7 @@ def triples(items: Items, chain: Chain, target: Chain | None, *, inside: bool, s
         found = [(one, good, np.zeros(good.shape[:2], bool)) for one, good in zip(held.inputs, held.targets, strict=True)]
         return [triple for triple in found if _differs(*triple[:2])]
     black = Items(tuple(Item(item.name, make=partial(np.zeros, (*item.size(), 3), np.uint8)) for item in items))
-    marks = HeldOut.of(pairs.examples(black, chain, None, seed=Seed(0))).inputs
+    marks = HeldOut.of(pairs.examples(black, chain, None, seed=Seed(0), side=side)).inputs
     found = []
     for one, good, gone in zip(held.inputs, held.targets, (mark.any(2) for mark in marks), strict=True):
         assert not (one != good).any(2)[~gone].any(), "something was changed that is not missing"
@@ -305,7 +305,7 @@ def seen_by(eyes: str) -> dict[str, scoring.Seen]:
     return scoring.through(eyes)
 
 
-def compare(name: str, preset: Preset, minutes: float) -> dict[str, Any]:
+def compare(name: str, preset: Preset, minutes: float, *, draws: bool) -> dict[str, Any]:
     """Train, repair, and set beside the others: a bar for each baseline, a row for each way, and how a person does the same."""
     seen = seen_by(preset.eyes) if preset.metric == "feature" else {}
     changes = ('data.folders=["known:bsds"]', f"train.minutes={minutes}", "train.epochs=off", "train.seed=1")
@@ -329,7 +329,7 @@ def compare(name: str, preset: Preset, minutes: float) -> dict[str, Any]:
             made = act(came, gone)
             spent[way].append(time.perf_counter() - begun)
             values[way].append(measure(made, good, gone))
-    if minutes == preset.minutes:
+    if draws:
         free = triples(photographs.held_out(), chain, target, inside=False, side=SIDE)
         draw(name, [(came, np.asarray(model.restore(came)), good) for came, good, _ in free])
     bars = [_ahead(name, preset, minutes, values["ours"], values[way.__name__], way.__name__, seen) for way in preset.baselines]
@@ -399,7 +399,7 @@ def main() -> None:
     path = results.RESULTS / "presets.json"
     found = json.loads(path.read_text(encoding="utf-8")).get("presets", {}) if path.is_file() else {}
     for name in given.only:
-        found[name] = compare(name, PRESETS[name], given.minutes or PRESETS[name].minutes)
+        found[name] = compare(name, PRESETS[name], given.minutes or PRESETS[name].minutes, draws=not given.minutes)
         if given.minutes:
             results.say([Bar(**bar) for bar in found[name]["bars"]])
         else:

@@ -65,6 +65,16 @@ def test_a_published_test_set_is_scored_only_as_it_was_published(type_in, model,
     assert code == 2 and "of set5 is not the published picture" in said
 
 
+def test_older_scores_are_compared_by_what_both_have(sfumato, model, folder, tmp_path):
+    scores = json.loads(scored(sfumato, model, folder).stdout)
+    del scores["rows"][-1]["drift"]
+    (tmp_path / "older.json").write_text(json.dumps(scores))
+    against = json.loads(scored(sfumato, model, folder, "--against", tmp_path / "older.json").stdout)["against"]
+    assert set(against) == {"psnr_rgb", "ssim_rgb"}
+    done = scored(sfumato, model, folder, "--against", tmp_path / "older.json", "--metrics", "psnr_rgb,drift")
+    assert done.returncode == 2 and "has no drift" in done.stderr
+
+
 @pytest.mark.parametrize(
     ("more", "said"),
     [(("--seed", "7"), "unlike seed"), (("--spoil", "noise 10"), "spoilt otherwise"), (("--metrics", "psnr_y"), "has no psnr_y")],

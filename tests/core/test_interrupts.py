@@ -30,6 +30,14 @@ def test_elsewhere_it_waits_for_the_next_such_place_and_comes_once():
     assert reached == ["after it", "once only"]
 
 
+def test_a_second_one_comes_at_once_wherever_it_is():
+    with CtrlC() as ctrl_c:
+        with pytest.raises(KeyboardInterrupt), ctrl_c.heeded():
+            press()
+        with pytest.raises(KeyboardInterrupt):
+            press()
+
+
 def test_with_no_such_place_left_it_comes_at_the_end():
     reached = []
     with pytest.raises(KeyboardInterrupt), CtrlC() as ctrl_c:

@@ -45,6 +45,12 @@ def test_where_a_change_runs_through_all_of_a_probe_it_is_the_theoretical_reach(
     assert effective(Row([0.01] * 201), [WHITE], 100) == 100
 
 
+def test_a_smaller_probe_on_which_nothing_changes_says_nothing_of_the_others():
+    row = Row([0.3, 0, 0.2, 0.5, 0.2, 0, 0.3])
+    black = torch.zeros(1, 1, 4, 4)  # of which a piece is as long as the row looks far
+    assert effective(row, [WHITE, black], 30) == effective(row, [black, WHITE], 30) == 3
+
+
 def test_it_is_a_multiple_of_the_stride():
     network = Row([0.3, 0.2, 0.5, 0.2, 0.3])
     network.stride = 4

@@ -37,6 +37,13 @@ def model_file(tmp_path, network):
     return path
 
 
+def test_a_network_that_is_not_to_be_cut_comes_back(tmp_path, network):
+    """As one that looks farther than can be measured."""
+    whole = dataclasses.replace(HEADER, contract=dataclasses.replace(HEADER.contract, tiles=False, reach=load.LIMIT))
+    load.write(tmp_path / "whole.safetensors", network.state_dict(), whole)
+    assert not load.read(tmp_path / "whole.safetensors").header.contract.tiles
+
+
 def test_a_network_comes_back_bit_for_bit(model_file, network):
     back = load.read(model_file).network.state_dict()
     assert all(torch.equal(back[name], tensor) for name, tensor in network.state_dict().items())

@@ -101,7 +101,7 @@ def test_a_snapshot_with_a_fault_is_never_the_best():
 def test_a_game_that_was_ill_from_its_first_look_has_gone_on_for_long_enough_after_its_patience():
     choice, enough = Choice(patience=3), []
     for step in range(3):
-        choice.tell(step, 0.5, ["it has collapsed"])
+        choice.tell(step, 0.5, ["it has collapsed"], ill=True)
         enough.append(bool(choice.enough))
     assert enough == [False, False, True] and "best.safetensors" not in choice.enough
 
@@ -109,7 +109,7 @@ def test_a_game_that_was_ill_from_its_first_look_has_gone_on_for_long_enough_aft
 def test_a_look_without_a_fault_is_a_snapshot_to_go_back_to():
     choice, enough = Choice(patience=3), []
     for step, wrong in enumerate([["ill"], ["ill"], [], ["ill"], ["ill"], ["ill"]]):
-        choice.tell(step, 0.5, wrong)
+        choice.tell(step, 0.5, wrong, ill=bool(wrong))
         enough.append(choice.enough)
     assert not any(enough[:-1]) and "step 2, whose snapshot is best.safetensors" in enough[-1]
 
@@ -166,6 +166,15 @@ def test_a_game_that_is_ill_at_every_look_is_ended_in_its_second_half(good):
     for step in range(4):
         guards.after_phase(SimpleNamespace(phase="valid", step=step, progress=step / 6, finish=ended.append))
     assert len(ended) == 1 and "each of the last 4 looks" in ended[0]
+
+
+def test_where_colours_are_given_to_grey_others_are_no_fault_and_none_yet_end_no_game(good):
+    spoilt = [exchanged(good), [np.repeat(one.mean(2, keepdims=True), 3, axis=2).astype(np.uint8) for one in good]]
+    looks = iter([*spoilt, spoilt[1], spoilt[1], spoilt[1]])
+    guards = Guards(Scripted(), lambda: (next(looks), good), Game(Both()), lambda made, other: 0.1, patience=2, knowable=False)
+    for step in range(5):
+        guards.after_phase(SimpleNamespace(phase="valid", step=step, progress=0.4, finish=pytest.fail))
+    assert guards.choice.best == 0.1 and guards.choice.step == 0
 
 
 def test_a_critic_that_won_while_no_snapshot_was_good_names_none(good):

@@ -48,5 +48,9 @@ def test_a_network_that_fills_holes_is_measured_where_holes_are(portrait: np.nda
     assert (whole, with_holes) == (0, FAR)
 
 
+def test_small_pictures_are_mirrored_to_the_side_of_a_probe(portrait: np.ndarray) -> None:
+    assert {probe.shape for probe in probes([portrait, portrait[:40, :30]], 8)} == {(1, 3, 256, 256)}
+
+
 def test_what_looks_at_the_whole_picture_is_not_cut_whatever_it_is_called() -> None:
     assert not Contract.of(LooksEverywhere()).tiles and Contract.of(LooksNearby()).tiles

@@ -14,7 +14,7 @@ import pytest
 
 from sfumato.core import files
 from sfumato.core.errors import Refusal
-from sfumato.use import folders
+from sfumato.use import folders, workers
 from sfumato.use.manifest import NAME, Manifest
 from sfumato.use.workers import Stages
 
@@ -238,6 +238,21 @@ def test_control_c_keeps_what_is_done(tree, out):
     assert (summary.done, summary.left, summary.exit_code) == (2, 2, 130)
 
 
+def test_control_c_is_heard_while_files_are_tried_again_one_by_one(tree, out, monkeypatch):
+    """All that was under way when a process died."""
+    tried = []
+
+    def alone(action: object, job: workers.Job) -> workers.Answer:
+        tried.append(job.name)
+        signal.raise_signal(signal.SIGINT)
+        pytest.fail("it went on")
+
+    (tree / "deadly.png").write_bytes(b"")
+    monkeypatch.setattr(workers, "_alone", alone)
+    summary = over(tree, out, jobs=2)
+    assert (summary.exit_code, len(tried)) == (130, 1)
+
+
 @pytest.mark.parametrize("ways", [{}, {"jobs": 2}, {"threads": 2}], ids=str)
 def test_control_c_never_comes_between_an_output_and_its_record(tree, out, monkeypatch, ways):
     record = Manifest.finish
@@ -361,6 +376,7 @@ def halves(out: Path) -> list[Path]:
     return [path for path in out.rglob("*") if files.is_aside(path)]
 
 
+@pytest.mark.skipif(os.name == "nt", reason="SIGKILL is not known there")
 def test_what_a_kill_left_half_written_goes_when_the_same_command_goes_on(tree, out, tmp_path):
     once = tmp_path / "once"
     killed_within_a_file(tree, out, once)
@@ -370,6 +386,7 @@ def test_what_a_kill_left_half_written_goes_when_the_same_command_goes_on(tree, 
     assert (summary.exit_code, written(out)) == (0, written(tmp_path / "undisturbed"))
 
 
+@pytest.mark.skipif(os.name == "nt", reason="SIGKILL is not known there")
 def test_what_a_kill_left_half_written_of_a_file_that_was_named_goes_as_well(tree, out, tmp_path):
     once = tmp_path / "once"
     killed_within_a_file(tree / "one.png", out / "result.png", once)

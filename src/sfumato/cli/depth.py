@@ -38,8 +38,7 @@ def depth(
     from sfumato.use import folders
 
     loaded = depth_model.load(existing(model, "model file"), device=device)
-    act = partial(loaded.tree, draw=partial(loaded.draw, how=draw), how=draw, overwrite=overwrite, dry_run=dry_run)
-    trees.tell(folders.in_turn(planned, act), as_json)
+    trees.tell(folders.in_turn(planned, partial(loaded.tree, how=draw, overwrite=overwrite, dry_run=dry_run)), as_json)
 
 
 def score(model: Path, pictures: Path, maps: Path | None, *, seed: int, device: str, as_json: bool) -> None:

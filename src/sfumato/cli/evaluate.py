@@ -54,7 +54,9 @@ def evaluate(
 
     task = load.read_header(model).task
     belong: dict[str, tuple[Any, str]] = {
-        **{name: (given, "restore") for name, given in (("against", against), ("inputs", inputs), ("ensemble", ensemble or None))},
+        "against": (against, "restore"),
+        "inputs": (inputs, "restore"),
+        "ensemble": (ensemble or None, "restore"),
         "depths": (depths, "depth"),
         "masks": (masks, "segment"),
     }
@@ -103,7 +105,7 @@ def evaluate(
         scores = restore.evaluate(tested, items, chain, seed=seeds.Seed(seed), target=target, names=names, seen=seen)
         how = f"spoilt by {str(chain)!r}"
     if against is not None:
-        scores["against"] = _ahead(scores, existing(against, "file"), names)
+        scores["against"] = _ahead(scores, existing(against, "file"), names, all_of_them=metrics is not None)
     if as_json:
         show_json(scores)
         return
@@ -114,8 +116,8 @@ def evaluate(
     show(f"{len(scores['pictures'])} pictures, {how}, with seed {seed}; in brackets the 95 % interval of the mean")
 
 
-def _ahead(scores: dict[str, Any], path: Path, names: tuple[str, ...]) -> dict[str, Any]:
-    """What was gained over another model's scores, picture by picture.
+def _ahead(scores: dict[str, Any], path: Path, names: tuple[str, ...], *, all_of_them: bool) -> dict[str, Any]:
+    """What was gained over another model's scores, picture by picture.  Unless all of them must be there, by those that both have.
 
     Refuses scores that were not measured alike: what came in must have had the same scores, for that follows from pictures, damage, seed
     and protocol together.
@@ -133,6 +135,8 @@ def _ahead(scores: dict[str, Any], path: Path, names: tuple[str, ...]) -> dict[s
     found = {}
     for name in names:
         if name not in theirs:
+            if theirs and not all_of_them:
+                continue
             raise Refusal(f"{path} has no {name}. {again}")
         now = score.Score(**scores["rows"][-1][name])
         now.gain_over(theirs[name])  # refuses what was measured by another protocol, on fewer pictures, with another seed

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 import typer
 
 from sfumato.cli import trees
-from sfumato.cli.verb import Device, DryRun, Json, Overwrite, Seed, StepsFile, existing, option, switch
+from sfumato.cli.verb import Device, DryRun, Json, Overwrite, Seed, StepsFile, existing, option, show, switch
 from sfumato.core import progress
 from sfumato.core.errors import Refusal
 from sfumato.data.reading.find import PICTURE_SUFFIXES
@@ -108,7 +108,9 @@ def crappify(
         if out is None:
             raise Refusal(f"{preview} exists already. Give --overwrite to replace it, or another --preview.")
         progress.say(f"{preview} exists already, and is left as it is")
-    elif preview is not None and not dry_run:
+    elif preview is not None and dry_run:
+        show(f"{folder} -> {preview}")
+    elif preview is not None:
         progress.say(f"sheet: {task.preview(folder, preview, chain=spoil, steps_file=steps, seed=seed)}")
     if out is not None:
         kept: Literal["keep", "replace"] = "replace" if overwrite else "keep"

@@ -197,6 +197,13 @@ def metric(name: str) -> Metric:
     return METRICS[name]
 
 
+def least_side(name: str) -> int:
+    """px that a metric needs of a picture's sides; 1 of one that is not known here."""
+    cropped = _CROPPED.fullmatch(name)
+    inner, border = (cropped[1], int(cropped[2])) if cropped else (name, 0)
+    return 2 * border + (WINDOW if inner.startswith("ssim") else BLOCK + 1 if inner == "psnr_b" else 1)
+
+
 def protocol(name: str) -> str:
     """How a metric is taken, in a sentence; an unknown one is refused with the nearest."""
     if cropped := _CROPPED.fullmatch(name):

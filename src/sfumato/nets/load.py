@@ -210,7 +210,6 @@ def _check_contract(path: Path, contract: Contract, network: nn.Module) -> None:
     has = {
         "stride": network.stride,
         "enlarges": getattr(network, "enlarges", 1),
-        "tiles": bool(network.tiles),
         "low": 0.0,
         "high": 1.0,
     }
@@ -218,6 +217,8 @@ def _check_contract(path: Path, contract: Contract, network: nn.Module) -> None:
         if getattr(contract, name) != value:
             said = getattr(contract, name)
             raise Refusal(f"{path} does not fit the network it names: its contract says {name} {said}, but it is {value}.")
+    if contract.tiles and not network.tiles:
+        raise Refusal(f"{path} does not fit the network it names: its contract says tiles True, but it looks at the whole picture.")
     limit = farthest(network)
     if contract.tiles and contract.reach > limit:
         raise Refusal(f"{path} does not fit the network it names: its contract says reach {contract.reach}, but it is at most {limit} px.")

@@ -90,9 +90,10 @@ def effective(network: nn.Module, probes: Sequence[Tensor], reach: int, toleranc
                 piece = torch.rot90(network(torch.rot90(turned[..., cut:], -turns, (2, 3))), turns, (2, 3))
                 changed = (piece - torch.rot90(whole, turns, (2, 3))[..., cut * enlarges :]).abs().amax((0, 1, 2))
                 struck = torch.nonzero(changed > tolerance)
-                seen = max(seen, int(struck.max()) // enlarges + 1 if len(struck) else 0)
-                if seen * enlarges == len(changed):  # the change runs through all of the piece, and perhaps farther
-                    seen = reach
+                last = int(struck.max()) if len(struck) else -1
+                if last == len(changed) - 1:  # the change runs through all of the piece, and perhaps farther
+                    last = reach * enlarges
+                seen = max(seen, -(-(last + 1) // enlarges))
     network.train(was_training)
     return min(reach, -(-seen // stride) * stride)
 

@@ -43,7 +43,7 @@ from sfumato.tasks.parts.restorer import TASK, Restorer
 from sfumato.tasks.parts.restorer import load as load
 from sfumato.tasks.parts.scoring import Seen
 from sfumato.tasks.parts.sections import AdamW
-from sfumato.tasks.parts.settle import PHOTOGRAPHS, SIDE, settle
+from sfumato.tasks.parts.settle import LARGER, PHOTOGRAPHS, settle
 from sfumato.tasks.parts.watch import Previews, Scores, draw
 from sfumato.tasks.restore_recipe import Restore
 from sfumato.train import run as runs
@@ -258,7 +258,7 @@ class RestoreTask(Job):
         distance = guards.sharpness_apart if judge is None else partial(guards.features_apart, judge)
         return [
             Warming(run, stats, self.telling, self.recipe.game, self.seed, self.game.table, self.pairs.crops_per_picture),
-            Guards(scores, lambda: (scores.restored, self.held.targets), self.game, distance, patience=self.recipe.game.patience),
+            Guards(scores, scores.beside, self.game, distance, patience=self.recipe.game.patience, knowable=not self.contract.colours),
         ]
 
     @cached_property
@@ -307,7 +307,8 @@ class RestoreTask(Job):
 
         Before that, measure how far the models look in effect.
         """
-        looked_at = [spoilt for _, spoilt, _ in self._examples((self.items[1] or self.items[0])[:PHOTOGRAPHS], SIDE * self.chain.enlarges)]
+        some = (self.items[1] or self.items[0])[:PHOTOGRAPHS]
+        looked_at = [spoilt for _, spoilt, _ in self._examples(some, LARGER * self.chain.enlarges)]
         for path in (run.best, run.last):
             if path.is_file():
                 settle(path, looked_at, self.device)
@@ -357,7 +358,8 @@ def evaluate(
     """Spoil pictures, repair them and score both: see parts/scoring.py.  `side`: only the middle of each picture, in px."""
     if chain.enlarges != model.contract.enlarges:
         raise Refusal(f"The chain shrinks {chain.enlarges} times, but the model enlarges {model.contract.enlarges} times.")
-    spoilt = pairs.examples(items, chain, target, seed=seed, side=side, channels=scored_in(model.contract))
+    channels, least = scored_in(model.contract), scoring.least_side(names)
+    spoilt = pairs.examples(items, chain, target, seed=seed, side=side, channels=channels, least=least)
     return {**score(model, spoilt, count=len(items), seed=seed, side=side, names=names, seen=seen), "spoil": str(chain)}
 
 

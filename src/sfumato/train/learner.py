@@ -216,7 +216,8 @@ class Learner:
     def _play(self) -> None:
         """One player's turn on the batch at hand."""
         self.skip = None
-        earlier = self.now.gathered() if self.position % self.accumulate else None  # from the batches of this step that went before
+        again = self.position % self.accumulate and self.ranks.count == 1  # several processes give up instead
+        earlier = self.now.gathered() if again else None  # from the batches of this step that went before
         while self._runs_out_of_memory():
             self._halve(earlier)
         if (self.position + 1) % self.accumulate == 0:
@@ -257,10 +258,10 @@ class Learner:
     def _halve(self, earlier: Gathered | None) -> None:
         """The device ran out of memory: from here on batches are cut in twice as many parts."""
         pictures = len(self.batch.items)
-        if self.now.takes_statistics and pictures < 4 * self.pieces:  # twice as many parts would leave one picture alone in one of them
+        if pictures < 4 * self.pieces and any(player.takes_statistics for player in self.players.values()):
             raise Refusal(
-                f"Out of memory with {-(-pictures // self.pieces)} pictures at once, and batch norm needs two at least, for it goes by the "
-                "statistics of what it sees together. Lower data.crop, or set network.norm = 'group' (or 'none')."
+                f"Out of memory with {-(-pictures // self.pieces)} pictures at once. Halves of that would leave one alone with batch norm, "
+                "which goes by the statistics of what it sees together. Lower data.crop, or set network.norm = 'group' (or 'none')."
             )
         self.pieces *= 2
         self.__dict__.pop("outcome", None)  # of a turn that failed half way: it holds what filled the memory

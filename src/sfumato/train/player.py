@@ -48,8 +48,8 @@ class Player:
 
     @property
     def takes_statistics(self) -> bool:
-        """Whether pictures that are seen together change what becomes of each: batch norm, unless it is held in evaluation mode."""
-        return any(isinstance(part, _BatchNorm) and part.training for part in self.network.modules())
+        """Whether pictures that are seen together change what becomes of each when it learns: batch norm, unless it is frozen."""
+        return any(isinstance(part, _BatchNorm) and "train" not in part.__dict__ for part in self.network.modules())  # see groups.freeze
 
     def clip_gradients(self) -> None:
         """Unscale and clip; the norm before clipping stays in `gradient_norm`."""

@@ -15,7 +15,7 @@ from sfumato.use.tiles import Picture
 
 COARSE = 64  # px: waves of half this length and more are colours in the large
 BAND = 64  # px of height that are held in floats at once
-_ROWS_FIRST = ["einsum_path", (1, 2), (0, 1)]  # a band is as wide as the picture, and few waves are left of that
+_COLUMNS_FIRST = ["einsum_path", (1, 2), (0, 1)]  # a band is as wide as the picture, and few waves are left of that
 
 
 def between(given: Picture, made: Picture, strength: float) -> Picture:
@@ -47,7 +47,7 @@ def _missing(given: Picture, made: Picture, rows: NDArray[np.float32], columns: 
     lacks = np.zeros((rows.shape[1], columns.shape[1], made.shape[2]))
     for band in _bands(made):
         missing = to_unit(given[band]) - to_unit(made[band])
-        lacks += np.einsum("hk,hwc,wl->klc", rows[band], missing, columns, optimize=_ROWS_FIRST)
+        lacks += np.einsum("hk,hwc,wl->klc", rows[band], missing, columns, optimize=_COLUMNS_FIRST)
     return lacks.astype(np.float32)
 
 

@@ -122,12 +122,14 @@ def in_processes(action: Action, jobs: Iterator[Job], count: int, ctrl_c: CtrlC)
     """Do jobs in `count` fresh processes; answers come as they are ready.
 
     When a process dies, everything under way is lost with it: each of those is then tried again alone, so that the guilty one is found.
-    On Ctrl-C what is under way is finished and handed out, then KeyboardInterrupt goes on.
+    On Ctrl-C what is under way is finished and handed out, then KeyboardInterrupt goes on; on a second one it goes on at once.
     """
     suspects = yield from _until_death(action, jobs, count, ctrl_c)
     while suspects:
         for job in suspects:
-            yield job, _alone(action, job)
+            with ctrl_c.heeded():
+                answer = _alone(action, job)
+            yield job, answer
         suspects = yield from _until_death(action, jobs, count, ctrl_c)
 
 

@@ -1,4 +1,4 @@
-"""Ctrl-C where it does no harm: never between what was done and the record of it."""
+"""Ctrl-C where it does no harm: where work is under way, and never while what came of it is noted."""
 
 import signal
 import threading
@@ -11,8 +11,8 @@ from typing import Self
 class CtrlC:
     """Within it Ctrl-C raises KeyboardInterrupt inside `heeded` only; one that comes elsewhere waits for the next such place, or the end.
 
-    It is raised once: what follows it cannot be interrupted, and must be short.  Where Ctrl-C does not raise KeyboardInterrupt (another
-    thread than the main one, a program with a handler of its own) nothing is changed.
+    After the first one all is as usual, so that a second one stops whatever is still being finished.
+    Where Ctrl-C does not raise KeyboardInterrupt (another thread than the main one, a program with a handler of its own) nothing changes.
     """
 
     def __init__(self) -> None:
@@ -34,8 +34,12 @@ class CtrlC:
         if not self.open:
             self.waiting = True
             return
-        self.open = False
+        self._again_as_usual()
         raise KeyboardInterrupt
+
+    def _again_as_usual(self) -> None:
+        self.open = self.waiting = False
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
     @contextmanager
     def heeded(self) -> Iterator[None]:
@@ -43,7 +47,7 @@ class CtrlC:
         self.open = True
         try:
             if self.waiting:
-                self.waiting = False
+                self._again_as_usual()
                 raise KeyboardInterrupt
             yield
         finally:

@@ -24,7 +24,7 @@ def is_deep(picture: Any) -> bool:
 def pixels(raw: bytes, picture: Any) -> NDArray[np.uint16]:
     """The file's numbers, scaled by its own white to 16 bits, rounded half up: uint16 (H, W, 3).
 
-    Fails with ValueError where the file is cut short, or holds words that are no numbers.
+    Fails with ValueError where the file is cut short or holds words that are no numbers, and with OverflowError where they are no levels.
     """
     width, height = picture.size
     coder, _, start, how = picture.tile[0]

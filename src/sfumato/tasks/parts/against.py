@@ -225,7 +225,7 @@ class Warming(Callback):
             Batches(source=pairs, batch=learner.batches.batch, seed=self.seed),
             self.telling,
             optimiser=critic.optimiser,
-            schedule=lambda progress: 1 - progress,  # at a rate that stays, what it knows at the end is that of its last few batches
+            schedule=lambda progress: 1 - progress,  # at a rate that stays, what it knows after all steps is that of the last few batches
             budget=Budget(steps=self.game.warm_steps),
             seed=self.seed,
             device=learner.device,

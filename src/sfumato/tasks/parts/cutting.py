@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cached_property
 
 import torch
 from torch import nn
@@ -11,11 +11,12 @@ from torch import nn
 from sfumato.core.system import devices
 from sfumato.nets.footprint import bytes_per_pixel
 from sfumato.nets.load import Contract
-from sfumato.use.tiles import Tiles
+from sfumato.use.tiles import SHARE, Tiles
 
 MOST_BYTES = 2000  # that networks hold for a pixel: a picture that fits at this rate needs no counting
 KERNELS = 1.4  # times what the network's tensors take: convolutions keep copies in other layouts while they work
 CPU_BYTES = 1.8e9  # that tiles reckon with on a CPU, of which they fill half: larger ones are no faster there
+WORTH = 4  # margins that what a tile sees is wide, at least: its middle is then a quarter of it, for less the margin is most of the work
 
 
 @dataclass(frozen=True)
@@ -36,18 +37,22 @@ class Cutter:
         """For a picture of that size."""
         if not self.contract.tiles:
             return Tiles(side=max(height, width), margin=0, stride=self.contract.stride, splits=False)
-        free = devices.free_bytes(self.device)
-        fitting = partial(
-            Tiles.fitting,
+        careful = self._fitting(height, width, MOST_BYTES)
+        return careful if careful.side >= max(height, width) else self._fitting(height, width, KERNELS * self._held)
+
+    def _fitting(self, height: int, width: int, bytes_per_pixel: float) -> Tiles:
+        margin, room = self.contract.margin(exact=self.exact), devices.free_bytes(self.device)
+        if self.device.type == "cpu":
+            room = min(room, max(CPU_BYTES, (WORTH * margin) ** 2 * bytes_per_pixel / SHARE))
+        return Tiles.fitting(
             height,
             width,
-            reach=self.contract.margin(exact=self.exact),
+            reach=margin,
             stride=self.contract.stride,
-            free_bytes=min(free, CPU_BYTES) if self.device.type == "cpu" else free,
+            bytes_per_pixel=bytes_per_pixel,
+            free_bytes=room,
             mirrors=not self.bare,
         )
-        careful = fitting(bytes_per_pixel=MOST_BYTES)
-        return careful if careful.side >= max(height, width) else fitting(bytes_per_pixel=KERNELS * self._held)
 
     @cached_property
     def _held(self) -> float:

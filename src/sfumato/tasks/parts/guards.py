@@ -27,7 +27,7 @@ SPREAD = 0.25  # of the good pictures' variety that what is made must keep, at l
 COLOURS = 0.25  # of the good pictures' colour that what is made must keep, at least
 GREY = 0.01  # in 0..1: below this, colour of the good pictures is none to be lost
 ALIKE = 0.5  # least correlation of light in large squares, made against good
-TURNED = -0.2  # likewise of colour, below which it is another; colours that nobody can know, as of a grey input, have about 0
+TURNED = -0.2  # likewise of colour, below which it is another
 CAST = 0.06  # in 0..1: mean difference of a channel beyond which a picture has a cast
 EARLIEST = 0.5  # of the budget, before which no game is ended: while rates are high it may get worse before it gets better
 AHEAD = 0.99  # smoothed accuracy of a critic that has won
@@ -41,7 +41,7 @@ class Condition:
     alike: float  # correlation of light in large squares, made against good
     cast: tuple[float, float, float]  # mean difference of each channel, made less good
     colours: float  # how far channels lie apart in large squares, made over good; 1 where the good ones are grey
-    hues: float  # correlation of colour in large squares, made against good, whatever the cast; 1 where the good ones have too little
+    hues: float  # correlation of colour in large squares, made against good, whatever the cast; 1 where nothing can be said of it
     accuracy: float  # of the critic, smoothed
 
     @property
@@ -97,8 +97,11 @@ class Condition:
         return found
 
 
-def condition(made: Sequence[Levels], good: Sequence[Levels], accuracy: float) -> Condition:
-    """Of repaired pictures beside the good ones, uint8 (H, W, C) each; and how often the critic is right."""
+def condition(made: Sequence[Levels], good: Sequence[Levels], accuracy: float, *, knowable: bool = True) -> Condition:
+    """Of repaired pictures beside the good ones, uint8 (H, W, C) each; and how often the critic is right.
+
+    knowable : whether the inputs say which colours are right; those that a network gives to grey pictures may be any.
+    """
     ours, theirs = (np.stack([_squares(picture) for picture in pictures]) for pictures in (made, good))
     light = [squares.mean(-1) for squares in (ours, theirs)]
     chroma = [_chroma(squares) for squares in (ours, theirs)]
@@ -109,7 +112,7 @@ def condition(made: Sequence[Levels], good: Sequence[Levels], accuracy: float) -
         alike=_correlation(*light),
         cast=tuple(float(channel) for channel in cast),  # type: ignore[arg-type]  # three, or one of grey
         colours=colour / wanted if wanted > GREY else 1.0,
-        hues=_correlation(*chroma) if chroma[1].std() > GREY else 1.0,
+        hues=_correlation(*chroma) if knowable and chroma[1].std() > GREY else 1.0,
         accuracy=accuracy,
     )
 
@@ -149,11 +152,14 @@ class Choice:
     ill: int = 0  # validations with a fault, in a row
     faults: list[str] = field(default_factory=list)
 
-    def tell(self, step: int, distance: float, faults: Sequence[str], *, won: bool = False) -> bool:
-        """Note one validation, and whether the critic had won by then; whether it is the best so far."""
+    def tell(self, step: int, distance: float, faults: Sequence[str], *, won: bool = False, ill: bool = False) -> bool:
+        """Note one validation; whether it is the best so far.
+
+        won : the critic had won by then.  ill : the faults are such as may end a game; where colours are to be given they come late.
+        """
         self.faults = list(faults)
         self.won = self.won + 1 if won else 0
-        self.ill = self.ill + 1 if faults else 0
+        self.ill = self.ill + 1 if ill else 0
         better = not faults and distance < self.best
         self.best, self.step = (distance, step) if better else (self.best, self.step)
         self.waited = 0 if better or math.isinf(self.best) else self.waited + 1
@@ -205,8 +211,8 @@ class Guards(Callback):
 
     follows: ClassVar[tuple[type[Callback], ...]] = (Judged,)
 
-    def __init__(self, scores: Judged, seen: Seen, game: Game, distance: Distance, *, patience: int):
-        self.scores, self.seen, self.game, self.distance = scores, seen, game, distance
+    def __init__(self, scores: Judged, seen: Seen, game: Game, distance: Distance, *, patience: int, knowable: bool = True):
+        self.scores, self.seen, self.game, self.distance, self.knowable = scores, seen, game, distance, knowable
         self.choice = Choice(patience)
 
     def after_phase(self, learner: Learner) -> None:
@@ -216,10 +222,10 @@ class Guards(Callback):
         made, good = self.seen()
         if not made:  # nothing is held out
             return
-        now = condition(made, good, self.game.table.accuracy)
+        now = condition(made, good, self.game.table.accuracy, knowable=self.knowable)
         distance = self.distance(made, good)
         faults, warnings = now.faults(), now.warnings() if learner.step else []  # before the game it shall know
-        self.choice.tell(learner.step, distance, faults, won=bool(warnings))
+        self.choice.tell(learner.step, distance, faults, won=bool(warnings), ill=bool(faults) and self.knowable)
         if not faults:
             self.scores.now["snapshot"] = -distance
         self.scores.stats.add(

@@ -65,10 +65,10 @@ class SaveModels(Callback):
             self.best = score
             self.save(self.run.best, learner.shown, self.scores.now, learner.step)
 
-    def state(self) -> dict[str, float]:
-        """The best score so far."""
-        return {"best": self.best}
+    def state(self) -> dict[str, Any]:
+        """The best score so far, and by which."""
+        return {"best": self.best, "by": self.by}
 
-    def load_state(self, state: dict[str, float]) -> None:
-        """Take up what `state` gave."""
-        self.best = state["best"]
+    def load_state(self, state: dict[str, Any]) -> None:
+        """Take up what `state` gave; what an older version chose by another score is no measure for this one."""
+        self.best = state["best"] if state.get("by", self.by) == self.by else float("-inf")

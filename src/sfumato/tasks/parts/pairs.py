@@ -149,24 +149,24 @@ class HeldOut:
 
 
 def examples(
-    items: Items, chain: Chain, target: Chain | None, *, seed: Seed, side: int = WHOLE, channels: Channels | None = 3
+    items: Items, chain: Chain, target: Chain | None, *, seed: Seed, side: int = WHOLE, channels: Channels | None = 3, least: int = SCORED
 ) -> Iterator[Example]:
     """Pictures one after the other, cut to their middle of at most `side` px, spoilt without any augmentation.
 
-    channels : None: grey files stay grey.  What cannot be read or scored is named and left out.
+    channels : None: grey files stay grey.  least : px of a side.  What cannot be read, or is too small for that, is named and left out.
     """
 
     def example(index: int, item: Item) -> Example:
-        clean = scorable(item.name, centre(item.levels(channels), side, chain.enlarges))
+        clean = scorable(item.name, centre(item.levels(channels), side, chain.enlarges), least)
         rng = seed.at("held-out", 0, index)
         return item.name, chain(clean, rng), target(clean, rng) if target else clean
 
     return left_out(partial(example, index, item) for index, item in enumerate(items))
 
 
-def scorable(name: str, picture: Levels) -> Levels:
+def scorable(name: str, picture: Levels, least: int = SCORED) -> Levels:
     """The same; refused where it is too small for a score."""
-    if min(picture.shape[:2]) < SCORED:
+    if min(picture.shape[:2]) < least:
         raise Undecodable(f"{name} is {picture.shape[1]} x {picture.shape[0]} px, too small for a score.")
     return picture
 

@@ -73,7 +73,7 @@ class Panorama:
         contract, first = self.model.contract, max(0, width - SEEN * height)
         if not contract.tiles:
             return first
-        decides = self.model.times * contract.margin(exact=self.model.exact)
+        decides = self.model.times * contract.reach  # how far a strip looks inwards is more than what is measured of tiles
         return first + max(0, width - first - decides) // contract.stride * contract.stride
 
 

@@ -152,6 +152,8 @@ class Restorer:
         if self.grows == 1:
             return
         free, needed = devices.free_bytes(torch.device("cpu")), pixels.nbytes * self.grows**2
+        if self.contract.enlarges > 1 and (self.keep_colour or self.strength < 1):  # what is only made larger, in floats, with a copy
+            needed += 2 * 4 * pixels.size * self.grows**2
         if needed > free:
             height, width = (length * self.grows for length in pixels.shape[:2])
             raise Refusal(

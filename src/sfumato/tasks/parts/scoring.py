@@ -19,7 +19,7 @@ from sfumato.metrics import features, score
 from sfumato.metrics import pictures as metrics
 from sfumato.nets.surgery import borrow
 from sfumato.spoil.resample import resize
-from sfumato.tasks.parts.pairs import WHOLE, Example
+from sfumato.tasks.parts.pairs import SCORED, WHOLE, Example
 
 Repair = Callable[[Levels], Levels]
 
@@ -53,6 +53,11 @@ FILTERS: dict[str, Repair] = {
     "median": lambda picture: _as_stack(cv2.medianBlur(picture, 3), picture.shape),
     "bilateral": lambda picture: _as_stack(cv2.bilateralFilter(picture, 5, 25, 2), picture.shape),
 }
+
+
+def least_side(names: Sequence[str]) -> int:
+    """px that pictures' sides must have to be scored by all of these."""
+    return max(SCORED, *map(metrics.least_side, names))
 
 
 def _as_stack(filtered: Any, shape: tuple[int, ...]) -> Levels:

@@ -156,7 +156,7 @@ class Game:
     limit: float = Field(default=0.99, gt=0.5, le=1)  # smoothed accuracy above which the critic does not learn
     warm_pairs: int = Field(default=1000, ge=8)  # repaired pictures that are cached for the critic to learn from before the game
     warm_steps: int = Field(default=200, ge=0)  # that it learns from them; by the rule "accuracy" fewer, if it comes to `high` before
-    patience: int = Field(default=4, ge=1)  # looks without a better snapshot, or at a critic that has won, after which it ends
+    patience: int = Field(default=4, ge=1)  # looks without a better snapshot, with a fault, or with a critic that won, after which it ends
     judge: str = ""  # the classifier whose held-out features choose the snapshot; empty: that of feature.network, which taught too
 
 

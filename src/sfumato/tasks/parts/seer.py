@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -35,12 +36,17 @@ def as_it_is(rows: Unit) -> Unit:
 
 
 @dataclass(frozen=True)
-class Seer:
+class Seer(ABC):
     """A network with the header it was saved with, on a device."""
 
+    doing: ClassVar[str]  # what the bar says while a tree is done
     header: Header
     network: nn.Module
     device: torch.device
+
+    @abstractmethod
+    def draw(self, picture: Levels, how: Any) -> NDArray[Any]:
+        """What is written of a picture, uint8 (H, W, C): one of the ways that a subclass knows."""
 
     @classmethod
     def load(cls, path: str | Path, task: str, device: str) -> Self:
@@ -49,8 +55,6 @@ class Seer:
         model = model_files.read(Path(path), task=task)
         model.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's own stubs do not know it
         return cls(model.header, model.network.to(place), place)
-
-    doing: ClassVar[str]  # what the bar says while a tree is done
 
     @property
     def contract(self) -> Contract:
@@ -93,7 +97,6 @@ class Seer:
         self,
         source: Source,
         out: Path,
-        draw: Callable[[Levels], Any],
         *,
         how: str,
         overwrite: bool = False,
@@ -102,13 +105,13 @@ class Seer:
     ) -> Summary:
         """A PNG for a file or for every picture of a folder, in a mirrored tree; a bad file stops nothing.
 
-        draw : what is written of a picture.  how : that in a word, by which a second run sees whether it would do otherwise.
+        how : what `draw` makes of each; of what was made otherwise a second run makes it anew.
         dry_run : only say what would be done.
         """
         return folders.over(
             source,
             out,
-            Stages(self.read, draw, _write),
+            Stages(self.read, partial(self.draw, how=how), _write),
             options=f"{self.header.task} {how} {self.header.sha256}",
             existing="replace" if overwrite else "keep",
             threads=0 if self.device.type == "cpu" else min(4, devices.cores()),

@@ -12,14 +12,15 @@ from torch import Tensor
 
 from sfumato.core.levels import TOP, Levels, batch_to_unit
 from sfumato.core.seed import Seed
+from sfumato.data.geometry import centred, read_window
 from sfumato.nets import load as model_files
 from sfumato.nets.load import Model
 from sfumato.nets.reach import effective
 from sfumato.spoil import grammar
-from sfumato.tasks.parts.pairs import centre
 
 SIDE = 256  # px of a probe
-PHOTOGRAPHS = 4  # that are asked for; of one that is too small nothing is seen
+LARGER = 512  # px of one where the network may look farther than the smaller one can tell
+PHOTOGRAPHS = 4
 TEXT = "text size=8..40 density=400"
 
 
@@ -32,20 +33,18 @@ def settle(path: Path, pictures: Sequence[Levels], device: torch.device) -> None
 def measured(model: Model, pictures: Sequence[Levels], device: torch.device) -> Model:
     """The same model; its contract says how far it looks in effect, on noise, text and photographs."""
     contract = model.header.contract
-    seen = [probe.to(device) for probe in probes(pictures, contract.stride)]
+    side = SIDE if contract.reach <= SIDE // 2 else LARGER
+    seen = [probe.to(device) for probe in probes(pictures, contract.stride, side)]
     found = effective(model.network.to(device), seen, contract.reach) if contract.tiles else contract.reach
     return Model(dataclasses.replace(model.header, contract=dataclasses.replace(contract, effective=found)), model.network.cpu())
 
 
-def probes(pictures: Sequence[Levels], stride: int) -> list[Tensor]:
-    """Noise, text, and the middle of some pictures, each as spoilt as those that will come: a network looks for the rest of a hole only
-    where there is one.  float32 (1, 3, H, W), sides a multiple of `stride`."""
+def probes(pictures: Sequence[Levels], stride: int, side: int = SIDE) -> list[Tensor]:
+    """Noise, text, and the middles of some pictures, as spoilt as those that will come (a network looks for the rest of a hole only where
+    there is one), mirrored where they are smaller.  float32 (1, 3, side, side), the side made a multiple of `stride`."""
     rng = Seed(0).at("probes")
-    side = -(-SIDE // stride) * stride
+    side = -(-side // stride) * stride
     noise: Levels = rng.integers(0, TOP + 1, (side, side, 3), dtype=np.uint8)
     text = grammar.parse(TEXT)(np.full((side, side, 3), TOP // 2, np.uint8), rng)
-    photographs: list[Levels] = []
-    for picture in pictures:
-        middle = centre(picture, side, stride)
-        photographs += [middle] if min(middle.shape[:2]) >= 4 * stride else []
+    photographs = [read_window(picture, centred(*picture.shape[:2], side).window) for picture in pictures]
     return [batch_to_unit(torch.from_numpy(np.array(picture, order="C"))[None]) for picture in (noise, text, *photographs)]

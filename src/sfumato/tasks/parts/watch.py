@@ -59,6 +59,10 @@ class Scores(Judged):
             **means,
         )
 
+    def beside(self) -> tuple[Sequence[Levels], Sequence[Levels]]:
+        """What was made of the held-out pictures, and what they should be."""
+        return self.restored, self.held.targets
+
     def rank(self, by: str) -> float:
         """By "loss" too, of which less is better."""
         return -self.loss if by == "loss" else super().rank(by)

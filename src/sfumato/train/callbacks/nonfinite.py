@@ -23,7 +23,8 @@ NAMED = 8  # files, in a sentence or a line
 class Suspects:
     """What was no number in a turn, and the items and files of the passes that it came of.
 
-    Where every part of every loss is a number and the gradient is not, it may have come of any, but for another process's.
+    Where every part of every loss is a number and the gradient is not, all passes are under suspicion; where several processes learn
+    together, none of this one's, for it may have come of another's.
     """
 
     parts: dict[str, float]
