@@ -1,5 +1,6 @@
 """What goes wrong in a game is named within one look; a clean run is never accused; and the best point is found by rule."""
 
+from functools import partial
 from types import SimpleNamespace
 
 import numpy as np
@@ -169,12 +170,13 @@ def test_a_game_that_is_ill_at_every_look_is_ended_in_its_second_half(good):
 
 
 def test_where_colours_are_given_to_grey_others_are_no_fault_and_none_yet_end_no_game(good):
-    spoilt = [exchanged(good), [np.repeat(one.mean(2, keepdims=True), 3, axis=2).astype(np.uint8) for one in good]]
-    looks = iter([*spoilt, spoilt[1], spoilt[1], spoilt[1]])
-    guards = Guards(Scripted(), lambda: (next(looks), good), Game(Both()), lambda made, other: 0.1, patience=2, knowable=False)
-    for step in range(5):
-        guards.after_phase(SimpleNamespace(phase="valid", step=step, progress=0.4, finish=pytest.fail))
-    assert guards.choice.best == 0.1 and guards.choice.step == 0
+    grey = [np.repeat(one.mean(2, keepdims=True), 3, axis=2).astype(np.uint8) for one in good]
+    for made, faultless in ((exchanged(good), True), (grey, False)):
+        looked = partial(lambda pictures: (pictures, good), made)
+        guards = Guards(Scripted(), looked, Game(Both()), lambda made, other: 0.1, patience=2, knowable=False)
+        for step in range(2 if faultless else 5):
+            guards.after_phase(SimpleNamespace(phase="valid", step=step, progress=0.9, finish=pytest.fail))
+        assert (guards.choice.faults == []) is faultless
 
 
 def test_a_critic_that_won_while_no_snapshot_was_good_names_none(good):
