@@ -94,29 +94,48 @@ def steps() -> str:
 def recipes() -> str:
     """Every key that a recipe can have, with what it takes, what holds unless it is told, and the words beside it in the source."""
     lines = ["# What a recipe can say", "", MADE, ""]
-    lines += ["Keys as `--set` takes them; in a recipe's file `train.epochs` is `epochs` in the table `[train]`."]
-    told: dict[type[Any], str] = {}  # what several tasks share is told once
+    lines += ["Keys as `--set` takes them; in a recipe's file `train.epochs` is `epochs` in the table `[train]`. A task that a built-in"]
+    lines += ["recipe is called by (`sfumato recipes segment`) begins with that, which says more than what holds here unless told."]
+    told: dict[type[Any], tuple[str, dict[str, str]]] = {}  # what several tasks share is told once, and what they have else in it
     for task, entry in tasks.TASKS.items():
         lines += ["", f"## {task}: {entry.says}", ""]
-        for beginning, section in recipe.sections(type(tasks.read(task, []))):
+        whole = type(tasks.read(task, []))()
+        for beginning, section in recipe.sections(type(whole)):
+            usual, defaults = _defaults(whole, beginning, section)
             kind = section.__pydantic_fields__.get("kind")
-            name = f"`{beginning.rstrip('.') or 'at the top'}`" + (f" with `kind = {json.dumps(kind.default)}`" if kind else "")
+            name = f"`{beginning.rstrip('.') or 'at the top'}`"
+            name += f" with `kind = {json.dumps(kind.default)}`" + " (unless told)" * usual if kind else ""
             if section in told:
-                lines += ["", f"{name}: as told under {told[section]}."]
+                first, others = told[section]
+                unlike = [f"`{beginning}{key}` is `{value}`" for key, value in defaults.items() if value != others[key]]
+                lines += ["", f"{name}: as told under {first}" + (f", but {', '.join(unlike)}." if unlike else ".")]
                 continue
-            told[section] = task
+            told[section] = task, defaults
             lines += ["", f"### {name}", "", str(section.__doc__), "", "| key | takes | unless told | meaning |", "|---|---|---|---|"]
             said = _words_beside(section)
             for key, info in recipe.plain(section).items():
-                default = getattr(info, "default", None)
-                lines.append(_row([f"`{beginning}{key}`", recipe.expected(info), f"`{json.dumps(default)}`", said.get(key, "")]))
+                lines.append(_row([f"`{beginning}{key}`", recipe.expected(info), f"`{defaults[key]}`", said.get(key, "")]))
     return "\n".join(lines) + "\n"
 
 
+def _defaults(whole: Any, beginning: str, section: type[Any]) -> tuple[bool, dict[str, str]]:
+    """Whether a task has this section unless another kind is asked for, and what its keys then are: the task's own, or the type's."""
+    own = whole
+    for name in filter(None, beginning.split(".")):
+        own = getattr(own, name, None)
+    found = own if type(own) is section else section
+    fields = recipe.plain(section)
+    values = {key: getattr(found, key) if found is own else getattr(info, "default", None) for key, info in fields.items()}
+    return found is own, {key: json.dumps(value) for key, value in values.items()}
+
+
 def _words_beside(section: type[Any]) -> dict[str, str]:
-    """The comment at the end of each field's line."""
-    found = re.finditer(r"^    (\w+): .*?  # (.*)$", inspect.getsource(section), re.MULTILINE)
-    return {match[1]: match[2] for match in found}
+    """The comment at the end of each field's line, and on those below it that hold nothing else; what is inherited too."""
+    said: dict[str, str] = {}
+    for kind in reversed(section.__mro__[:-1]):
+        for match in re.finditer(r"^    (\w+): .*?  # (.*(?:\n    # .*)*)$", inspect.getsource(kind), re.MULTILINE):
+            said[match[1]] = re.sub(r"\n    # ", " ", match[2])
+    return said
 
 
 def _row(cells: list[Any]) -> str:

@@ -17,7 +17,7 @@ SOURCE = ROOT / "src" / "sfumato"
 FILES = sorted(SOURCE.rglob("*.py"))
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 
-TABLE = {  # the table of rooms in docs/design.md
+TABLE = {  # the table of rooms in CONTRIBUTING.md
     "core": "",
     "show": "core",
     "nets": "core",

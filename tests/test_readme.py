@@ -35,7 +35,8 @@ def blocks(kind: str, text: str) -> list[str]:
 def commands() -> list[list[str]]:
     """Every line of every shell block as words; what repairs comes last, for it needs a model that was learnt."""
     learnt_first = sorted(SECTIONS, key=lambda section: section.startswith("Repair"))
-    return [tiny(shlex.split(line)[1:]) for section in learnt_first for block in blocks("sh", section) for line in block.splitlines()]
+    lines = [line for section in learnt_first for block in blocks("sh", section) for line in block.splitlines()]
+    return [tiny(shlex.split(line, comments=True)[1:]) for line in lines]
 
 
 def tiny(words: list[str]) -> list[str]:

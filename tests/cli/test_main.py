@@ -15,7 +15,8 @@ from sfumato.core.errors import INTERRUPTED, OURS, REFUSED, Interrupted, Refusal
 TypeIn = Callable[..., tuple[int, str, str]]
 LEARN = ["demo", "new", "new classify", "new restore", "plan", "train", "resume", "find-lr"]
 DATA = ["data", "data list", "data get", "data check", "data show"]
-VERBS = [*LEARN, *DATA, "restore", "classify", "eval", "crappify", "recipes", "models", "runs", "report", "doctor"]
+USE = ["restore", "classify", "segment", "depth", "sample", "eval", "crappify"]
+VERBS = [*LEARN, *DATA, *USE, "recipes", "models", "runs", "report", "doctor"]
 
 
 @pytest.mark.parametrize("name", VERBS)

@@ -15,7 +15,7 @@ from sfumato.core.errors import Refusal
 
 def evaluate(
     model: Annotated[Path, typer.Argument(help="Model file.")],
-    folder: Annotated[Path, typer.Argument(help="Folder of pictures it has not learnt from; or a known data set.")],
+    folder: Annotated[Path, typer.Argument(help="Folder of pictures it has not learnt from; or a known data set, known:NAME.")],
     spoil: OwnSpoil = None,
     metrics: Annotated[
         str | None,
@@ -37,6 +37,10 @@ def evaluate(
     as_json: Json = False,
 ) -> None:
     """Score a model: good pictures are spoilt, repaired and compared, beside the input and plain filters; or named, with --json in full.
+
+    Scores are psnr_rgb, psnr_y, psnr_b, ssim_rgb, ssim_y, ciede2000, colourfulness, drift, peak, and with --features feature and lpips;
+    psnr_y_crop4 and its like leave out so many px of the border.  Published test sets (known:set5, known:set14, known:bsds) are scored
+    only if every picture is the published one.
 
     \b
     Examples:

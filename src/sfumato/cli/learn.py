@@ -14,7 +14,7 @@ from sfumato.cli.verb import OwnSpoil, Set, StepsFile, complain, option, show, s
 from sfumato.core import progress
 from sfumato.core.errors import PARTLY, Interrupted, Refusal
 
-Task = Annotated[str, typer.Argument(metavar="TASK|RECIPE", help="A task (restore, classify), a recipe (sfumato recipes), or a TOML file.")]
+Task = Annotated[str, typer.Argument(metavar="TASK|RECIPE", help="A recipe (sfumato recipes), a task such as restore, or a TOML file.")]
 Pictures = Annotated[list[Path] | None, typer.Argument(help="Folders of good pictures, instead of the recipe's.")]
 Out = Annotated[Path | None, option("--out", "-o", says="Run folder: new or empty.", default="runs/NAME-N")]
 
@@ -23,7 +23,7 @@ def demo(
     out: Annotated[Path, option("--out", "-o", says="Run folder: new or empty.")] = Path("runs/demo"),
     minutes: Annotated[float, option("--minutes", says="Time for learning.")] = 3.0,
 ) -> None:
-    """Learn on built-in photographs, repair one never seen, and show it: the whole path in a few minutes.
+    """Learn on built-in photographs, repair two never seen, and show it: the whole path in a few minutes.
 
     \b
     Examples:
@@ -116,7 +116,7 @@ def train(
       sfumato train restore photos/ --spoil "scale 2 | jpeg 20..60 | text" --minutes 15 --out runs/text
       sfumato train restore.toml --set network.kind=residual --set train.epochs=3
       sfumato train restore photos/ --from runs/text/best.safetensors
-      sfumato train restore-sharp photos/ --from runs/text/best.safetensors --critic
+      sfumato train restore photos/ --from runs/text/best.safetensors --critic
       sfumato train restore --pairs scans/ repaired/
       sfumato train restore photos/ --dry-run
       sfumato train mnist-resnet --overfit 1 --steps 200
@@ -163,7 +163,7 @@ def resume(
         ),
     ] = None,
 ) -> None:
-    """Go on with a run that was stopped or killed, where it was, with the recipe it has.
+    """Go on with a run that was stopped, where it was, or that was killed, from its last state, with the recipe it has.
 
     \b
     Examples:

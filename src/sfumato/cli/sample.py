@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from sfumato.cli.verb import Device, Overwrite, Seed, existing, option, show
+from sfumato.cli.verb import Device, Overwrite, existing, option, show
 from sfumato.core.errors import Refusal
 
 
@@ -15,7 +15,7 @@ def sample(
     model: Annotated[Path, typer.Argument(help="Model file of the task generate.")],
     count: Annotated[int, typer.Option("--count", "-n", min=1, max=100_000, help="Pictures.")] = 16,
     out: Annotated[Path, option("--out", "-o", says="A picture for a sheet of all, or a folder for single ones.")] = Path("sample.png"),
-    seed: Seed = 42,
+    seed: Annotated[int, option("--seed", says="The same seed makes the same pictures.")] = 42,
     device: Device = "auto",
     overwrite: Overwrite = False,
 ) -> None:
