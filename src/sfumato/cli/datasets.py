@@ -52,7 +52,9 @@ def _facts(name: str, place: Path | None) -> dict[str, Any]:
 
 def get(
     name: Annotated[str, typer.Argument(help="A known data set (sfumato data list), or weights of timm.")],
-    into: Annotated[Path | None, option("--to", shape="FOLDER", says="Folder, named by SFUMATO_DATA then.", default="the cache folder")] = None,
+    into: Annotated[
+        Path | None, option("--to", shape="FOLDER", says="Folder, named by SFUMATO_DATA then.", default="the cache folder")
+    ] = None,
 ) -> None:
     """Fetch a data set from where it is published, check its sums and unpack it; goes on where it broke off.
 
