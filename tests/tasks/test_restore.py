@@ -296,6 +296,11 @@ def test_a_network_that_is_folded_when_it_is_saved_enlarges_as_it_learnt_to(phot
     assert scores["rows"][-1]["psnr_rgb"]["mean"] > 10  # what was scored is the folded one
 
 
+@pytest.mark.parametrize(("chain", "mirrors"), [("maybe(0.3, hole 4..8)", False), ("noise 5 | border 4..8", False), ("noise 5", True)])
+def test_where_something_may_be_missing_at_the_sides_nothing_is_put_around_a_picture(chain, mirrors, photograph_folder):
+    assert restore.build(recipe(photograph_folder, f"spoil.chain={chain}")).contract.mirrors is mirrors
+
+
 def test_grids_of_compression_lie_anywhere_in_a_crop_as_often(portrait, tmp_path):
     """What a crop begins with in its window says where a grid of 8 px lies: all 64 places, as often."""
     (tmp_path / "place.py").write_text(PLACE)

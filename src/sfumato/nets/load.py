@@ -46,6 +46,7 @@ class Contract:
     up: Literal["", "nearest", "bilinear", "bicubic", "lanczos"] = ""  # the kernel that had enlarged its inputs; "": none had
     colours: bool = False  # it gives colour to grey pictures; without it grey in means grey out
     greys: bool = False  # it has learnt from grey inputs alone
+    mirrors: bool = True  # a picture is continued beyond its sides by its mirror image; False: not at all, as it was while it learnt
     low: float = 0.0  # range of the input
     high: float = 1.0
 

@@ -94,6 +94,12 @@ class Chain:
         if self.reach > FARTHEST:
             raise Refusal(f"A pixel spoilt by this chain would depend on others {self.reach} px away, but at most {FARTHEST} are taken.")
 
+    @property
+    def single(self) -> list[Step]:
+        """Every step, also those that act by chance, in another order or again."""
+        found = [[node] if isinstance(node, Step) else node.chain.single for node in self.steps if isinstance(node, Step | _Group)]
+        return [step for steps in found for step in steps]
+
     @cached_property
     def acts(self) -> int:
         """How many steps act on a picture, at most."""

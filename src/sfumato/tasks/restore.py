@@ -265,8 +265,8 @@ class RestoreTask(Job):
     def contract(self) -> Contract:
         """What the network promises; its reach is measured."""
         greys, colours = pairs.hues(self.pairs)
-        up = pairs.enlarged_by(self.chain)
-        return Contract.of(self.network, enlarges=self.chain.enlarges, up=up, greys=greys, colours=colours)
+        up, mirrors = pairs.enlarged_by(self.chain), not pairs.reaches_sides(self.chain)
+        return Contract.of(self.network, enlarges=self.chain.enlarges, up=up, greys=greys, colours=colours, mirrors=mirrors)
 
     def save(self, path: Path, network: nn.Module, scores: dict[str, float], step: int) -> None:
         """Write a model file of the network as it stands, in the form in which it is used."""

@@ -24,14 +24,12 @@ class Cutter:
     """A network's tiles on a device.
 
     exact : they see all that it can see, and not only what changes an output in effect.
-    bare : beyond the picture lies nothing, and no mirror image: as it was while the network learnt.
     """
 
     network: nn.Module
     contract: Contract
     device: torch.device
     exact: bool = False
-    bare: bool = False
 
     def tiles(self, height: int, width: int) -> Tiles:
         """For a picture of that size."""
@@ -41,7 +39,7 @@ class Cutter:
         return careful if careful.side >= max(height, width) else self._fitting(height, width, KERNELS * self._held)
 
     def _fitting(self, height: int, width: int, bytes_per_pixel: float) -> Tiles:
-        margin, room = self.contract.margin(exact=self.exact), devices.free_bytes(self.device)
+        margin, room = self.contract.margin(exact=self.exact), float(devices.free_bytes(self.device))
         if self.device.type == "cpu":
             room = min(room, max(CPU_BYTES, (WORTH * margin) ** 2 * bytes_per_pixel / SHARE))
         return Tiles.fitting(
@@ -51,7 +49,7 @@ class Cutter:
             stride=self.contract.stride,
             bytes_per_pixel=bytes_per_pixel,
             free_bytes=room,
-            mirrors=not self.bare,
+            mirrors=self.contract.mirrors,
         )
 
     @cached_property

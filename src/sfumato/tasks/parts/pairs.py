@@ -19,6 +19,7 @@ from sfumato.data.geometry import Erase, Geometry, read_window
 from sfumato.data.items import Channels, Item, Items
 from sfumato.data.store import Store
 from sfumato.spoil.chain import Chain, Step
+from sfumato.spoil.missing import Border, Hole
 from sfumato.spoil.resample import Scale
 
 Example = tuple[str, Levels, Levels]  # name, input, target
@@ -183,6 +184,11 @@ def enlarged_by(chain: Chain) -> Any:
     """The kernel by which a `scale` of the chain enlarges again; where it draws one of several, the last; "" without such a step."""
     kernels = [step.act.up for step in chain.steps if isinstance(step, Step) and isinstance(step.act, Scale)]
     return kernels[-1][-1] if kernels else ""
+
+
+def reaches_sides(chain: Chain) -> bool:
+    """Whether what it leaves out may lie at a picture's sides, where there is nothing beyond it to fill it from."""
+    return any(isinstance(step.act, Border | Hole) for step in chain.single)
 
 
 def hues(pairs: SpoiltPairs) -> tuple[bool, bool]:

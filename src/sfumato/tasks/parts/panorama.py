@@ -12,7 +12,6 @@ from sfumato.core.levels import like, to_unit
 from sfumato.core.seed import Seed
 from sfumato.data.reading.read import Pixels
 from sfumato.spoil import grammar
-from sfumato.spoil.chain import Step
 from sfumato.spoil.missing import Border, stuff
 from sfumato.tasks.parts.restorer import Restorer
 from sfumato.use.photograph import Photograph
@@ -82,12 +81,8 @@ def learnt(recipe: dict[str, Any]) -> Border:
     if (recipe.get("data") or {}).get("inputs"):
         raise Refusal(f"This model has learnt from real pairs, and says nothing of growing a border. {ANOTHER}")
     text = str((recipe.get("spoil") or {}).get("chain", ""))
-    found = [step.act for step in _steps(grammar.parse(text).steps) if isinstance(step.act, Border)] if text else []
+    found = [step.act for step in grammar.parse(text).single if isinstance(step.act, Border)] if text else []
     if not found:
         undoes = repr(text) if text else "nothing that it says"
         raise Refusal(f"This model has not learnt to grow a border: it undoes {undoes}, which has no step 'border'. {ANOTHER}")
     return found[-1]
-
-
-def _steps(nodes: Any) -> list[Step]:
-    return [step for node in nodes for step in ([node] if isinstance(node, Step) else _steps(node.chain.steps))]

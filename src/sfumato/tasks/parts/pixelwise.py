@@ -86,4 +86,4 @@ class Pixelwise(Job):
     @cached_property
     def contract(self) -> Contract:
         """What the network promises; its reach is measured."""
-        return Contract.of(self.network)
+        return Contract.of(self.network, mirrors=False)

@@ -91,7 +91,7 @@ class Seer(ABC):
     @cached_property
     def cutter(self) -> Cutter:
         """Tiles for a picture."""
-        return Cutter(self.network, self.contract, self.device, bare=True)
+        return Cutter(self.network, self.contract, self.device)
 
     def tree(
         self,

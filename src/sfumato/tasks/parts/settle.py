@@ -46,5 +46,5 @@ def probes(pictures: Sequence[Levels], stride: int, side: int = SIDE) -> list[Te
     side = -(-side // stride) * stride
     noise: Levels = rng.integers(0, TOP + 1, (side, side, 3), dtype=np.uint8)
     text = grammar.parse(TEXT)(np.full((side, side, 3), TOP // 2, np.uint8), rng)
-    photographs = [read_window(picture, centred(*picture.shape[:2], side).window) for picture in pictures]
+    photographs = [read_window(picture, centred(picture.shape[0], picture.shape[1], side).window) for picture in pictures]
     return [batch_to_unit(torch.from_numpy(np.array(picture, order="C"))[None]) for picture in (noise, text, *photographs)]
