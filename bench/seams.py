@@ -151,10 +151,11 @@ def larger(made: NDArray[np.float64], wanted: NDArray[np.float64], axis: int) ->
     return np.asarray((ours - theirs).max((1, 2)))
 
 
-def looked_at(one: Restorer, picture: Levels, *, mirrors: bool) -> dict[str, float]:
+def looked_at(one: Restorer, picture: Levels) -> dict[str, float]:
     """In levels: by how much steps across borders are larger than those of the whole, and steps elsewhere; distance to the whole; and what
-    changes far from a change.  mirrors : what lies beyond a picture, in use."""
+    changes far from a change."""
     factor, margin, stride = one.contract.enlarges, one.contract.margin(exact=False), one.contract.stride
+    mirrors = one.contract.mirrors
     side = max(stride, SIDE // stride * stride)
     cut = Tiles(side=side, margin=margin, stride=stride, mirrors=mirrors)
     whole = Tiles(side=-(-max(picture.shape) // stride) * stride, margin=margin, stride=stride, mirrors=mirrors)
@@ -200,8 +201,8 @@ def main() -> None:
         if not one.contract.tiles:
             rows.append([name, where, "seen whole", *[""] * 5])
             continue
-        shown, mirrors = pictures(one.contract.margin(exact=False), chain_of(name)), catalogue.read(name, []).task == "restore"
-        found = {kind: looked_at(one, picture, mirrors=mirrors) for kind, picture in shown.items()}
+        shown = pictures(one.contract.margin(exact=False), chain_of(name))
+        found = {kind: looked_at(one, picture) for kind, picture in shown.items()}
         most = {what: max(each[what] for each in found.values()) for what in worst}
         worst = {what: float(np.nanmax([worst[what], most[what]])) for what in worst}
         near += [name] if np.isnan(most["far"]) else []
