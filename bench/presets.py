@@ -262,7 +262,7 @@ PRESETS = {
     "colourise": Preset("colourise", (as_it_is,), metric="ciede2000"),
     "holes": Preset("holes", (biharmonic,), 10, inside=True, scored="hole 8..24", count=40, others=(telea, mean_colour)),
     "large-holes": Preset("holes", (mean_colour,), 10, inside=True, scored="hole 40..64 density=20", others=(telea,)),
-    "border": Preset("border", (mean_colour, telea), inside=True),
+    "border": Preset("border", (mean_colour, telea), inside=True, scored="border 12..32"),
     "drawing": Preset("drawing", (canny, difference_of_gaussians, white)),
     "edges-to-picture": Preset("edges-to-picture", (mean_picture, PatchFill("edges")), metric="feature"),
     "drawing-to-painting": Preset("drawing-to-painting", (mean_picture, PatchFill("posterise | edges")), metric="feature"),
