@@ -122,7 +122,7 @@ def test_a_dry_run_of_each_verb_says_what_would_become_what(photo, type_in, tmp_
     assert code == 0 and json.loads(told)["planned"] == planned
     sheet = tmp_path / "sheet.png"
     code, told, _ = type_in("crappify", photo, out, "--spoil", "jpeg 30", "--preview", sheet, "--dry-run")
-    assert (code, told.strip()) == (0, f"{photo} -> {out / 'photo.png'}")
+    assert (code, told.splitlines()) == (0, [f"{photo} -> {sheet}", f"{photo} -> {out / 'photo.png'}"])
     assert list(tmp_path.iterdir()) == [photo]
 
 

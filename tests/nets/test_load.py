@@ -156,7 +156,6 @@ def test_a_kind_is_a_name_of_the_catalogue_and_nothing_else(kind, model_file):
         ("reach", 4096),
         ("reach", 10**30),
         ("effective", -1),
-        ("tiles", False),
         ("tiles", "yes"),
         ("low", float("nan")),
         ("high", 255.0),

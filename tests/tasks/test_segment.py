@@ -124,6 +124,7 @@ def test_probabilities_sum_to_one_in_tiles_as_in_one_piece(model, rng, monkeypat
     whole = model.probabilities(picture)
     assert np.abs(whole.sum(2) - 1).max() < 1e-5
     monkeypatch.setattr("sfumato.tasks.parts.cutting.CPU_BYTES", 3e6)
+    monkeypatch.setattr("sfumato.tasks.parts.cutting.WORTH", 0)  # tiles that are mostly margin
     assert model.cutter.tiles(200, 300).side < 200
     assert np.abs(model.probabilities(picture) - whole).max() < 1e-5
 
@@ -131,6 +132,7 @@ def test_probabilities_sum_to_one_in_tiles_as_in_one_piece(model, rng, monkeypat
 def test_of_a_large_picture_only_the_likeliest_classes_are_held(model, rng, monkeypatch):
     picture, shapes = scene(rng, 200, 300)[0], []
     monkeypatch.setattr("sfumato.tasks.parts.cutting.CPU_BYTES", 3e6)
+    monkeypatch.setattr("sfumato.tasks.parts.cutting.WORTH", 0)  # tiles that are mostly margin
     wanted, likeliest = model.probabilities(picture).argmax(2), segmenter.likeliest
     monkeypatch.setattr(segmenter, "likeliest", lambda rows: (shapes.append(rows.shape), likeliest(rows))[1])
     np.testing.assert_array_equal(model.segment(picture), wanted)

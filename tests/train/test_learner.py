@@ -311,7 +311,7 @@ def one_at_a_time(network, batch, draw):
 
 def test_out_of_memory_leaves_no_picture_alone_with_batch_norm():
     learner = toy_learner(objective=one_at_a_time, steps=3)
-    with pytest.raises(Refusal, match=r"with 2 pictures at once, and batch norm .* data\.crop, or set network\.norm = 'group'"):
+    with pytest.raises(Refusal, match=r"with 2 pictures at once\. Halves .* batch norm, .* data\.crop, or set network\.norm = 'group'"):
         learner.fit()
     assert (learner.step, learner.pieces) == (0, 2)
 
