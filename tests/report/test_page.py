@@ -279,3 +279,9 @@ def test_of_a_distance_less_is_a_gain_everywhere_on_the_page(done):
     (done / "scores.json").write_text(json.dumps(told))
     said = read(done).words
     assert "+20.00" in said and "+10.00" in said and "+30.00" in said and "\N{MINUS SIGN}" not in said
+
+
+def test_scores_stand_in_the_order_in_which_a_reader_looks_for_them() -> None:
+    from sfumato.report import words
+
+    assert words.in_order(["drift", "own", "ssim_rgb", "psnr_rgb"]) == ["psnr_rgb", "ssim_rgb", "drift", "own"]

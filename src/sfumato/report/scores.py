@@ -84,7 +84,7 @@ def table(scores: Row) -> Table | None:
     rows = _rows(scores)
     if not rows:
         return None
-    metrics = [name for name, value in next(iter(rows.values())).items() if isinstance(value, Mapping)]
+    metrics = words.in_order(name for name, value in next(iter(rows.values())).items() if isinstance(value, Mapping))
     first = next(iter(rows.values()))
     return Table(
         metrics=[" ".join(filter(None, (words.unit(name).name, words.unit(name).unit))) for name in metrics],

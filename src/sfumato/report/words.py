@@ -1,6 +1,6 @@
 """Numbers and states as a person reads them."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -58,6 +58,12 @@ WAYS = {
 def unit(metric: str) -> Unit:
     """Of a metric by its name; one that is not known keeps its name."""
     return UNITS.get(metric, Unit(metric.replace("_", " "), "", 3))
+
+
+def in_order(metrics: Iterable[str]) -> list[str]:
+    """As a reader looks for them: what stands first above, first; what is not known, last."""
+    places = {name: place for place, name in enumerate(UNITS)}
+    return sorted(metrics, key=lambda name: places.get(name, len(places)))
 
 
 def number(value: float, metric: str) -> str:
