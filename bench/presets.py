@@ -275,20 +275,17 @@ def triples(items: Items, chain: Chain, target: Chain | None, *, inside: bool, s
     What is missing is told where that is asked: of a black picture that is spoilt alike, all that is not black.
     """
     held = HeldOut.of(pairs.examples(items, chain, target, seed=Seed(0), side=side))
-    if not inside:
-        found = [(one, good, np.zeros(good.shape[:2], bool)) for one, good in zip(held.inputs, held.targets, strict=True)]
-        return [triple for triple in found if _differs(*triple[:2])]
+    gone = _missing(items, chain, side) if inside else [np.zeros(good.shape[:2], bool) for good in held.targets]
+    found = list(zip(held.inputs, held.targets, gone, strict=True))
+    if inside:
+        assert not any((one != good).any(2)[~where].any() for one, good, where in found), "something was changed that is not missing"
+    return [(one, good, where) for one, good, where in found if one.shape != good.shape or (one != good).any()]
+
+
+def _missing(items: Items, chain: Chain, side: int) -> list[Levels]:
+    """Which px of each picture are: bool (H, W)."""
     black = Items(tuple(Item(item.name, make=partial(np.zeros, (*item.size(), 3), np.uint8)) for item in items))
-    marks = HeldOut.of(pairs.examples(black, chain, None, seed=Seed(0), side=side)).inputs
-    found = []
-    for one, good, gone in zip(held.inputs, held.targets, (mark.any(2) for mark in marks), strict=True):
-        assert not (one != good).any(2)[~gone].any(), "something was changed that is not missing"
-        found.append((one, good, gone))
-    return [triple for triple in found if _differs(*triple[:2])]
-
-
-def _differs(one: Levels, good: Levels) -> bool:
-    return one.shape != good.shape or bool((one != good).any())
+    return [mark.any(2) for mark in HeldOut.of(pairs.examples(black, chain, None, seed=Seed(0), side=side)).inputs]
 
 
 def judged(preset: Preset, seen: dict[str, scoring.Seen]) -> Callable[[Levels, Levels, Levels], float]:

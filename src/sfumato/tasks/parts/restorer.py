@@ -65,6 +65,11 @@ class Restorer:
         return int(self.enlarge * self.contract.enlarges**self.times)
 
     @property
+    def _kernel(self) -> str:
+        """By which what is only made larger is: as inputs were in training."""
+        return self.contract.up or "bicubic"
+
+    @property
     def contract(self) -> Contract:
         """Channels, stride, reach, enlargement."""
         return self.header.contract
@@ -85,9 +90,8 @@ class Restorer:
         """Transparency is no picture: it is as large as what is repaired, and otherwise stays."""
         own, alpha = wide.fitting(photo.profile, photo.pixels) if photo.space == "own" else None, photo.alpha
         pixels = self._pixels(photo.pixels, own)
-        for factor in (self.enlarge, *[self.contract.enlarges] * self.times):
-            if alpha is not None and factor > 1:
-                alpha = enlarge.enlarge(alpha[..., None], factor, self.contract.up or "bicubic")[..., 0]
+        if alpha is not None and self.grows > 1:
+            alpha = self._plainly_as_large(enlarge.enlarge(alpha[..., None], self.enlarge, self._kernel))[..., 0]
         made = replace(photo, pixels=pixels, alpha=alpha)
         if photo.space == "own" and self.contract.colours and self.contract.greys:
             return replace(made, profile=None, space="sRGB")  # colours that a network gives are those of sRGB
@@ -165,7 +169,7 @@ class Restorer:
         """(H, W, 1 or 3) -> the same, larger by `grows`.  own : what its numbers mean, where they are not sRGB."""
         self._check_room(pixels)
         if self.enlarge > 1:
-            pixels = enlarge.enlarge(pixels, self.enlarge, self.contract.up or "bicubic")
+            pixels = enlarge.enlarge(pixels, self.enlarge, self._kernel)
         given = pixels
         for _ in range(self.times):
             pixels = self._repaired(pixels, own)
@@ -177,7 +181,7 @@ class Restorer:
     def _plainly_as_large(self, pixels: tiles.Picture) -> tiles.Picture:
         """The same picture in the size of its repair."""
         for _ in range(self.times if self.contract.enlarges > 1 else 0):
-            pixels = enlarge.enlarge(pixels, self.contract.enlarges, self.contract.up or "bicubic")
+            pixels = enlarge.enlarge(pixels, self.contract.enlarges, self._kernel)
         return pixels
 
     def _repaired(self, pixels: tiles.Picture, own: Wide | None) -> tiles.Picture:
@@ -212,7 +216,7 @@ class Restorer:
 
     def _luma_alone(self, patch: Unit) -> Unit:
         """(H, W, 3) -> the same, with the luma that the network makes of its luma."""
-        plain = enlarge.enlarge(patch, self.contract.enlarges, self.contract.up or "bicubic")
+        plain = enlarge.enlarge(patch, self.contract.enlarges, self._kernel)
         return np.asarray(np.clip(plain + (self._as_grey(to_channels(patch, 1)) - to_channels(plain, 1)), 0, 1), np.float32)
 
     def _as_grey(self, patch: Unit) -> Unit:
