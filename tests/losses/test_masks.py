@@ -39,6 +39,12 @@ def test_cross_entropy_and_focal_are_their_loop(case, gamma, weights):
     assert losses.cross_entropy(*case, weights=given, gamma=gamma).item() == pytest.approx(total / weight, rel=1e-5)
 
 
+def test_what_is_sure_has_a_gradient_whatever_gamma(case):
+    logits = torch.tensor([40.0, 0.0, 0.0]).reshape(1, 3, 1, 1).requires_grad_()
+    losses.cross_entropy(logits, torch.zeros(1, 1, 1, dtype=torch.long), gamma=0.5).backward()
+    assert torch.isfinite(logits.grad).all()
+
+
 def test_dice_is_its_loop(case):
     logits, labels = case
     both, sizes, there = [0.0] * 3, [0.0] * 3, set()

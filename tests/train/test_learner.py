@@ -101,13 +101,13 @@ def test_events_come_in_the_documented_order(held_out):
     assert diary.events == expected
 
 
-def watched(losses, held=()):
-    """The watch that has seen these losses of batches, after those of held-out ones."""
+def watched(losses, held=(), norms=False):
+    """The watch that has seen these losses of batches, after those of held-out ones.  norms : of batches are in the network."""
     watch = WatchDivergence()
 
     def seen(loss, phase):
-        rates = SimpleNamespace(optimiser=SimpleNamespace(param_groups=[{"lr": 0.1}]))
-        return SimpleNamespace(phase=phase, step=watch.seen, outcome=SimpleNamespace(loss=torch.tensor(loss)), now=rates)
+        player = SimpleNamespace(optimiser=SimpleNamespace(param_groups=[{"lr": 0.1}]), takes_statistics=norms)
+        return SimpleNamespace(phase=phase, step=watch.seen, outcome=SimpleNamespace(loss=torch.tensor(loss)), now=player, main=player)
 
     for loss in held:
         watch.after_forward(seen(loss, "valid"))
@@ -125,6 +125,12 @@ def test_a_first_batch_that_was_a_lucky_one_is_no_divergence(rng):
         watched([0.04, *[0.4] * 60], held=[0.03] * 16)
     with pytest.raises(Refusal, match="diverges"):
         watched([0.04, 3.0, 5.0, *[4.0] * 60])
+
+
+def test_what_held_out_pictures_lose_by_the_first_statistics_of_norms_is_no_measure():
+    with pytest.raises(Refusal, match="diverges"):
+        watched([3.2, *[20.0] * 60], held=[190.0] * 4, norms=True)
+    watched([3.2, *[20.0] * 60], held=[190.0] * 4)
 
 
 def test_a_skipped_update_fires_everything_but_after_update():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
@@ -21,7 +22,7 @@ def cross_entropy(logits: Tensor, masks: Tensor, *, weights: Tensor | None = Non
     known = masks != VOID
     if gamma:
         likely = logits.float().log_softmax(1).gather(1, masks.where(known, 0)[:, None])[:, 0].exp()
-        lost = lost * (1 - likely) ** gamma
+        lost = lost * (1 - likely).clamp_min(LEAST) ** gamma  # below 1 it has no slope at 0
     weight = known.float() if weights is None else weights[masks.where(known, 0)] * known
     return lost.sum() / weight.sum().clamp_min(LEAST)
 
@@ -33,10 +34,10 @@ def dice(logits: Tensor, masks: Tensor) -> Tensor:
     """
     known = (masks != VOID)[:, None]
     likely = logits.float().softmax(1) * known
-    truth = functional.one_hot(masks.where(known[:, 0], 0), logits.shape[1]).movedim(3, 1) * known
-    both, sizes = (likely * truth).sum((0, 2, 3)), (likely + truth).sum((0, 2, 3))
-    there = truth.any(dim=0).any(dim=1).any(dim=1)
-    shares = 1 - 2 * both / sizes.clamp_min(LEAST)
+    truth = torch.zeros_like(likely).scatter_(1, masks.where(known[:, 0], 0)[:, None], known.float())
+    count = truth.sum((0, 2, 3))
+    there = count > 0
+    shares = 1 - 2 * (likely * truth).sum((0, 2, 3)) / (likely.sum((0, 2, 3)) + count).clamp_min(LEAST)
     return (shares * there).sum() / there.sum().clamp_min(1)
 
 

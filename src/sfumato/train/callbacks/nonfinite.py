@@ -111,7 +111,8 @@ class WatchDivergence(Callback):
 
     Where it began is told by the held-out pictures before the first step, and by the first few batches: the largest of their losses that
     is not far above the least.  A rate that is much too high shows after one step, so later ones may not count; and where some batches
-    are spoilt far more than others, one alone may have been a lucky one.
+    are spoilt far more than others, one alone may have been a lucky one.  Held-out pictures tell nothing where batch norm has seen none
+    yet: what a network loses by its first statistics is many times what it loses on the first batch.
     """
 
     def __init__(self, *, factor: float = 4.0, start: int = 8, window: int = 30) -> None:
@@ -124,7 +125,7 @@ class WatchDivergence(Callback):
 
     def after_forward(self, learner: Learner) -> None:
         """Note what held-out batches lose at first."""
-        if learner.phase == "valid" and not self.seen:
+        if learner.phase == "valid" and not self.seen and not learner.main.takes_statistics:
             self.held.append(learner.outcome.loss.item())
 
     def _begun(self) -> float:
