@@ -74,6 +74,24 @@ def test_labels_keep_their_type_and_are_not_mixed(kind: type, rng: np.random.Gen
     assert crop.dtype == kind and set(np.unique(crop)) <= {0, 1}
 
 
+@given(zoom=st.floats(0.3, 3), seed=st.integers(0, 1000))
+def test_labels_that_are_only_scaled_are_picked_as_those_that_are_turned_by_nothing(zoom: float, seed: int):
+    """Rows and columns of their own take a faster path."""
+    labels = np.random.default_rng(seed).integers(0, 1 << 30, (90, 70))
+    matrix = np.array([[zoom, 0, 3.3], [0, zoom, -7.1], [0, 0, 1.0]])
+    bent = matrix.copy()
+    bent[2, 0] = 1e-15
+    plain, general = (Plan((0, 0, 90, 70), (40, 30), matrix=one).apply(labels, nearest=True) for one in (matrix, bent))
+    assert (plain == general).mean() > 0.85 and plain.shape == (40, 30)
+
+
+@pytest.mark.parametrize("zoom", [0.5, 1.0, 1.7])
+def test_a_plan_tells_how_much_smaller_things_become(zoom: float, rng: np.random.Generator):
+    turned = Geometry(rotate=30, quarter_turns=True, flip=True, zoom=(zoom, zoom)).draw(rng, 300, 300, 64)
+    assert turned.scale == pytest.approx(zoom)
+    assert Plan((0, 0, 8, 8), (8, 8)).scale == 1
+
+
 @pytest.mark.parametrize("scale", [2, 3, 4])
 def test_shrinking_does_not_alias(scale: int):
     """Stripes of one pixel have no detail left at half size: they become even grey (P22)."""

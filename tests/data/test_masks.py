@@ -54,6 +54,38 @@ def test_every_way_to_store_a_mask_gives_the_same_labels(kind, legend, tmp_path)
     assert found.dtype == np.uint8 and found.tolist() == LABELS
 
 
+def test_colours_that_a_program_put_into_a_palette_in_its_own_order_are_meant(legend, tmp_path):
+    save(tmp_path / "colours.png", "colours")
+    picture = Image.fromarray(np.array([[1, 0, 2], [0, 0, 1]], np.uint8)).convert("P")
+    picture.putpalette([128, 64, 128, 128, 128, 128, 0, 0, 0])
+    picture.putdata([1, 0, 2, 0, 0, 1])
+    picture.save(tmp_path / "mask.png")
+    assert np.array_equal(Image.open(tmp_path / "mask.png").convert("RGB"), Image.open(tmp_path / "colours.png"))
+    assert masks.read_mask(tmp_path / "mask.png", legend).tolist() == LABELS
+
+
+def test_a_jpeg_is_no_mask(legend, tmp_path):
+    Image.fromarray(VALUES).save(tmp_path / "mask.jpg")
+    with pytest.raises(Refusal, match=r"mask\.jpg is a JPEG.*PNG or TIFF"):
+        masks.read_mask(tmp_path / "mask.jpg", legend)
+
+
+def test_a_large_mask_of_few_regions_is_no_bomb(legend, tmp_path):
+    values = np.zeros((4000, 6000), np.uint8)
+    values[1000:2000, 1500:4000] = 4
+    Image.fromarray(values).save(tmp_path / "mask.png")
+    assert (tmp_path / "mask.png").stat().st_size < values.size / 200
+    assert np.bincount(masks.read_mask(tmp_path / "mask.png", legend).ravel()).tolist() == [21_500_000, 2_500_000]
+
+
+def test_what_is_no_class_may_look_alike_and_classes_may_not(tmp_path):
+    path = tmp_path / "classes.txt"
+    path.write_text("0\tsky\t1,2,3\n1\tego\t0,0,0\n2\tborder\t0,0,0\n")
+    assert len(masks.legend(path, void=("ego", "border")).void) == 2
+    with pytest.raises(Refusal, match=r"colour \(0, 0, 0\) twice"):
+        masks.legend(path, void=("ego",))
+
+
 def test_a_bitmap_holds_nothing_and_one(tmp_path):
     Image.fromarray(np.array([[True, False]])).save(tmp_path / "mask.png")
     assert masks.read_mask(tmp_path / "mask.png", Legend((Kind(0, "ground"), Kind(1, "figure")))).tolist() == [[1, 0]]

@@ -68,8 +68,8 @@ class MadeDepth:
 
 def read_depth(path: Path) -> Steps:
     """A depth map's file, grey.  -> uint16 (H, W).  Refuses colours, palettes and numbers of other kinds."""
-    values = read.read_values(path, palettes=False)
-    if values.ndim != 2:
+    values, palette = read.read_values(path)
+    if values.ndim != 2 or palette is not None:
         raise Refusal(f"{path} is no grey picture of 8 or 16 bits, but a depth map is: one whole number a pixel, as PNG or TIFF.")
     return values.astype(np.uint16)
 

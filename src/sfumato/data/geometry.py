@@ -30,6 +30,14 @@ class Plan:
     turns: int = 0  # quarter turns, anticlockwise
     matrix: NDArray[np.float64] | None = None
 
+    @property
+    def scale(self) -> float:
+        """px of the window for a px of the result, in its middle: above 1 things became smaller."""
+        if self.matrix is None:
+            return 1.0
+        middle = (self.crop[1] / 2, self.crop[0] / 2)
+        return float(np.sqrt(abs(np.linalg.det(_jacobians(self.matrix, np.array([middle]))[0]))))
+
     def apply(self, pixels: Array, *, nearest: bool = False) -> Array:
         """(h, w, ...) as read from the window -> (crop, ...).
 
@@ -141,13 +149,24 @@ def _warp(pixels: Array, matrix: NDArray[np.float64], height: int, width: int) -
 def _steepest(matrix: NDArray[np.float64], height: int, width: int) -> float:
     """Most source pixels a step in the result can pass: under perspective, it is at one of the corners."""
     corners = np.array([[0, 0], [width, 0], [0, height], [width, height]], np.float64)
-    start, right, down = (_mapped(matrix, corners + step) for step in ((0, 0), (1e-3, 0), (0, 1e-3)))
-    jacobians = np.stack([right - start, down - start], axis=-1) / 1e-3
-    return float(np.linalg.norm(jacobians, 2, axis=(1, 2)).max())
+    return float(np.linalg.norm(_jacobians(matrix, corners), 2, axis=(1, 2)).max())
+
+
+def _jacobians(matrix: NDArray[np.float64], points: NDArray[np.float64]) -> NDArray[np.float64]:
+    """How steps in the result move through the source, at (N, 2) points of the result.  (N, 2, 2)"""
+    start, right, down = (_mapped(matrix, points + step) for step in ((0, 0), (1e-3, 0), (0, 1e-3)))
+    return np.stack([right - start, down - start], axis=-1) / 1e-3
 
 
 def _pick(pixels: Array, matrix: NDArray[np.float64], height: int, width: int) -> Array:
     """The pixel that the middle of each result falls into."""
+    if not matrix[[0, 1, 2, 2], [1, 0, 0, 1]].any():  # rows stay rows, and columns columns
+        lines = zip((1, 0), (height, width), pixels.shape)
+        rows, columns = (
+            _reflected(np.floor((matrix[axis, axis] * (np.arange(count) + 0.5) + matrix[axis, 2]) / matrix[2, 2]).astype(np.intp), side)
+            for axis, count, side in lines
+        )
+        return np.asarray(pixels[np.ix_(rows, columns)])
     y, x = np.indices((height, width)) + 0.5
     found = np.floor(_mapped(matrix, np.stack([x, y], axis=-1).reshape(-1, 2))).astype(np.intp).reshape(height, width, 2)
     picked: Array = pixels[_reflected(found[..., 1], pixels.shape[0]), _reflected(found[..., 0], pixels.shape[1])]

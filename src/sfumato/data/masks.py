@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ClassVar
@@ -44,7 +44,9 @@ class Legend:
         if not 1 <= len(self.classes) <= MOST:
             raise Refusal(f"Masks tell 1 to {MOST} classes apart, but the legend names {len(self.classes)}.")
         for what in ("number", "name", "colour"):
-            values = [value for kind in (*self.classes, *self.void) if (value := getattr(kind, what)) is not None]
+            values = [value for kind in self.classes if (value := getattr(kind, what)) is not None]
+            beside = [value for kind in self.void if (value := getattr(kind, what)) is not None]
+            values += set(beside) if what == "colour" else beside  # what is no class may all look alike
             if len(set(values)) != len(values):
                 twice = next(value for value in values if values.count(value) > 1)
                 raise Refusal(f"The legend has the {what} {twice!r} twice, so a pixel could be two things.")
@@ -98,9 +100,15 @@ class MaskFile:
 
 
 def read_mask(path: Path, legend: Legend) -> Mask:
-    """A mask file.  -> uint8 (H, W), labels and VOID.  Refuses values that the legend does not know, by name."""
-    values = read.read_values(path)
+    """A mask file.  -> uint8 (H, W), labels and VOID.  Refuses values that the legend does not know, by name.
+
+    Numbers of a palette are meant, unless all its colours that are used are the legend's and say something else: then a program has
+    written colours by numbers of its own.
+    """
+    values, palette = read.read_values(path)
     labels = legend.labels()
+    if palette is not None and _colours_are_meant(values, palette, labels):
+        values = palette[values]
     if values.ndim == 2:
         table = np.full(TOP16 + 1, -1, np.int16)
         for kind, label in labels.items():
@@ -119,6 +127,16 @@ def read_mask(path: Path, legend: Legend) -> Mask:
     if len(strange):
         raise Refusal(f"{path} holds the value {strange[0].tolist()} ({len(strange)} pixels), which its legend does not know.")
     return found.astype(np.uint8)
+
+
+def _colours_are_meant(values: Levels, palette: Levels, labels: Mapping[Kind, int]) -> bool:
+    by_colour = {kind.colour: label for kind, label in labels.items() if kind.colour is not None}
+    by_number = {kind.number: label for kind, label in labels.items()}
+    used = np.flatnonzero(np.bincount(values.ravel())).tolist()
+    if used[-1] >= len(palette):
+        return False
+    told = {number: by_colour.get(tuple(palette[number].tolist())) for number in used}
+    return None not in told.values() and any(label != by_number.get(number) for number, label in told.items())
 
 
 def _packed(colour: Colour | None) -> int:

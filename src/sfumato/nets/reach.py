@@ -6,13 +6,15 @@ In theory: by gradients, how far it can look.  In effect: on pictures, how far w
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 
 import torch
 from torch import Tensor, nn
 
 from sfumato.core.levels import TOP
+
+Meant = Callable[[Tensor], Tensor]
 
 LIMIT = 4096  # px; a network that looks farther is treated as one that looks at everything
 
@@ -70,10 +72,16 @@ def _width(kernel: int | tuple[int, ...]) -> int:
     return kernel if isinstance(kernel, int) else max(kernel)
 
 
-def effective(network: nn.Module, probes: Sequence[Tensor], reach: int, tolerance: float = 0.25 / TOP) -> int:
+def as_it_is(outputs: Tensor) -> Tensor:
+    """What a network gives, unchanged."""
+    return outputs
+
+
+def effective(network: nn.Module, probes: Sequence[Tensor], reach: int, meant: Meant = as_it_is, tolerance: float = 0.25 / TOP) -> int:
     """The smallest margin, a multiple of the stride, with which a piece of a probe comes out as in the whole, up to `tolerance`.
 
     Probes are (1, C, H, W) in 0..1.  Each is cut on all four sides, and the change that a cut makes is followed inwards.
+    meant : what outputs go through before they are compared.
     Never more than the theoretical `reach`, which is the answer where a probe is too small to tell.
     """
     stride: int = getattr(network, "stride", 1)
@@ -83,11 +91,11 @@ def effective(network: nn.Module, probes: Sequence[Tensor], reach: int, toleranc
     network.eval()
     with torch.inference_mode():
         for probe in probes:
-            whole = network(probe)
+            whole = meant(network(probe))
             for turns in range(4):  # so that the side that is cut off lies to the left
                 turned = torch.rot90(probe, turns, (2, 3))
                 cut = turned.shape[3] // 4 // stride * stride
-                piece = torch.rot90(network(torch.rot90(turned[..., cut:], -turns, (2, 3))), turns, (2, 3))
+                piece = torch.rot90(meant(network(torch.rot90(turned[..., cut:], -turns, (2, 3)))), turns, (2, 3))
                 changed = (piece - torch.rot90(whole, turns, (2, 3))[..., cut * enlarges :]).abs().amax((0, 1, 2))
                 struck = torch.nonzero(changed > tolerance)
                 last = int(struck.max()) if len(struck) else -1

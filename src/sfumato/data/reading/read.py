@@ -28,8 +28,9 @@ from sfumato.data.reading import ppm, profiles
 Pixels = NDArray[np.uint8] | NDArray[np.uint16]
 
 MOST_MEGAPIXELS = 400.0  # a header that promises more is refused before decoding
-# Beyond so many pixels a file must hold a byte for every hundred of them, or it is a bomb: a photograph takes ten bytes and more.
-ALWAYS_MEGAPIXELS, PIXELS_A_BYTE = 8.0, 100
+# Beyond so many pixels a file must hold a byte for every hundred of them, or it is a bomb: a photograph takes ten bytes and more.  Masks
+# and scans of text, in a palette or in black and white, are honest with less.
+ALWAYS_MEGAPIXELS, PIXELS_A_BYTE, FLAT_A_BYTE = 8.0, 100, 1000
 MOST_SCANS = 100  # of a progressive JPEG, each of which goes over the whole picture; programs write about ten
 LARGE = 64 << 20  # bytes; of a larger file the header is looked at before the rest is read, and it may hold 16 bytes a pixel beyond
 FORMATS = ("BMP", "DIB", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")  # Pillow knows more, some of which run other programs
@@ -72,23 +73,25 @@ def levels_of(found: Decoded, channels: Literal[1, 3] | None = 3) -> Levels:
     return levels if channels is None else to_channels(levels, channels)
 
 
-def read_values(path: Path, *, palettes: bool = True) -> Pixels:
-    """What a file stores, for masks: (H, W) of a grey or palette one, the numbers themselves; (H, W, 3) of one in colours.
+def read_values(path: Path) -> tuple[Pixels, Levels | None]:
+    """What a file stores, for masks and depth maps, and the colours of its palette, uint8 (K, 3), where it has one.
 
-    Nothing is turned, converted or blended: a mask is no photograph.  palettes : whether numbers in a palette are meant, or its colours.
-    Refuses what `read_levels` does.
+    (H, W) of a grey or palette one, the numbers themselves; (H, W, 3) of one in colours.  Nothing is turned, converted or blended: a mask
+    is no photograph, and may hold few colours over many pixels.  Refuses what `read_levels` does, and JPEG.
     """
     raw = bytes_of(path)
     if not raw:
         raise Undecodable(f"{path} is empty.")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        picture = _open(io.BytesIO(raw), path, len(raw), MOST_MEGAPIXELS)
+        picture = _open(io.BytesIO(raw), path, len(raw), MOST_MEGAPIXELS, flat=True)
+        if picture.format in ("JPEG", "MPO"):
+            raise Refusal(f"{path} is a JPEG, in which numbers are mixed at every edge: give masks and depth maps as PNG or TIFF.")
         try:
             if picture.mode == "1":
-                return np.asarray(picture).astype(np.uint8)
-            numbers = ("L", "P", "I;16") if palettes else ("L", "I;16")
-            return np.asarray(picture if picture.mode[:4] in numbers else picture.convert("RGB"))
+                return np.asarray(picture).astype(np.uint8), None
+            values = np.asarray(picture if picture.mode[:4] in ("L", "P", "I;16") else picture.convert("RGB"))
+            return values, np.array(picture.getpalette(), np.uint8).reshape(-1, 3) if picture.mode == "P" else None
         except Exception as error:  # what Pillow raises for damaged files has no common type
             raise _undecodable(path, error) from error
 
@@ -191,8 +194,8 @@ def bleed(pixels: Pixels, alpha: Pixels) -> Pixels:
     return np.where(hidden[..., None], colours[nearest], pixels)
 
 
-def _open(file: Any, path: Path, length: int, most_megapixels: float) -> Image.Image:
-    """The header alone, and whether what it promises is within the limits."""
+def _open(file: Any, path: Path, length: int, most_megapixels: float, *, flat: bool = False) -> Image.Image:
+    """The header alone, and whether what it promises is within the limits.  flat : it may hold a few large regions, as scans of text do."""
     if Image.MAX_IMAGE_PIXELS is not None:  # Pillow refuses twice its own limit, which must not be below ours; it is never lowered
         Image.MAX_IMAGE_PIXELS = max(Image.MAX_IMAGE_PIXELS, int(most_megapixels * 5e5))
     try:
@@ -208,7 +211,7 @@ def _open(file: Any, path: Path, length: int, most_megapixels: float) -> Image.I
         raise _undecodable(path, error) from error
     if width * height > most_megapixels * 1e6:
         raise Undecodable(f"{path} promises {width} x {height} pixels, more than the limit of {most_megapixels:g} megapixels.")
-    if width * height > ALWAYS_MEGAPIXELS * 1e6 + PIXELS_A_BYTE * length:
+    if width * height > ALWAYS_MEGAPIXELS * 1e6 + (FLAT_A_BYTE if flat or picture.mode in ("1", "P") else PIXELS_A_BYTE) * length:
         raise Undecodable(
             f"{path} promises {width} x {height} pixels in {length} bytes: a bomb, or one colour all over. "
             "If it is honest, save it without compression (.bmp, .tif)."
