@@ -119,6 +119,21 @@ def test_it_is_scored_on_real_pairs_and_never_on_damage_it_has_not_learnt(folder
     assert done.returncode == 2 and "leave --spoil out" in done.stderr
 
 
+def test_grey_pairs_are_scored_as_grey_pictures_are(sfumato, model, folder, tmp_path):
+    for kind in ("inputs", "targets"):
+        (tmp_path / kind).mkdir()
+        for path in sorted(folder.iterdir()):
+            grey = np.asarray(Image.open(path).convert("L"))
+            Image.fromarray(grey if kind == "targets" else grey ^ 4).save(tmp_path / kind / path.name)
+    Image.new("L", (15, 15)).save(tmp_path / "inputs" / "small.png")
+    Image.new("L", (15, 15)).save(tmp_path / "targets" / "small.png")
+    words = ("eval", model, tmp_path / "targets", "--inputs", tmp_path / "inputs", "--metrics", "psnr_y,ssim_y_crop4", "--json")
+    done = sfumato(*words)
+    assert done.returncode == 0 and "small.png is 15 x 15 px, too small for a score" in done.stderr
+    came = json.loads(done.stdout)["rows"][0]
+    assert came["psnr_y"]["mean"] == pytest.approx(20 * np.log10(255 / 4), abs=1e-3) and came["psnr_y"]["n"] == 3
+
+
 def test_of_distances_less_is_a_gain(sfumato, model, folder):
     done = sfumato("eval", model, folder, "--spoil", "noise 25", "--metrics", "psnr_rgb,ciede2000", "--json")
     scores = json.loads(done.stdout)

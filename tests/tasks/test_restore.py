@@ -139,6 +139,17 @@ def test_values_that_are_no_numbers_are_refused_and_never_white_or_black(trained
         model.restore(portrait)
 
 
+def test_floats_beyond_black_and_white_are_refused_and_a_little_beyond_is_not(trained, portrait):
+    model = restorer.load(trained / "last.safetensors", device="cpu")
+    unit = portrait.astype(np.float32) / 255
+    assert model.restore(unit * 1.2 - 0.1).dtype == np.float32
+    with pytest.raises(Refusal, match="black .* white .* divide by 255"):
+        model.restore(portrait.astype(np.float32))
+    unit[3, 4] = np.nan
+    with pytest.raises(Refusal, match="nan"):
+        model.restore(unit)
+
+
 def test_held_out_pictures_that_cannot_be_scored_are_named_and_left_out(photograph_folder, tmp_path, capsys):
     held = ["right/cut.jpg", "right/small.png", "left/coffee0.jpg"]
     whole = (photograph_folder / held[-1]).read_bytes()

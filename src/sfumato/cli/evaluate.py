@@ -98,7 +98,8 @@ def evaluate(
     if inputs is not None:
         if spoil:
             raise Refusal("What is in --inputs is spoilt already: leave --spoil out.")
-        real = real_pairs.examples(items, existing(inputs, "folder"))
+        channels, least = restore.scored_in(tested.contract), scoring.least_side(names)
+        real = real_pairs.examples(items, existing(inputs, "folder"), channels=channels, least=least)
         scores = restore.score(tested, real, count=len(items), seed=seeds.Seed(seed), names=names, seen=seen)
         how = f"as they are in {inputs}"
     else:

@@ -13,12 +13,13 @@ from sfumato.core.errors import Refusal
 from sfumato.core.levels import Levels
 from sfumato.data.bad import left_out
 from sfumato.data.geometry import read_window
-from sfumato.data.items import Item, Items, from_folder, twins
+from sfumato.data.items import Channels, Item, Items, from_folder, twins
 from sfumato.data.matched import check_size
+from sfumato.data.reading.read import to_channels
 from sfumato.data.store import Store
 from sfumato.spoil import grammar
 from sfumato.spoil.chain import Chain
-from sfumato.tasks.parts.pairs import WHOLE, Example, SpoiltPairs, centre, scorable
+from sfumato.tasks.parts.pairs import SCORED, WHOLE, Example, SpoiltPairs, centre, scorable
 
 UNSPOILT = grammar.parse("noise 0")  # the chain of real pairs, which are spoilt already
 
@@ -69,13 +70,20 @@ def inputs_of(targets: Items, folder: Path, *, tells: bool = False) -> Items:
     return inputs
 
 
-def examples(targets: Items, folder: Path, *, side: int = WHOLE) -> Iterator[Example]:
-    """Pairs one after the other, cut to their middle of at most `side` px; what cannot be read or scored is named and left out."""
+def examples(
+    targets: Items, folder: Path, *, side: int = WHOLE, channels: Channels | None = 3, least: int = SCORED
+) -> Iterator[Example]:
+    """Pairs one after the other, cut to their middle of at most `side` px; what cannot be read or scored is named and left out.
+
+    channels : None: as they are stored; where one of two has colours, both.  least : px, of a side that can be scored.
+    """
 
     def example(item: Item, given: Item) -> Example:
-        before, after = given.levels(3), item.levels(3)
+        before, after = given.levels(channels), item.levels(channels)
         check_size(item.name, after.shape[:2], before.shape[:2], "input")
-        return item.name, centre(before, side), centre(scorable(item.name, after), side)
+        both = max(before.shape[2], after.shape[2])
+        before, after = (to_channels(one, both) for one in (before, after))
+        return item.name, centre(before, side), centre(scorable(item.name, after, least), side)
 
     return left_out(partial(example, item, given) for item, given in zip(targets, inputs_of(targets, folder), strict=True))
 

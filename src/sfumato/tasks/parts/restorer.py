@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from sfumato.core.errors import Refusal
-from sfumato.core.levels import Levels, Unit
+from sfumato.core.levels import TOP, Levels, Unit
 from sfumato.core.system import devices
 from sfumato.data.reading import wide
 from sfumato.data.reading.find import FILM_SUFFIXES
@@ -83,6 +83,9 @@ class Restorer:
         if isinstance(picture, np.ndarray):
             if picture.ndim != 3 or picture.shape[2] not in (1, 3) or picture.dtype not in (np.uint8, np.float32):
                 raise Refusal(f"restore takes uint8 or float32 (H, W, 3) or (H, W, 1), not {picture.dtype} {picture.shape}.")
+            low, high = (picture.min(), picture.max()) if picture.size and picture.dtype == np.float32 else (0, 1)
+            if not (low >= -1 and high <= 2):  # a little beyond 0..1 is what enlarging by a cubic kernel leaves
+                raise Refusal(f"Floats stand for black (0) to white (1), but these go from {low:g} to {high:g}: divide by {TOP}.")
             return self._pixels(picture)
         return self._photograph(picture) if isinstance(picture, Photograph) else self._each(animation.read(Path(picture)))
 
