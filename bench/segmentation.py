@@ -18,22 +18,22 @@ import argparse
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 import results  # bench is a folder of scripts, not a package
 import trainings
 from results import Bar
 from sfumato.core import files
+from sfumato.core.levels import Levels, Mask
 from sfumato.data.known import catalogue
 from sfumato.metrics import masks as metrics
 from sfumato.metrics import score
 from sfumato.tasks import segment
-from sfumato.tasks.parts import scenes
-from sfumato.tasks.parts.mapped import HeldMaps
+from sfumato.tasks.parts import mask_scores, scenes
 
 RUNS = results.ROOT / "build" / "segmentation"
 NEEDED = 0.84
@@ -73,12 +73,12 @@ def fastai(seed: int, minutes: float) -> Path:
     return folder
 
 
-def seen(way: str, folder: Path, held: HeldMaps, part: str) -> NDArray[np.uint8]:
-    """Masks."""
+def seer(way: str, folder: Path, part: str) -> Callable[[Levels], Mask]:
+    """What gives the mask of a picture; of fastai's, which are kept in their order, that of the next one."""
     if way == "fastai":
-        return np.asarray(np.load(folder / f"{part}.npz")["masks"])
-    model = segment.load(folder / "last.safetensors", device="cpu")
-    return np.stack([model.segment(picture) for picture in held.pictures])
+        masks = iter(np.load(folder / f"{part}.npz")["masks"])
+        return lambda picture: np.asarray(next(masks))
+    return segment.load(folder / "last.safetensors", device="cpu").segment
 
 
 def scored(way: str, seed: int, minutes: float) -> dict[str, Any]:
@@ -89,10 +89,8 @@ def scored(way: str, seed: int, minutes: float) -> dict[str, Any]:
         took = json.loads((folder / "run.json").read_text(encoding="utf-8"))["minutes"]
         found: dict[str, Any] = {"way": way, "seed": seed, "minutes": took, "right": {}}
         for part in PARTS:
-            scenes_ = catalogue.open_scenes("camvid", part=part)
-            held, count = scenes.held_out(scenes_), len(scenes_.legend.classes)
-            pairs = zip(seen(way, folder, held, part), held.maps, strict=True)
-            matrices = [metrics.confusion(mask, truth, count) for mask, truth in pairs]
+            held = catalogue.open_scenes("camvid", part=part)
+            matrices, _ = mask_scores.measured(scenes.held_out(held), seer(way, folder, part), len(held.legend.classes))
             found[part] = {name: one.row() for name, one in metrics.scores(matrices, seed=0).items()}
             found["right"][part] = [metrics.pixel_accuracy(matrix) for matrix in matrices]
         files.write_json(path, found)

@@ -1,6 +1,8 @@
 """Depth from a folder of pictures and depth maps to a model, as a person has it."""
 
+import dataclasses
 import json
+from itertools import islice
 
 import numpy as np
 import pytest
@@ -71,6 +73,12 @@ def model(run):
     return depth.load(run / "last.safetensors", device="cpu")
 
 
+def looking_as_far_as_it_can(model):
+    """The same model before it was measured how far it looks in effect."""
+    contract = dataclasses.replace(model.contract, effective=None)
+    return dataclasses.replace(model, header=dataclasses.replace(model.header, contract=contract))
+
+
 def test_it_learns_how_far_away_each_pixel_is(run):
     scores = json.loads((run / "scores.json").read_text())
     constant, network = scores["rows"]
@@ -98,17 +106,29 @@ def test_tiles_give_what_one_piece_gives(model, rng, monkeypatch):
     monkeypatch.setattr("sfumato.tasks.parts.cutting.CPU_BYTES", 3e6)
     monkeypatch.setattr("sfumato.tasks.parts.cutting.WORTH", 0)  # tiles that are mostly margin
     assert model.cutter.tiles(200, 300).side < 200
-    assert np.abs(model.depth(picture) / whole - 1).max() < 1e-4
+    assert np.abs(model.depth(picture) / whole - 1).max() < 1 / 255
+    assert np.abs(looking_as_far_as_it_can(model).depth(picture) / whole - 1).max() < 1e-4
 
 
 def test_pictures_and_maps_are_moved_alike(folder):
     """What is bright is near, whatever was drawn."""
-    task = depth.build(recipe(folder, "augment.rotate=30.0", "augment.zoom=[0.6,1.5]", "augment.quarter_turns=true"))
+    task = depth.build(recipe(folder, "augment.rotate=30.0", "augment.zoom=[1.0,1.0]", "augment.quarter_turns=true"))
+    batches = list(islice(task.batches.stream(0, 0), 6))
+    assert all(batch.target.dtype == torch.float32 and batch.target.shape == (4, 32, 32) for batch in batches)
+    light, target = torch.cat([batch.input.mean(1) for batch in batches]), torch.cat([batch.target for batch in batches])
+    known = target > 0
+    expected = (40 + 200 * (np.log(20) - target[known].log()) / np.log(10)) / 255
+    assert (light[known] - expected).abs().mean() < 0.03 and not known.all()
+
+
+def test_what_is_made_larger_comes_nearer(folder):
+    changes = ["augment.zoom=[0.5,0.5]", "light.brightness=0.0", "light.contrast=0.0"]
+    task = depth.build(recipe(folder, *changes))
     batch = next(task.batches.stream(0, 0))
-    assert batch.target.dtype == torch.float32 and batch.target.shape == (4, 32, 32) and (batch.target == 0).any()
     light, known = batch.input.mean(1), batch.target > 0
-    expected = (40 + 200 * (np.log(20) - batch.target[known].log()) / np.log(10)) / 255
+    expected = (40 + 200 * (np.log(20) - (2 * batch.target[known]).log()) / np.log(10)) / 255
     assert (light[known] - expected).abs().mean() < 0.03
+    assert not depth.build(recipes.read(Depth, {}, [*SMALL, "data.leaves=12"])).source.nears  # leaves are large or small by chance
 
 
 def test_without_folders_it_learns_from_made_scenes(tmp_path):

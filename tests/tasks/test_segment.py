@@ -21,6 +21,7 @@ from sfumato.tasks.parts import fitting, scenes, segmenter
 from sfumato.tasks.segment_recipe import Segment
 from sfumato.train.callback import Callback
 from tests.data import icc
+from tests.tasks.test_depth import looking_as_far_as_it_can
 
 LEGEND = "0\tground\t40,40,40\n1\tdisc\t200,40,40\n2\tsquare\t40,40,200\n7\tvoid\t0,0,0\n"
 SMALL = [
@@ -126,7 +127,8 @@ def test_probabilities_sum_to_one_in_tiles_as_in_one_piece(model, rng, monkeypat
     monkeypatch.setattr("sfumato.tasks.parts.cutting.CPU_BYTES", 3e6)
     monkeypatch.setattr("sfumato.tasks.parts.cutting.WORTH", 0)  # tiles that are mostly margin
     assert model.cutter.tiles(200, 300).side < 200
-    assert np.abs(model.probabilities(picture) - whole).max() < 1e-5
+    assert np.abs(model.probabilities(picture) - whole).max() < 1 / 255
+    assert np.abs(looking_as_far_as_it_can(model).probabilities(picture) - whole).max() < 1e-5
 
 
 def test_of_a_large_picture_only_the_likeliest_classes_are_held(model, rng, monkeypatch):
@@ -149,12 +151,38 @@ def test_a_picture_is_seen_in_use_as_it_is_by_the_looks_while_the_network_learns
 
 
 def test_of_a_large_photograph_the_middle_is_looked_at_while_learning_and_all_of_it_at_the_end(folder, monkeypatch, tmp_path):
-    monkeypatch.setattr("sfumato.tasks.segment.LOOKED_AT", 32)
+    monkeypatch.setattr("sfumato.tasks.parts.mapped.LOOKED_AT", 32)
     task = segment.build(recipe(folder, "train.steps=1"))
     assert {picture.shape[:2] for picture in task.held.pictures} == {one.shape for one in task.held.maps} == {(32, 32)}
-    whole = scenes.held_out(task.split.held)
-    np.testing.assert_array_equal(task.held.maps[0], whole.maps[0][4:36, 8:40])
-    assert whole.pictures[0].shape == (40, 48, 3)
+    whole = next(scenes.held_out(task.split.held))
+    np.testing.assert_array_equal(task.held.maps[0], whole.map[4:36, 8:40])
+    assert whole.picture.shape == (40, 48, 3)
+
+
+def test_of_many_pictures_some_are_looked_at_while_learning_and_all_at_the_end(folder, monkeypatch, tmp_path):
+    changes = ["train.steps=1", "data.valid=0.5"]
+    task = segment.build(recipe(folder, *changes))
+    assert len(task.held) == len(task.split.held) > 5
+    monkeypatch.setattr("sfumato.tasks.parts.mapped.MOST_LOOKED_AT", 4 * 40 * 48)
+    assert len(segment.build(recipe(folder, *changes)).held) == 4
+    assert len(segment.build(recipe(folder, *changes, "previews.count=5")).held) == 5
+    segment.train(recipe(folder, *changes), tmp_path / "run")
+    [row] = json.loads((tmp_path / "run" / "scores.json").read_text())["rows"]
+    assert row["pixel_accuracy"]["n"] == len(task.split.held)
+
+
+def test_a_single_picture_is_learnt_from_and_nothing_is_scored(folder, tmp_path, capsys):
+    for kind in ("pictures", "masks"):
+        (tmp_path / kind).mkdir()
+        shutil.copy(folder / kind / "00.png", tmp_path / kind)
+    shutil.copy(folder / "legend.txt", tmp_path)
+    model = segment.train(recipe(tmp_path, "train.steps=2"), tmp_path / "run")
+    assert "No picture was held out, so nothing was scored" in capsys.readouterr().err
+    assert segment.load(model, device="cpu").classes == ("ground", "disc", "square") and not (tmp_path / "run" / "scores.json").exists()
+
+
+def test_a_model_tells_how_far_it_looks_in_effect(model):
+    assert 0 < model.contract.effective <= model.contract.reach
 
 
 def test_masks_are_written_in_the_numbers_of_their_legend(model, rng):

@@ -8,22 +8,23 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
-from torch import nn
+from torch import Tensor, nn
 
 from sfumato.core import recipe as recipes
 from sfumato.core.seed import Seed
 from sfumato.data import depths
 from sfumato.data.depths import Depths
 from sfumato.nets import load as model_files
+from sfumato.nets.reach import as_it_is
 from sfumato.tasks.depth_recipe import Depth
-from sfumato.tasks.parts import depth_scores, fitting
+from sfumato.tasks.parts import depth_scores, fitting, mapped
 from sfumato.tasks.parts.depth_model import DepthModel
 from sfumato.tasks.parts.depth_model import load as load
 from sfumato.tasks.parts.depth_scores import DepthScores, Ranging, Split
 from sfumato.tasks.parts.job import parameters_of
 from sfumato.tasks.parts.judged import SaveModels
-from sfumato.tasks.parts.map_scores import MapPreviews, ShowMaps, spread
-from sfumato.tasks.parts.mapped import LOOKED_AT, HeldMaps, MapCrops
+from sfumato.tasks.parts.map_scores import MapPreviews, ShowMaps
+from sfumato.tasks.parts.mapped import HeldMaps, MapCrops, spread
 from sfumato.tasks.parts.pixelwise import Pixelwise
 from sfumato.train import run as runs
 from sfumato.train.callback import Callback
@@ -52,17 +53,13 @@ class DepthTask(Pixelwise):
     def source(self) -> MapCrops:
         """See `Job`."""
         train = self.split.train
-        return self.crops(train, partial(depths.to_metres, unit=train.unit))
-
-    @cached_property
-    def whole(self) -> HeldMaps:
-        """Held-out pictures, all of each."""
-        return depth_scores.held_out(self.split.held)
+        return self.crops(train, partial(depths.to_metres, unit=train.unit), nears=bool(self.recipe.data.folders))
 
     @cached_property
     def held(self) -> HeldMaps:
         """See `Job`."""
-        return depth_scores.knowing(self.whole.middles(LOOKED_AT))
+        looked_at = mapped.few(self.split.held, self.recipe.previews.count)
+        return HeldMaps.of(depth_scores.knowing(scene.middle() for scene in mapped.scenes(looked_at, looked_at.metres)))
 
     @cached_property
     def objective(self) -> Ranging:
@@ -100,11 +97,14 @@ class DepthTask(Pixelwise):
             f"reach {self.contract.reach} px, stride {self.contract.stride}",
         ]
 
-    def judge(self, run: Run) -> None:
-        """Score the last averaged weights, which no held-out picture chose, on whole held-out pictures; kept in scores.json."""
+    def meant(self, outputs: Tensor) -> Tensor:
+        """See `Pixelwise`."""
+        return as_it_is(outputs)
+
+    def score(self, run: Run) -> None:
+        """See `Pixelwise`."""
         model = load(run.last, device=self.device.type)
-        seen = [model.depth(picture) for picture in self.whole.pictures]
-        depth_scores.judge(run, self.whole, seen, math.exp(self.middle), seed=self.seed)
+        depth_scores.judge(run, depth_scores.held_out(self.split.held), model.depth, math.exp(self.middle), seed=self.seed)
 
 
 def build(recipe: Depth, *, workers: int | None = None) -> DepthTask:
@@ -124,6 +124,5 @@ def resume(folder: Path, *, workers: int | None = None) -> Path:
 
 def evaluate(model: DepthModel, pictures: Depths, *, seed: Seed) -> dict[str, Any]:
     """Scores on pictures with depth maps, beside one depth for everything: the middle one of the model's training."""
-    held = depth_scores.held_out(pictures)
-    seen = [model.depth(picture) for picture in held.pictures]
-    return depth_scores.compared(held, seen, math.exp(float(model.header.card["middle"])), seed=seed.value)[0]
+    constant = math.exp(float(model.header.card["middle"]))
+    return depth_scores.compared(depth_scores.held_out(pictures), model.depth, constant, seed=seed)[0]

@@ -123,7 +123,7 @@ class RestoreTask(Job):
 
     def _examples(self, good: Items, side: int, channels: Channels | None = 3) -> Iterator[Example]:
         if self.recipe.data.inputs:
-            return real_pairs.examples(good, Path(self.recipe.data.inputs), side=side)
+            return real_pairs.examples(good, Path(self.recipe.data.inputs), side=side, channels=channels)
         return pairs.examples(good, self.chain, self.target_chain, seed=self.seed, side=side, channels=channels)
 
     @property
@@ -309,9 +309,7 @@ class RestoreTask(Job):
         """
         some = (self.items[1] or self.items[0])[:PHOTOGRAPHS]
         looked_at = [spoilt for _, spoilt, _ in self._examples(some, LARGER * self.chain.enlarges)]
-        for path in (run.best, run.last):
-            if path.is_file():
-                settle(path, looked_at, self.device)
+        settle((run.best, run.last), looked_at, self.device)
         if not len(self.held):
             why = "None of the first held-out pictures can be read" if len(self.items[1]) else "No picture was held out"
             say(f"{why}, so nothing was scored: give more pictures, or another data.split.")

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from torch import nn
+from torch import Tensor, nn
 
 from sfumato.core import recipe as recipes
 from sfumato.core.errors import Refusal, unknown
@@ -19,11 +19,11 @@ from sfumato.losses.masks import balanced_weights
 from sfumato.metrics import masks as metrics
 from sfumato.nets import load as model_files
 from sfumato.show import masks as drawn
-from sfumato.tasks.parts import fitting, mask_scores, scenes
+from sfumato.tasks.parts import fitting, mapped, mask_scores, scenes, segmenter
 from sfumato.tasks.parts.job import parameters_of
 from sfumato.tasks.parts.judged import SaveModels
-from sfumato.tasks.parts.map_scores import MapPreviews, spread
-from sfumato.tasks.parts.mapped import LOOKED_AT, HeldMaps, MapCrops
+from sfumato.tasks.parts.map_scores import MapPreviews
+from sfumato.tasks.parts.mapped import HeldMaps, MapCrops, spread
 from sfumato.tasks.parts.mask_scores import MaskScores, ShowScenes
 from sfumato.tasks.parts.pixelwise import Pixelwise
 from sfumato.tasks.parts.scenes import Masking, Split
@@ -66,17 +66,13 @@ class SegmentTask(Pixelwise):
     @cached_property
     def source(self) -> MapCrops:
         """See `Job`."""
-        return self.crops(self.split.train, scenes.label)
-
-    @cached_property
-    def whole(self) -> HeldMaps:
-        """Held-out pictures, all of each."""
-        return scenes.held_out(self.split.held)
+        return self.crops(self.split.train, scenes.label, nears=False)
 
     @cached_property
     def held(self) -> HeldMaps:
         """See `Job`."""
-        return self.whole.middles(LOOKED_AT)
+        looked_at = mapped.few(self.split.held, self.recipe.previews.count)
+        return HeldMaps.of(scene.middle() for scene in scenes.held_out(looked_at))
 
     @cached_property
     def objective(self) -> Masking:
@@ -129,11 +125,14 @@ class SegmentTask(Pixelwise):
             f"reach {self.contract.reach} px, stride {self.contract.stride}",
         ]
 
-    def judge(self, run: Run) -> None:
-        """Score the last averaged weights, which no held-out picture chose, on whole held-out pictures; kept in scores.json."""
+    def meant(self, outputs: Tensor) -> Tensor:
+        """See `Pixelwise`."""
+        return segmenter.likely(outputs)
+
+    def score(self, run: Run) -> None:
+        """See `Pixelwise`."""
         model = load(run.last, device=self.device.type)
-        seen = [model.segment(picture) for picture in self.whole.pictures]
-        mask_scores.judge(run, self.whole, seen, self.classes, self.palette, seed=self.seed)
+        mask_scores.judge(run, scenes.held_out(self.split.held), model.segment, self.classes, self.palette, seed=self.seed)
 
 
 def build(recipe: Segment, *, workers: int | None = None) -> SegmentTask:
@@ -155,7 +154,5 @@ def evaluate(model: Segmenter, pictures: Scenes, *, seed: Seed) -> dict[str, Any
     """Scores on pictures with masks of the model's own classes, in its order."""
     if (theirs := pictures.legend.names) != model.classes:
         raise Refusal(f"The masks tell {', '.join(theirs)} apart, but the model {', '.join(model.classes)}: it cannot be scored on them.")
-    held = scenes.held_out(pictures)
-    count = len(model.classes)
-    matrices = [metrics.confusion(model.segment(one), mask, count) for one, mask in zip(held.pictures, held.maps, strict=True)]
+    matrices, _ = mask_scores.measured(scenes.held_out(pictures), model.segment, len(model.classes))
     return metrics.judged(matrices, model.classes, seed=seed.value)

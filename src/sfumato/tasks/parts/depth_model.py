@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from sfumato.core.levels import Levels
 from sfumato.data import depths
 from sfumato.data.depths import Metres
+from sfumato.nets.reach import as_it_is
 from sfumato.show import depths as drawn
 from sfumato.tasks.parts.seer import Seer
 
@@ -35,8 +36,8 @@ class DepthModel(Seer):
 
     def depth(self, picture: str | Path | Levels) -> Metres:
         """How far away each pixel is.  A path, or uint8 (H, W, 3 or 1), any size -> float32 (H, W), metres"""
-        logs = self.told(picture, lambda outputs: outputs)[..., 0]
-        return np.asarray(np.exp(logs + np.float32(self.header.card["middle"])), np.float32)
+        found = self.told(picture, as_it_is)[..., 0]
+        return np.asarray(np.exp(found + np.float32(self.header.card["middle"])), np.float32)
 
     def draw(self, picture: Levels, how: Draws) -> NDArray[Any]:
         """The depth of one picture: in colours, uint8 (H, W, 3), or in steps of `unit`, uint16 (H, W)."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -25,16 +26,17 @@ from sfumato.data.leaves import dead_leaves
 from sfumato.losses.depths import scale_invariant
 from sfumato.metrics import depths as metrics
 from sfumato.show import depths as drawn
-from sfumato.tasks.parts.map_scores import MapScores, draw_worst, spread
-from sfumato.tasks.parts.mapped import HeldMaps, Map
+from sfumato.tasks.parts import mapped
+from sfumato.tasks.parts.map_scores import MapScores, Worst
+from sfumato.tasks.parts.mapped import Map, Scene, spread
 from sfumato.tasks.parts.sections import Deep
 from sfumato.tasks.parts.sources import LEAF_SIDE
 from sfumato.train.callbacks.stats import Stats
 from sfumato.train.objective import Outcome
 from sfumato.train.run import Run
 
-WORST = 12  # pictures
-LOOKED_AT = 64  # maps, from which the middle depth is taken
+LOOKED_AT = 64  # maps, from which the middle depth is taken,
+PIXELS = 1 << 16  # and pixels of each, about
 CONSTANT = "constant"  # the way in which every pixel of every picture is equally far
 
 
@@ -57,25 +59,32 @@ def gather(data: Deep, seed: Seed) -> Split:
     return Split(*matched.split(data.valid), f"{data.valid:.0%} by hash")
 
 
-def held_out(scenes: Depths) -> HeldMaps:
-    """All of them, decoded, but for those that `knowing` leaves out."""
-    return knowing(HeldMaps.of(scenes, scenes.metres))
+def held_out(found: Depths) -> Iterator[Scene]:
+    """One after the other, but for those that `knowing` leaves out."""
+    return knowing(mapped.scenes(found, found.metres))
 
 
-def knowing(found: HeldMaps) -> HeldMaps:
-    """All but maps that know no pixel's depth, which are counted in a sentence.  Refuses none that knows any."""
-    known = [index for index, one in enumerate(found.maps) if one.any()]
-    if not known:
-        raise Refusal(f"None of the {len(found)} held-out depth maps knows any pixel's depth: 0 stands for unknown. Give other maps.")
-    if len(known) < len(found):
-        say(f"{len(found) - len(known)} of {len(found)} held-out depth maps know no pixel's depth, and are left out")
-    return found.chosen(known)
+def knowing(found: Iterable[Scene]) -> Iterator[Scene]:
+    """All but those whose map knows no pixel's depth, which are counted in a sentence.  Refuses none that knows any."""
+    count = known = 0
+    for scene in found:
+        count += 1
+        if scene.map.any():
+            known += 1
+            yield scene
+    if count and not known:
+        raise Refusal(f"None of the {count} held-out depth maps knows any pixel's depth: 0 stands for unknown. Give other maps.")
+    if known < count:
+        say(f"{count - known} of {count} held-out depth maps know no pixel's depth, and are left out")
 
 
 def middle(train: Depths) -> float:
-    """The middle of the logarithms of all known depths, in metres: of at most 64 maps, evenly chosen."""
+    """The middle of the logarithms of known depths, in metres: of at most 64 maps, and of pixels in each, evenly chosen."""
     makers = (partial(train.metres, number) for number in spread(len(train), LOOKED_AT))
-    found = [np.zeros(0, np.float32), *(metres.ravel() for metres in left_out(makers, "what is looked at before"))]
+    found = [np.zeros(0, np.float32)]
+    for metres in left_out(makers, "what is looked at before"):
+        apart = max(1, math.isqrt(metres.size // PIXELS))
+        found.append(metres[::apart, ::apart].ravel())
     known = np.concatenate([one[one > 0] for one in found])
     return float(np.median(np.log(known))) if known.size else 0.0
 
@@ -131,19 +140,20 @@ def over(picture: Levels, seen: Map, truth: Map) -> Levels:
     return drawn.coloured(seen, drawn.limits(truth))
 
 
-def compared(held: HeldMaps, seen: Sequence[Metres], constant: float, *, seed: int) -> tuple[dict[str, object], list[dict[str, float]]]:
-    """Scores of what was seen beside one depth for everything, and the numbers of each picture.  constant : metres"""
-    found = [metrics.measured(one, truth) for one, truth in zip(seen, held.maps, strict=True)]
-    plain = [metrics.measured(np.full_like(truth, constant), truth) for truth in held.maps]
-    return metrics.judged({CONSTANT: plain, "network": found}, held.names, seed=seed), found
+def compared(held: Iterable[Scene], see: Callable[[Levels], Metres], constant: float, *, seed: Seed) -> tuple[dict[str, object], Worst]:
+    """Scores of what is seen beside one depth for everything, and the pictures in which least is right.  constant : metres"""
+    names, plain, found, worst = [], [], [], Worst()
+    for scene in held:
+        seen = see(scene.picture)
+        names.append(scene.name)
+        plain.append(metrics.measured(np.full_like(scene.map, constant), scene.map))
+        found.append(metrics.measured(seen, scene.map))
+        worst.take(found[-1]["delta1"], scene, seen)
+    return metrics.judged({CONSTANT: plain, "network": found}, names, seed=seed.value), worst
 
 
-def judge(run: Run, held: HeldMaps, seen: Sequence[Metres], constant: float, *, seed: Seed) -> None:
+def judge(run: Run, held: Iterable[Scene], see: Callable[[Levels], Metres], constant: float, *, seed: Seed) -> None:
     """Score the depths of held-out pictures: scores.json, and what is better looked at."""
-    scores, found = compared(held, seen, constant, seed=seed.value)
+    scores, worst = compared(held, see, constant, seed=seed)
     files.write_json(run.scores, scores)
-    files.make_folder(run.instruments)
-    right = np.array([one["delta1"] for one in found])
-    worst = [int(index) for index in np.argsort(right, kind="stable")[:WORST]]
-    words = [f"{held.names[index]}: {right[index]:.1%} of its pixels within a factor of {metrics.NEAR}" for index in worst]
-    draw_worst(run, held, seen, worst, words, over)
+    worst.draw(run, f"within a factor of {metrics.NEAR}", over)

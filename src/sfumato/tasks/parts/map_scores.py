@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 from torch import Tensor
@@ -12,7 +14,7 @@ from sfumato.core import files
 from sfumato.core.levels import Levels, batch_to_levels
 from sfumato.show.sheets import sheet
 from sfumato.tasks.parts.judged import Judged
-from sfumato.tasks.parts.mapped import HeldMaps, Map
+from sfumato.tasks.parts.mapped import HeldMaps, Map, Scene
 from sfumato.tasks.parts.watch import forget_undone, save_png
 from sfumato.train.callback import Callback
 from sfumato.train.callbacks.stats import Stats
@@ -24,9 +26,36 @@ Drawn = Callable[[Levels, Map, Map], Levels]  # a picture, a map of it, and the 
 COLUMNS = ("picture", "seen", "true")
 
 
-def spread(count: int, wanted: int) -> list[int]:
-    """So many of `count` numbers, evenly chosen: frames of a film beside each other are alike."""
-    return [int(number) for number in np.linspace(0, count - 1, min(wanted, count)).round()]
+WORST = 12  # pictures
+
+
+class Seen(NamedTuple):
+    """A held-out picture with what was seen in it, and the share of it that is right."""
+
+    right: float
+    scene: Scene
+    map: Map
+
+
+@dataclass
+class Worst:
+    """Of pictures that come one after the other those in which least is right; the others are let go."""
+
+    kept: list[Seen] = field(default_factory=list)
+
+    def take(self, right: float, scene: Scene, seen: Map) -> None:
+        """Keep it while few are worse.  One of which nothing is known is not."""
+        if not np.isnan(right):
+            self.kept = sorted([*self.kept, Seen(right, scene, seen)], key=lambda one: one.right)[:WORST]
+
+    def draw(self, run: Run, called: str, drawn: Drawn) -> None:
+        """Into the run folder, with what was seen.  called : what a sentence says of the share that is right."""
+        rows: list[list[Levels | None]] = []
+        for _, (_, picture, truth), seen in self.kept:
+            rows.append([picture, drawn(picture, seen, truth), drawn(picture, truth, truth)])
+        words = [f"{one.scene.name}: {one.right:.1%} of its pixels {called}" for one in self.kept]
+        files.make_folder(run.instruments)
+        save_png(run.instrument("worst.png"), sheet(rows, columns=COLUMNS, labels=words, scale=1))
 
 
 class MapScores(Judged):
@@ -125,12 +154,3 @@ class ShowMaps(Callback):
             maps = [self.told(one) for one in learner.batch.target.cpu()]
             shown: list[Levels | None] = [self.drawn(picture, one, one) for picture, one in zip(pictures, maps, strict=True)]
             save_png(path, sheet([[*pictures], shown], scale=1))
-
-
-def draw_worst(run: Run, held: HeldMaps, seen: Sequence[Map], worst: Sequence[int], words: Sequence[str], drawn: Drawn) -> None:
-    """The pictures in which most is wrong, with what was seen in them, into the run folder."""
-    rows: list[list[Levels | None]] = []
-    for index in worst:
-        picture, truth = held.pictures[index], held.maps[index]
-        rows.append([picture, drawn(picture, seen[index], truth), drawn(picture, truth, truth)])
-    save_png(run.instrument("worst.png"), sheet(rows, columns=COLUMNS, labels=list(words), scale=1))

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
-from typing import Any, Self
+from typing import Any, NamedTuple, Self, TypeVar
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from sfumato.core.errors import Refusal
+from sfumato.core.errors import Refusal, Undecodable
 from sfumato.core.levels import Levels
 from sfumato.core.seed import Seed
 from sfumato.data.augment.light import Lighting
@@ -26,7 +27,10 @@ from sfumato.data.store import Store
 from sfumato.tasks.parts.pairs import centre
 
 Map = NDArray[Any]  # (H, W): uint8 labels, or float32
-LOOKED_AT = 768  # px of each side, at most, of what is looked at while a network learns: the middle of a photograph
+Found = TypeVar("Found", bound=Matched)
+LOOKED_AT = 768  # px of each side, at most, of what is looked at while a network learns: the middle of a photograph,
+MOST_LOOKED_AT = 16e6  # and px of all of them together, about: a look is a small part of a training
+HEADERS = 8  # pictures whose size is asked for that
 Told = Callable[[Levels], Map]
 
 
@@ -36,12 +40,14 @@ class MapCrops:
 
     told : what a map says, from what is kept of it: uint8 (..., 3) -> uint8 labels or float32 (...).
     called : what a sentence calls a map.
+    nears : what is made larger comes nearer, so numbers of a map shrink with it (Eigen et al. 2014, 3.3); in a made scene it does not.
     """
 
     pictures: Store
     maps: Store
     called: str
     told: Told
+    nears: bool
     geometry: Geometry
     erase: Erase | None
     crop: int
@@ -53,32 +59,36 @@ class MapCrops:
 
     def prepare(self, indices: Sequence[int]) -> None:
         """Decode on all processors what the store will keep."""
-        self.pictures.fill({index // self.crops_per_picture for index in indices})
+        numbers = {index // self.crops_per_picture for index in indices}
+        self.pictures.fill(numbers)
+        self.maps.fill(numbers)
 
     def gather(self, places: Sequence[Place]) -> Stacked:
         """See `Source`.  uint8 (B, crop, crop, 3) and int64 or float32 (B, crop, crop)"""
-        crops = [self._crop(*place) for place in places]
-        pictures, maps = (np.stack(part) for part in zip(*crops, strict=True))
-        return torch.from_numpy(pictures), target(self.told(maps))
+        pictures, maps, scales = zip(*(self._crop(*place) for place in places), strict=True)
+        told = self.told(np.stack(maps))
+        if self.nears:
+            told = told * np.array(scales, told.dtype)[:, None, None]
+        return torch.from_numpy(np.stack(pictures)), target(told)
 
     def name(self, index: int) -> str:
         """See `Source`: of the picture that was wanted, whether or not another had to take its place."""
         return self.pictures.items[index // self.crops_per_picture].name
 
-    def _crop(self, epoch: int, index: int) -> tuple[Levels, Levels]:
+    def _crop(self, epoch: int, index: int) -> tuple[Levels, Levels, float]:
         return self._bad.by_next(index // self.crops_per_picture, lambda number: self._drawn(number, self.seed.at("scene", epoch, index)))
 
     @cached_property
     def _bad(self) -> Replaced:
         return Replaced(len(self.pictures))
 
-    def _drawn(self, number: int, rng: np.random.Generator) -> tuple[Levels, Levels]:
+    def _drawn(self, number: int, rng: np.random.Generator) -> tuple[Levels, Levels, float]:
         picture, found = self.pictures[number], self.maps[number]
         check_size(self.pictures.items[number].name, picture.shape[:2], found.shape[:2], self.called)
         plan = self.geometry.draw(rng, picture.shape[0], picture.shape[1], self.crop)
         shown = plan.apply(read_window(picture, plan.window))
         moved = plan.apply(read_window(found, plan.window), nearest=True)
-        return self.erase(shown, rng) if self.erase else shown, moved
+        return self.erase(shown, rng) if self.erase else shown, moved, plan.scale
 
 
 def target(maps: Map) -> Tensor:
@@ -87,40 +97,65 @@ def target(maps: Map) -> Tensor:
     return found.long() if found.dtype == torch.uint8 else found
 
 
+class Scene(NamedTuple):
+    """A held-out picture and its map."""
+
+    name: str
+    picture: Levels
+    map: Map
+
+    def middle(self) -> Scene:
+        """What is looked at of a large one; the rest need not stay in memory."""
+        return Scene(self.name, *(centre(whole, LOOKED_AT).copy() for whole in (self.picture, self.map)))
+
+
+def scenes(matched: Matched, told: Callable[[int], Map]) -> Iterator[Scene]:
+    """One after the other, decoded when it is its turn, but for those that cannot be.  told : the map of a number, (H, W).
+
+    Refused where none can be.
+    """
+
+    def scene(item: Item, number: int) -> Scene:
+        return Scene(item.name, item.levels(3), told(number))
+
+    found = 0
+    for one in left_out(partial(scene, item, number) for number, item in enumerate(matched.pictures)):
+        found += 1
+        yield one
+    if len(matched) and not found:
+        raise Refusal(f"None of the {len(matched)} held-out pictures can be read.")
+
+
+def spread(count: int, wanted: int) -> list[int]:
+    """So many of `count` numbers, evenly chosen: frames of a film beside each other are alike."""
+    return [int(number) for number in np.linspace(0, count - 1, min(wanted, count)).round()]
+
+
+def few(matched: Found, least: int) -> Found:
+    """Those of many held-out pictures that are looked at while a network learns, evenly chosen: at least so many."""
+    sizes = []
+    for number in spread(len(matched), HEADERS):
+        with suppress(Undecodable):  # named when it is read
+            height, width = matched.pictures[number].size()
+            sizes.append(min(height, LOOKED_AT) * min(width, LOOKED_AT))
+    wanted = int(MOST_LOOKED_AT * len(sizes) / sum(sizes)) if sizes else len(matched)
+    numbers = set(spread(len(matched), max(least, wanted)))
+    return matched.filter(numbers.__contains__)
+
+
 @dataclass(frozen=True, eq=False)
 class HeldMaps:
-    """Held-out pictures and maps, decoded once, whole; one a batch, for their sizes differ."""
+    """Held-out pictures and maps that stay in memory; one a batch, for their sizes differ."""
 
     names: tuple[str, ...]
     pictures: tuple[Levels, ...]
     maps: tuple[Map, ...]
 
     @classmethod
-    def of(cls, matched: Matched, told: Callable[[int], Map]) -> Self:
-        """All of them, decoded, but for those that cannot be.  told : the map of a number, (H, W)."""
-
-        def scene(item: Item, number: int) -> tuple[str, Levels, Map]:
-            return item.name, item.levels(3), told(number)
-
-        found = left_out(partial(scene, item, number) for number, item in enumerate(matched.pictures))
+    def of(cls, found: Iterable[Scene]) -> Self:
+        """All of them, decoded."""
         columns = tuple(zip(*found, strict=True))
-        if not columns and len(matched):
-            raise Refusal(f"None of the {len(matched)} held-out pictures can be read.")
         return cls(*columns) if columns else cls((), (), ())
-
-    def chosen(self, numbers: Sequence[int]) -> Self:
-        """Those of these numbers."""
-        return replace(
-            self,
-            names=tuple(self.names[number] for number in numbers),
-            pictures=tuple(self.pictures[number] for number in numbers),
-            maps=tuple(self.maps[number] for number in numbers),
-        )
-
-    def middles(self, side: int) -> Self:
-        """The middle of each, at most `side` px in both directions."""
-        pictures, maps = (tuple(centre(one, side) for one in kind) for kind in (self.pictures, self.maps))
-        return replace(self, pictures=pictures, maps=maps)
 
     def __iter__(self) -> Iterator[Batch]:
         for index, (picture, found) in enumerate(zip(self.pictures, self.maps, strict=True)):

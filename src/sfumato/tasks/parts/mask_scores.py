@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,14 +15,12 @@ from sfumato.metrics import masks as metrics
 from sfumato.show import classes as charts
 from sfumato.show import masks as drawn
 from sfumato.show.sheets import gallery
-from sfumato.tasks.parts.map_scores import Drawn, MapScores, ShowMaps, draw_worst
-from sfumato.tasks.parts.mapped import HeldMaps
+from sfumato.tasks.parts.map_scores import Drawn, MapScores, ShowMaps, Worst
+from sfumato.tasks.parts.mapped import Scene
 from sfumato.tasks.parts.watch import save_png
 from sfumato.train.callbacks.stats import Stats
 from sfumato.train.learner import Learner
 from sfumato.train.run import Run
-
-WORST = 12  # pictures
 
 
 class MaskScores(MapScores):
@@ -74,18 +72,25 @@ class ShowScenes(ShowMaps):
             save_png(path, gallery(drawn.key(self.names, self.palette), self.names))
 
 
-def judge(run: Run, held: HeldMaps, seen: Sequence[Mask], names: Sequence[str], palette: Levels, *, seed: Seed) -> None:
+def measured(held: Iterable[Scene], see: Callable[[Levels], Mask], count: int) -> tuple[list[NDArray[np.int64]], Worst]:
+    """What was taken for what in each held-out picture, and the pictures in which least is right.  count : classes"""
+    matrices, worst = [], Worst()
+    for scene in held:
+        mask = see(scene.picture)
+        matrices.append(metrics.confusion(mask, scene.map, count))
+        worst.take(metrics.pixel_accuracy(matrices[-1]), scene, mask)
+    return matrices, worst
+
+
+def judge(run: Run, held: Iterable[Scene], see: Callable[[Levels], Mask], names: Sequence[str], palette: Levels, *, seed: Seed) -> None:
     """Score the masks of held-out pictures: scores.json, and what is better looked at."""
-    matrices = [metrics.confusion(mask, truth, len(names)) for mask, truth in zip(seen, held.maps, strict=True)]
+    matrices, worst = measured(held, see, len(names))
     scores = metrics.judged(matrices, names, seed=seed.value)
-    right = np.array([metrics.pixel_accuracy(matrix) for matrix in matrices])
-    worst = [int(index) for index in np.argsort(np.nan_to_num(right, nan=1.0), kind="stable")[:WORST]]
-    scores["pictures"] = [{"name": held.names[index], "pixel_accuracy": right[index]} for index in worst if np.isfinite(right[index])]
+    scores["pictures"] = [{"name": one.scene.name, "pixel_accuracy": one.right} for one in worst.kept]
     files.write_json(run.scores, scores)
     files.make_folder(run.instruments)
     whole = np.sum(matrices, axis=0)
     percent = np.round(100 * whole / np.maximum(whole.sum(1, keepdims=True), 1)).astype(np.int64)
     files.write_bytes(run.instrument("confusion.png"), charts.confusion(percent, names))
     files.write_bytes(run.instrument("classes.png"), charts.bars(names, np.nan_to_num(metrics.ious(whole)).tolist(), what="IoU"))
-    words = [f"{held.names[index]}: {right[index]:.1%} of its pixels right" for index in worst]
-    draw_worst(run, held, seen, worst, words, over(palette))
+    worst.draw(run, "right", over(palette))

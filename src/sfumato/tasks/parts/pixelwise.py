@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
+from sfumato.core.progress import say
 from sfumato.data.augment.light import Lighting
 from sfumato.data.geometry import Erase
 from sfumato.data.matched import Matched
@@ -22,19 +23,39 @@ from sfumato.nets.surgery.borrow import lender
 from sfumato.tasks.parts import training
 from sfumato.tasks.parts.job import Job
 from sfumato.tasks.parts.mapped import Lit, MapCrops, Told
+from sfumato.tasks.parts.settle import PHOTOGRAPHS, settle
 from sfumato.train.callbacks.change import Change, nothing
+from sfumato.train.run import Run
 
 
 class Pixelwise(Job):
     """See the module."""
+
+    split: Any  # of `Matched`: train and held
 
     @property
     @abstractmethod
     def outputs(self) -> int:
         """Numbers that the network gives for a pixel."""
 
-    def crops(self, train: Matched, told: Told) -> MapCrops:
-        """Training crops.  told : what a map says, see `MapCrops`."""
+    @abstractmethod
+    def meant(self, outputs: Tensor) -> Tensor:
+        """What outputs go through in use, before tiles are blended."""
+
+    @abstractmethod
+    def score(self, run: Run) -> None:
+        """Score the last averaged weights, which no held-out picture chose, on whole held-out pictures; kept in scores.json."""
+
+    def judge(self, run: Run) -> None:
+        """Measure how far the models look in effect, then score."""
+        settle((run.best, run.last), self.held.pictures[:PHOTOGRAPHS], self.device, self.meant)
+        if len(self.split.held):
+            self.score(run)
+        else:
+            say("No picture was held out, so nothing was scored: give more pictures, or another data.valid.")
+
+    def crops(self, train: Matched, told: Told, *, nears: bool) -> MapCrops:
+        """Training crops.  told : what a map says, and nears : whether it grows with what is seen, see `MapCrops`."""
         data, augment = self.recipe.data, self.recipe.augment
         store = partial(open_store, cache=data.cache, shared=self.workers != 0)
         return MapCrops(
@@ -42,6 +63,7 @@ class Pixelwise(Job):
             maps=store(train.maps),
             called=train.called,
             told=told,
+            nears=nears,
             geometry=training.geometry(augment),
             erase=Erase(chance=augment.erase) if augment.erase else None,
             crop=data.crop,

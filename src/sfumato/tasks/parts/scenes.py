@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -22,7 +22,8 @@ from sfumato.data.known import catalogue
 from sfumato.data.masks import Scenes
 from sfumato.data.store import Store
 from sfumato.losses import masks as losses
-from sfumato.tasks.parts.mapped import HeldMaps
+from sfumato.tasks.parts import mapped
+from sfumato.tasks.parts.mapped import Scene
 from sfumato.tasks.parts.sections import Masked
 from sfumato.train.objective import Outcome
 
@@ -75,9 +76,9 @@ def counts(store: Store, classes: int) -> NDArray[np.int64]:
     return np.stack(found)[:, :classes] if found else np.zeros((0, classes), np.int64)
 
 
-def held_out(scenes: Scenes) -> HeldMaps:
-    """All of them, decoded."""
-    return HeldMaps.of(scenes, scenes.mask)
+def held_out(scenes: Scenes) -> Iterator[Scene]:
+    """One after the other."""
+    return mapped.scenes(scenes, scenes.mask)
 
 
 @dataclass(frozen=True)

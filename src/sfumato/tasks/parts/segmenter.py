@@ -42,11 +42,11 @@ class Segmenter(Seer):
 
     def segment(self, picture: str | Path | Levels) -> Mask:
         """The likeliest class of every pixel.  A path, or uint8 (H, W, 3 or 1), any size -> uint8 (H, W)"""
-        return self.told(picture, _likely, likeliest)  # row by row: probabilities take a float for every class
+        return self.told(picture, likely, likeliest)  # row by row: probabilities take a float for every class
 
     def probabilities(self, picture: str | Path | Levels) -> Unit:
         """How likely each class is, pixel by pixel.  -> float32 (H, W, K), summing to 1 over K"""
-        return self.told(picture, _likely)
+        return self.told(picture, likely)
 
     @cached_property
     def numbers(self) -> NDArray[Any]:
@@ -70,7 +70,8 @@ def likeliest(rows: Unit) -> Mask:
     return np.asarray(rows.argmax(2), np.uint8)
 
 
-def _likely(logits: Tensor) -> Tensor:
+def likely(logits: Tensor) -> Tensor:
+    """How likely each class is.  (B, K, H, W) -> the same, summing to 1 over K"""
     return logits.softmax(1)
 
 

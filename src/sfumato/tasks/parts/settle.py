@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +15,7 @@ from sfumato.core.seed import Seed
 from sfumato.data.geometry import centred, read_window
 from sfumato.nets import load as model_files
 from sfumato.nets.load import Model
-from sfumato.nets.reach import effective
+from sfumato.nets.reach import Meant, as_it_is, effective
 from sfumato.spoil import grammar
 
 SIDE = 256  # px of a probe
@@ -24,18 +24,22 @@ PHOTOGRAPHS = 4
 TEXT = "text size=8..40 density=400"
 
 
-def settle(path: Path, pictures: Sequence[Levels], device: torch.device) -> None:
-    """Measure the effective reach of the model in a file, on pictures such as it is given in use, and write it there."""
-    model = model_files.read(path)
-    model_files.write(path, model.network.state_dict(), measured(model, pictures, device).header)
+def settle(paths: Iterable[Path], pictures: Sequence[Levels], device: torch.device, meant: Meant = as_it_is) -> None:
+    """Measure the effective reach of models, on pictures such as they are given in use, and write it into their files.
+
+    paths : those that are there.  meant : what a network's outputs go through in use.
+    """
+    for path in filter(Path.is_file, paths):
+        model = model_files.read(path)
+        model_files.write(path, model.network.state_dict(), measured(model, pictures, device, meant).header)
 
 
-def measured(model: Model, pictures: Sequence[Levels], device: torch.device) -> Model:
+def measured(model: Model, pictures: Sequence[Levels], device: torch.device, meant: Meant = as_it_is) -> Model:
     """The same model; its contract says how far it looks in effect, on noise, text and photographs."""
     contract = model.header.contract
     side = SIDE if contract.reach <= SIDE // 2 else LARGER
     seen = [probe.to(device) for probe in probes(pictures, contract.stride, side)]
-    found = effective(model.network.to(device), seen, contract.reach) if contract.tiles else contract.reach
+    found = effective(model.network.to(device), seen, contract.reach, meant) if contract.tiles else contract.reach
     return Model(dataclasses.replace(model.header, contract=dataclasses.replace(contract, effective=found)), model.network.cpu())
 
 
