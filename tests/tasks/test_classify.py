@@ -214,6 +214,11 @@ def test_all_pictures_of_a_batch_can_share_one_draw_and_by_default_do_not(folder
     assert len(shifts(True)) == 1 and len(shifts(False)) > 4
 
 
+def test_a_slice_of_the_loss_without_a_middle_is_refused_before_anything_is_learnt(folder):
+    with pytest.raises(Refusal, match=r"look\.surface is 4, but must be odd.*give 5"):
+        recipe(folder, "look.surface=4")
+
+
 def test_a_slice_of_the_loss_and_the_layers_stand_in_the_run(folder, tmp_path):
     classify.train(recipe(folder, "train.steps=24", "look.surface=3", "look.every=8"), tmp_path / "run")
     written = {path.name for path in (tmp_path / "run" / "instruments").iterdir()}
