@@ -78,7 +78,7 @@ def _flowers(folder: Path, cache: Path) -> ClassifyTask:
     train, _ = packed.pack(labelled, side=None, channels=3, cache=cache)
     made = recipe.read(Classify, {}, ["augment.chain=pad-crop 4", "train.batch=64", "train.tune=false"])
     task = classify.build(made)
-    task.__dict__["split"] = classify.Split(train, train.subset(slice(0, 64)), (), "the first batch")
+    task.__dict__["split"] = classify.Split(train, train.subset(slice(0, 64)), "the first batch")
     return task
 
 
@@ -114,7 +114,7 @@ class Epoch:
         self.task = classify.build(recipe.read(Classify, builtin.find("mnist-resnet"), changes))
         whole = catalogue.open_set("mnist", part="train")
         part = type(whole)(pictures, labels, whole.classes)
-        self.task.__dict__["split"] = classify.Split(part, part.subset(slice(0, 128)), (), "the first batch")
+        self.task.__dict__["split"] = classify.Split(part, part.subset(slice(0, 128)), "the first batch")
         self.start = copy.deepcopy(self.task.network)
         self.drawing: list[float] = []  # s after the epoch
 

@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from sfumato.losses.classes import cross_entropy, decoupled_mix_loss
+from sfumato.losses.classes import cross_entropy, decoupled
 
 
 @pytest.fixture
@@ -14,7 +14,7 @@ def logits() -> torch.Tensor:
     return torch.randn(6, 5, generator=torch.Generator().manual_seed(4)) * 3
 
 
-def decoupled(logits: list[float], target: list[float]) -> float:
+def by_the_formula(logits: list[float], target: list[float]) -> float:
     """Liu et al. 2022, equation 5: each of the two classes i against all but the other one j."""
     found = 0.0
     seen = [index for index, weight in enumerate(target) if weight > 0]
@@ -41,7 +41,7 @@ def test_smoothing_spreads_its_share_evenly_over_all_classes(logits):
 
 def test_a_network_of_half_precision_is_judged_in_full(logits):
     assert cross_entropy(logits.half(), torch.zeros(6, dtype=torch.int64)).dtype == torch.float32
-    assert decoupled_mix_loss(logits.bfloat16(), torch.eye(5)[[0, 1, 2, 3, 4, 0]], 0.1).dtype == torch.float32
+    assert decoupled(logits.bfloat16(), torch.eye(5)[[0, 1, 2, 3, 4, 0]]).dtype == torch.float32
 
 
 def test_the_decoupled_part_is_that_of_the_formula(logits):
@@ -49,28 +49,24 @@ def test_the_decoupled_part_is_that_of_the_formula(logits):
     for row, (one, other, share) in enumerate([(0, 1, 0.5), (2, 4, 0.9), (3, 0, 0.01), (1, 2, 0.3), (4, 3, 0.75), (2, 2, 1.0)]):
         targets[row, one] += share
         targets[row, other] += 1 - share
-    naive = sum(decoupled(*row) for row in zip(logits.tolist(), targets.tolist(), strict=True)) / 6
-    expected = cross_entropy(logits, targets).item() + 0.3 * naive
-    assert decoupled_mix_loss(logits, targets, 0.3).item() == pytest.approx(expected, rel=1e-5)
+    wanted = sum(by_the_formula(*row) for row in zip(logits.tolist(), targets.tolist(), strict=True)) / 6
+    assert decoupled(logits, targets).item() == pytest.approx(wanted, rel=1e-5)
 
 
-def test_without_its_share_or_a_second_class_the_decoupled_loss_is_cross_entropy(logits):
-    mixed, pure = torch.full((6, 5), 0.0), torch.eye(5)[[0, 1, 2, 3, 4, 0]]
-    mixed[:, 1:3] = 0.5
-    torch.testing.assert_close(decoupled_mix_loss(logits, mixed, 0.0), cross_entropy(logits, mixed))
-    torch.testing.assert_close(decoupled_mix_loss(logits, pure, 0.7), cross_entropy(logits, pure))
+def test_without_a_second_class_there_is_no_decoupled_part(logits):
+    assert decoupled(logits, torch.eye(5)[[0, 1, 2, 3, 4, 0]]) == 0
 
 
 def test_gradients_are_finite_and_lift_both_classes(logits):
     mixed = torch.zeros(6, 5)
     mixed[:, 1], mixed[:, 3] = 0.7, 0.3
     logits.requires_grad_()
-    decoupled_mix_loss(logits, mixed, 1.0).backward()
+    decoupled(logits, mixed).backward()
     plain = logits.grad.clone()
     assert plain.isfinite().all() and (plain[:, [0, 2, 4]] >= 0).all() and (plain.sum(1).abs() < 1e-5).all()
 
 
 def test_pure_targets_give_finite_gradients_too(logits):
     logits.requires_grad_()
-    decoupled_mix_loss(logits, torch.eye(5)[[0, 1, 2, 3, 4, 0]], 1.0).backward()
+    decoupled(logits, torch.eye(5)[[0, 1, 2, 3, 4, 0]]).backward()
     assert logits.grad.isfinite().all()

@@ -32,16 +32,19 @@ def test_accuracy_is_the_share_of_right_answers():
     assert classes.accuracy(certain([0, 1, 2, 2]), [0, 1, 1, 2]) == 0.75
 
 
-@pytest.mark.parametrize("k", [1, 2, 5, 7])
-def test_top_k_agrees_with_a_plain_loop(answers, k):
-    probabilities, labels = answers
-    right = sum(label in sorted(range(7), key=lambda one: -row[one])[:k] for row, label in zip(probabilities, labels))
-    assert classes.top_k(probabilities, labels, k) == pytest.approx(right / 200)
+def top_5(probabilities, labels) -> float:
+    return classes.scores(probabilities, labels, seed=1)["top_5"].mean
 
 
-def test_the_first_answer_alone_is_the_accuracy_even_where_classes_are_equally_probable():
-    flat = np.full((4, 4), 0.25)
-    assert classes.top_k(flat, [0, 1, 2, 3], 1) == classes.accuracy(flat, [0, 1, 2, 3]) == 0.25
+def test_the_first_five_agree_with_a_plain_loop(rng):
+    probabilities, labels = rng.dirichlet(np.ones(12), 200), rng.integers(0, 12, 200)
+    right = sum(label in sorted(range(12), key=lambda one: -row[one])[:5] for row, label in zip(probabilities, labels))
+    assert top_5(probabilities, labels) == pytest.approx(right / 200)
+
+
+def test_of_classes_that_are_equally_probable_the_first_ones_are_the_answer():
+    flat, labels = np.full((12, 12), 1 / 12), list(range(12))
+    assert (classes.accuracy(flat, labels), top_5(flat, labels)) == (pytest.approx(1 / 12), pytest.approx(5 / 12))
 
 
 def test_balanced_accuracy_counts_a_rare_class_as_much_as_a_frequent_one():
@@ -169,13 +172,13 @@ def test_the_first_five_are_scored_where_there_are_many_classes(number, named):
 
 def test_scores_of_a_run_go_through_json(answers):
     probabilities, labels = answers
-    found = classes.judged({"network": probabilities}, labels, list("abcdefg"), seed=4)
+    found = classes.judged(probabilities, labels, list("abcdefg"), seed=4)
     assert json.loads(json.dumps(found)) == found
 
 
 def test_scores_of_a_run_name_every_class_with_its_pictures(answers):
     probabilities, labels = answers
-    rows = classes.judged({"network": probabilities}, labels, list("abcdefg"), seed=4)["classes"]
+    rows = classes.judged(probabilities, labels, list("abcdefg"), seed=4)["classes"]
     assert [(row["name"], row["n"]) for row in rows] == list(zip("abcdefg", np.bincount(labels, minlength=7).tolist()))
 
 

@@ -6,9 +6,8 @@ import pytest
 import torch
 from torch import nn
 
-from sfumato.core.errors import Refusal
 from sfumato.nets.classify_arguments import ResNet
-from sfumato.nets.surgery.groups import freeze, groups, is_frozen, rates, unfreeze
+from sfumato.nets.surgery.groups import freeze, rates, unfreeze, units
 from tests.nets.classifiers import SMALL, make, pictures, wake
 
 SPEC = ResNet(widths=(8, 12, 16), blocks=(1, 2, 1), classes=5)
@@ -72,31 +71,19 @@ def test_frozen_norms_work_with_the_statistics_they_have():
         assert torch.equal(network.train().body(pictures()), network.eval().body(pictures()))
 
 
-def test_it_can_be_told_what_is_frozen():
-    network = make(SPEC)
-    freeze([network.body])
-    assert is_frozen(network.body) and not is_frozen(network) and not is_frozen(network.head)
-
-
 @pytest.mark.parametrize("spec", SMALL, ids=str)
-@pytest.mark.parametrize("count", [None, 1, 2, 3])
-def test_groups_hold_every_parameter_once_and_end_with_the_head(spec, count):
+def test_units_hold_every_parameter_once_and_end_with_the_head(spec):
     network = make(spec)
-    made = groups(network, count)
-    found = [parameter for group in made for module in group for parameter in module.parameters()]
+    made = units(network)
+    found = [parameter for part in made for parameter in part.parameters()]
     assert len(found) == len({*found}) and {*found} == {*network.parameters()}
-    assert made[-1][-1] is network.head and len(made) == (count or len(network.body.stages) + 2)
-
-
-def test_more_groups_than_stages_are_refused():
-    with pytest.raises(Refusal, match="5 stages"):
-        groups(make(SPEC), 6)
+    assert made[-1] is network.head and len(made) == len(network.body.stages) + 2
 
 
 def test_each_group_learns_slower_by_the_factor_than_the_one_behind_it():
     network = make(SPEC)
-    made = rates(network, 0.08, 2.0, count=3)
-    assert [group["lr"] for group in made] == [0.02, 0.04, 0.08]
+    made = rates(network, 0.08, 2.0)
+    assert [group["lr"] for group in made] == [0.005, 0.01, 0.02, 0.04, 0.08]
     assert {*made[-1]["params"]} == {*network.head.parameters()}
     assert {parameter for group in made for parameter in group["params"]} == {*network.parameters()}
     torch.optim.AdamW(made)

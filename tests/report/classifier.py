@@ -36,7 +36,7 @@ def write_run(folder: Path, *, count: int = 10_000, names: list[str] = DIGITS, s
     """A finished run of a classifier."""
     (folder / "instruments").mkdir(parents=True)
     probabilities, labels = answers(count, len(names), skill=skill)
-    (folder / "scores.json").write_text(json.dumps(classes.judged({"network": probabilities}, labels, names, seed=42)))
+    (folder / "scores.json").write_text(json.dumps(classes.judged(probabilities, labels, names, seed=42)))
     (folder / "recipe.toml").write_text('task = "classify"\n\n[data]\nset = "mnist"\n\n[train]\nepochs = 12\n')
     (folder / "plan.txt").write_text("after_update   SkipNonFinite, WeightAverage, Stats\n")
     facts = {"name": "mnist-resnet", "task": "classify", "status": "done", "parameters": 41_132, "minutes": 4.2, "steps": 5600}

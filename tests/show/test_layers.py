@@ -41,9 +41,8 @@ def test_gradients_of_any_size_are_drawn(norms: np.ndarray):
         np.outer([3.0, 1.0, 2.0], [3.0, 1.0, 2.0]),
         np.full((3, 3), 0.5),
         np.array([[np.inf, np.nan, 1], [1, 0.5, 1], [1, 2, -1]]),
-        np.array([2.0, 1.0, np.inf]),
     ],
-    ids=["bowl", "flat", "broken", "line"],
+    ids=["bowl", "flat", "broken"],
 )
 def test_any_loss_surface_is_drawn(losses: np.ndarray):
     assert plots.surface([-1.0, 0.0, 1.0], losses).startswith(b"\x89PNG")

@@ -156,13 +156,13 @@ def test_all_pictures_may_be_learnt_from(folder, tmp_path, capsys):
     assert "No picture was held out" in capsys.readouterr().err
 
 
-def test_pictures_that_cannot_be_read_are_left_out_and_counted(folder, tmp_path):
+def test_pictures_that_cannot_be_read_are_left_out_and_counted(folder, tmp_path, capsys):
     copy = tmp_path / "copy"
     shutil.copytree(folder, copy)
     (copy / "down" / "0.png").write_bytes(b"\x89PNG\r\n\x1a\nnothing")
     task = classify.build(recipe(copy))
     split = task.split
-    assert len(split.train) + len(split.held) == 179 and len(split.unread) == 1
+    assert len(split.train) + len(split.held) == 179 and "1 picture(s) could not be read" in " ".join(capsys.readouterr().err.split())
     kinds = [task.source.name(item).partition("/")[0] for item in range(len(task.source))]  # of the files that the others are called by
     assert kinds == [split.train.classes[label] for label in split.train.labels]
 
@@ -212,6 +212,11 @@ def test_all_pictures_of_a_batch_can_share_one_draw_and_by_default_do_not(folder
         return {(*one.all(dim=0).tolist(), *one.all(dim=1).tolist()) for one in blank}
 
     assert len(shifts(True)) == 1 and len(shifts(False)) > 4
+
+
+def test_a_slice_of_the_loss_without_a_middle_is_refused_before_anything_is_learnt(folder):
+    with pytest.raises(Refusal, match=r"look\.surface is 4, but must be odd.*give 5"):
+        recipe(folder, "look.surface=4")
 
 
 def test_a_slice_of_the_loss_and_the_layers_stand_in_the_run(folder, tmp_path):

@@ -23,9 +23,11 @@ def batches(count: int = 2) -> list[Batch]:
 
 
 def slice_(network, **options):
-    return surface(
-        network, batches(), options.pop("objective", objective), seed=Seed(1), device=CPU, **{"span": 0.5, "steps": 5, **options}
-    )
+    return surface(network, batches(), options.pop("objective", objective), seed=Seed(1), device=CPU, **{"steps": 5, **options})
+
+
+def squared(network, batch, draw):
+    return Outcome(network.weight.square().sum())
 
 
 def test_the_middle_is_the_network_itself():
@@ -62,21 +64,23 @@ def test_a_filter_of_zeros_does_not_move():
 
 def test_the_same_seed_gives_the_same_slice_and_another_another():
     first, second = slice_(small_network()), slice_(small_network())
-    other = surface(small_network(), batches(), objective, seed=Seed(2), device=CPU, span=0.5, steps=5)
+    other = surface(small_network(), batches(), objective, seed=Seed(2), device=CPU, steps=5)
     assert (first.losses == second.losses).all() and (first.losses != other.losses).any()
 
 
 def test_a_quadratic_loss_is_a_parabola_along_a_line():
     """|w + t d|^2 with |d| = |w|: its second differences are 2 |w|^2 h^2, whatever the direction."""
     network = nn.Linear(6, 1, bias=False)
-    grid = slice_(network, objective=lambda net, batch, draw: Outcome(net.weight.square().sum()), dimensions=1)
-    wanted = 2 * network.weight.square().sum().item() * 0.25**2
-    assert np.diff(grid.losses, 2) == pytest.approx([wanted] * 3, rel=1e-4) and grid.places == (-0.5, -0.25, 0.0, 0.25, 0.5)
+    grid = slice_(network, objective=squared)
+    wanted = 2 * network.weight.square().sum().item() * 0.5**2
+    assert np.diff(grid.losses[:, 2], 2) == pytest.approx([wanted] * 3, rel=1e-4) and grid.places == (-1.0, -0.5, 0.0, 0.5, 1.0)
 
 
-def test_a_plane_goes_through_the_line_along_its_first_direction():
-    network = small_network()
-    assert slice_(network).losses[:, 2] == pytest.approx(slice_(network, dimensions=1).losses, rel=1e-6)
+def test_the_first_index_goes_along_the_first_direction():
+    network = nn.Linear(6, 1, bias=False)
+    weight = network.weight.detach()
+    end = weight + direction({"weight": weight}, Seed(1), 0)["weight"]
+    assert slice_(network, objective=squared).losses[4, 2] == pytest.approx(end.square().sum().item(), rel=1e-5)
 
 
 def test_noise_inside_an_objective_is_the_same_at_every_place():

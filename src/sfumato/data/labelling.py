@@ -25,24 +25,19 @@ Unmatched = Literal["refuse", "drop"]
 LONGEST = 64 << 20  # bytes of a list of labels: that of ImageNet's validation has 2 MB
 
 
-def by_function(items: Items, name_of: Callable[[Item], str], classes: Sequence[str] | None = None) -> Labelled:
-    """The class is what a function says of each item."""
-    return _labelled(items, [name_of(item) for item in items], classes)
-
-
 def by_parent(items: Items, classes: Sequence[str] | None = None) -> Labelled:
     """The class is the folder a picture lies in: cat/1.jpg."""
-    return by_function(items, lambda item: _folder(item, 1), classes)
+    return _labelled(items, [_folder(item, 1) for item in items], classes)
 
 
 def by_grandparent(items: Items, classes: Sequence[str] | None = None) -> Labelled:
     """The class is the folder above the one a picture lies in: cat/images/1.jpg."""
-    return by_function(items, lambda item: _folder(item, 2), classes)
+    return _labelled(items, [_folder(item, 2) for item in items], classes)
 
 
 def by_name(items: Items, name_of: Callable[[str], str], classes: Sequence[str] | None = None) -> Labelled:
     """The class is what a function makes of each item's name, which has forward slashes."""
-    return by_function(items, lambda item: name_of(item.name), classes)
+    return _labelled(items, [name_of(item.name) for item in items], classes)
 
 
 def by_pattern(items: Items, pattern: str, classes: Sequence[str] | None = None) -> Labelled:

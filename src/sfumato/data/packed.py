@@ -148,9 +148,9 @@ def _check_classes(before: Labelled, after: Labelled, left_out: list[int]) -> No
         )
 
 
-def statistics(array: Levels, indices: NDArray[np.int64] | None = None) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def statistics(array: Levels) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Mean and spread (standard deviation) of each channel, in 0..1, exact: levels are counted.  (N, H, W, C) -> (C,), (C,)"""
-    counts = histogram(array, indices)
+    counts = histogram(array)
     levels = [int(level) for level in range(TOP + 1)]
     means, spreads = [], []
     for channel in counts.tolist():  # whole numbers of any length: the squares of a large set pass 2^53
@@ -162,17 +162,15 @@ def statistics(array: Levels, indices: NDArray[np.int64] | None = None) -> tuple
     return np.array(means), np.array(spreads)
 
 
-def histogram(array: Levels, indices: NDArray[np.int64] | None = None) -> NDArray[np.int64]:
+def histogram(array: Levels) -> NDArray[np.int64]:
     """How often each level comes, by channel.  uint8 (N, H, W, C) -> int64 (C, levels)"""
-    count = len(array) if indices is None else len(indices)
-    if not count:
+    if not len(array):
         raise Refusal("There is no picture to take statistics of.")
     height, width, channels = array.shape[1:]
     counts = np.zeros((channels, TOP + 1), np.int64)
     at_once = max(1, COUNTED // (height * width))
-    for start in range(0, count, at_once):
-        piece = slice(start, start + at_once)
-        pixels = np.ascontiguousarray(array[piece] if indices is None else array[indices[piece]]).reshape(-1, width, channels)
+    for start in range(0, len(array), at_once):
+        pixels = np.ascontiguousarray(array[start : start + at_once]).reshape(-1, width, channels)
         for channel in range(channels):
             counts[channel] += cv2.calcHist([pixels], [channel], None, [TOP + 1], [0, TOP + 1]).reshape(-1).astype(np.int64)
     return counts

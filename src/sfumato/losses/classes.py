@@ -13,20 +13,18 @@ def cross_entropy(logits: Tensor, targets: Tensor, smoothing: float = 0.0) -> Te
     return functional.cross_entropy(logits.float(), soft, label_smoothing=smoothing)
 
 
-def decoupled_mix_loss(logits: Tensor, targets: Tensor, share: float) -> Tensor:
-    """Cross entropy of mixed pictures and, `share` times, its decoupled part (Liu et al. 2022, there called eta).
+def decoupled(logits: Tensor, targets: Tensor) -> Tensor:
+    """What decoupled mixup adds to the cross-entropy of mixed pictures, times a weight there called eta (Liu et al. 2022, equation 5).
 
     float (B, K) and (B, K), rows of at most two classes that sum to 1 -> a scalar.
-    In the decoupled part each of the two classes must win against all but the other one, whatever their shares; it is nothing where both
-    are the same.
+    Each of the two classes must win against all but the other one, whatever their shares; it is nothing where both are the same.
     """
     logits, targets = logits.float(), targets.float()
     weights, classes = targets.topk(2, dim=1)
     mixed = weights[:, 1] > 0
     both = logits.gather(1, classes)
     without = torch.stack([_without(logits, classes[:, other : other + 1]) for other in (1, 0)], dim=1)
-    apart = ((without - both).sum(dim=1) * mixed).mean()
-    return functional.cross_entropy(logits, targets) + share * apart
+    return ((without - both).sum(dim=1) * mixed).mean()
 
 
 def _without(logits: Tensor, left_out: Tensor) -> Tensor:

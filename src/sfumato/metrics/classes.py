@@ -45,11 +45,6 @@ def accuracy(probabilities: Numbers, labels: Numbers) -> float:
     return float(_hits(*_checked(probabilities, labels)).mean())
 
 
-def top_k(probabilities: Numbers, labels: Numbers, k: int) -> float:
-    """Share of pictures whose true class is among the k most probable.  (N, K), (N,) -> 0..1"""
-    return float(_among(*_checked(probabilities, labels), k).mean())
-
-
 def balanced_accuracy(probabilities: Numbers, labels: Numbers) -> float:
     """Mean over the classes that occur among the labels of the share of their pictures that are right.  (N, K), (N,) -> 0..1"""
     hits, counts = _by_class(*_checked(probabilities, labels))
@@ -154,19 +149,15 @@ def scores(probabilities: Numbers, labels: Numbers, *, seed: int) -> dict[str, S
     return found
 
 
-def judged(ways: dict[str, Numbers], labels: Numbers, names: Sequence[str], *, seed: int) -> dict[str, Any]:
-    """What scores.json of a classifier holds: a row of scores a way; classes and confusions are those of the first way.
-
-    ways : name, such as "network", and the probabilities (N, K) it gave.
-    """
-    first = next(iter(ways.values()))
-    matrix = confusion(_numbers(first).argmax(axis=1), labels, len(names))
-    rows = {way: scores(probabilities, labels, seed=seed) for way, probabilities in ways.items()}
+def judged(probabilities: Numbers, labels: Numbers, names: Sequence[str], *, seed: int) -> dict[str, Any]:
+    """What scores.json of a classifier holds, from the probabilities (N, K) it gave: one row of scores, classes, what is taken for what."""
+    matrix = confusion(_numbers(probabilities).argmax(axis=1), labels, len(names))
+    found = scores(probabilities, labels, seed=seed)
     table = zip(names, *(column.tolist() for column in per_class(matrix)), strict=True)
     return {
         "task": "classify",
-        "protocols": {name: PROTOCOLS[name] for name in next(iter(rows.values()))},
-        "rows": [{"name": way, **{name: one.row() for name, one in found.items()}} for way, found in rows.items()],
+        "protocols": {name: PROTOCOLS[name] for name in found},
+        "rows": [{"name": "network", **{name: one.row() for name, one in found.items()}}],
         "classes": [dict(zip(("name", "precision", "recall", "f1", "n"), row, strict=True)) for row in table],
         "confused": [pair.row() for pair in most_confused(matrix, names)],
         "pictures": [],

@@ -20,7 +20,7 @@ LESS = "less is nearer"  # what the protocol of a distance says
 class Score:
     """The mean of one metric over some pictures, with a 95 % interval: by bootstrap (none for one picture), or as the protocol says."""
 
-    protocol: str  # a sentence of PROTOCOLS of metrics.pictures or metrics.classes
+    protocol: str  # how it was taken: a sentence of PROTOCOLS in the file of its metric, or one made of it
     n: int  # pictures
     seed: int  # of the damage that was scored, and of the bootstrap
     mean: float

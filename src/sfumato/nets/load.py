@@ -35,7 +35,7 @@ _STRICT = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 class Contract:
     """What a network promises to whoever uses it."""
 
-    channels: int = Field(ge=1, le=64)  # of input and output
+    channels: int = Field(ge=1, le=64)  # of a picture: what goes in, of a restorer what comes out too, of a generator that alone
     stride: int = Field(ge=1, le=LIMIT)  # px; the network pads to it by itself, tiles are cut on it
     reach: int = Field(ge=0, le=LIMIT)  # px, theoretical: nothing farther away changes an output
     tiles: bool  # may a picture be repaired in pieces

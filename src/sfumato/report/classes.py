@@ -10,8 +10,6 @@ from sfumato.report.scores import Verdict
 FEW, FEW_SCENES = 100, 10  # pictures that are named, or whose pixels are; below it an interval says little
 SHOWN = 20  # classes and confusions that are shown at once
 
-WAYS = {"network": "the network"}
-
 
 @dataclass(frozen=True)
 class _Kind:
@@ -115,7 +113,7 @@ def table(scores: Row) -> Table | None:
     return Table(
         metrics=["\N{NO-BREAK SPACE}".join(filter(None, (words.unit(name).name, words.unit(name).unit))) for name in metrics],
         rows=[
-            (way(str(row["name"])), [(words.number(row[name]["mean"], name), words.interval(row[name], name)) for name in metrics])
+            (words.way(str(row["name"])), [(words.number(row[name]["mean"], name), words.interval(row[name], name)) for name in metrics])
             for row in rows
         ],
         pictures=words.several(int(rows[0][metrics[0]]["n"]) if metrics else 0, "held-out picture"),
@@ -124,11 +122,6 @@ def table(scores: Row) -> Table | None:
         classes=[(str(row["name"]), _numbers(row, kind)) for row in classes],
         confused=[(str(row["is"]), str(row["seen_as"]), words.amount(row["count"])) for row in scores.get("confused", [])],
     )
-
-
-def way(name: str) -> str:
-    """A row of scores: how the answers were got."""
-    return WAYS.get(name, name)
 
 
 def _numbers(row: Row, kind: _Kind) -> list[str]:

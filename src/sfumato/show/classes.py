@@ -55,7 +55,7 @@ def confusion(matrix: NDArray[np.int64], names: Sequence[str]) -> bytes:
         for row, column in zip(*np.nonzero(matrix), strict=True):
             colour = "white" if np.sqrt(shares[row, column]) > 0.6 else "black"
             axes.text(column, row, str(matrix[row, column]), ha="center", va="center", color=colour, fontsize=size)
-    return rendered(figure, "png")
+    return rendered(figure)
 
 
 def reliability(rows: Sequence[Bin], error: float) -> bytes:
@@ -77,7 +77,7 @@ def reliability(rows: Sequence[Bin], error: float) -> bytes:
     for axes in (upper, lower):
         axes.spines[["top", "right"]].set_visible(False)
         axes.grid(alpha=0.25)
-    return rendered(figure, "png")
+    return rendered(figure)
 
 
 def top_losses(pictures: Sequence[Levels], truths: Sequence[str], answers: Sequence[str], shares: Sequence[float]) -> Levels:
@@ -102,7 +102,7 @@ def bars(names: Sequence[str], values: Sequence[float], *, what: str) -> bytes:
     axes.set_ylim(len(order) - 0.4, -0.6)
     axes.set_xlim(0, 1.08)
     axes.grid(visible=False, axis="y")
-    return rendered(figure, "png")
+    return rendered(figure)
 
 
 def _short(name: str) -> str:

@@ -41,7 +41,7 @@ def activations(
         _colour_dimension(axes, steps, counts[:, index], reach)
         axes.set_title(_short(names[index]), fontsize=8, pad=3)
     pictures.supylabel("|output|", fontsize=9)
-    return rendered(figure, "png")
+    return rendered(figure)
 
 
 def gradients(names: Sequence[str], steps: Sequence[int], norms: Numbers) -> bytes:
@@ -58,7 +58,7 @@ def gradients(names: Sequence[str], steps: Sequence[int], norms: Numbers) -> byt
     if np.isfinite(norms).any() and (norms > 0).any():
         curves.set_yscale("log")
     curves.set_xlabel("step")
-    return rendered(figure, "png")
+    return rendered(figure)
 
 
 def _lines(axes: Axes, title: str, steps: Sequence[int], values: NDArray[Any]) -> None:

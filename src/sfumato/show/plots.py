@@ -3,50 +3,17 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping, Sequence
-from typing import Literal
+from collections.abc import Sequence
 
 import numpy as np
-from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-FEW = 40  # points; a running mean of fewer lags behind them more than it says
-Format = Literal["png", "svg"]
-Series = tuple[Sequence[float], Sequence[float]]  # x and y
 
-
-def curves(
-    series: Mapping[str, Series],
-    *,
-    x: str,
-    y: str,
-    scale: Literal["linear", "log"] = "linear",
-    smooth: bool = False,
-    kind: Format = "svg",
-    size: tuple[float, float] = (7, 3),  # inches
-) -> bytes:
-    """Lines over a common axis, named in a legend where there are several.
-
-    smooth : a running mean over the raw line, faint behind it.  A line of few points is drawn as it is, each point a dot.
-    """
-    figure, axes = framed(size, x, y)
-    for index, (name, (xs, ys)) in enumerate(series.items()):
-        colour, few = f"C{index}", len(ys) < FEW
-        if smooth and not few:
-            axes.plot(xs, ys, color=colour, alpha=0.3, linewidth=0.8)
-        axes.plot(xs, running_mean(ys) if smooth and not few else ys, color=colour, linewidth=1.6, marker="." if few else "", label=name)
-    axes.set_yscale(scale)
-    if len(series) > 1:
-        axes.legend(frameon=False)
-    return rendered(figure, kind)
-
-
-def rate_finder(rates: Sequence[float], losses: Sequence[float], suggested: float, *, kind: Format = "png") -> bytes:
+def rate_finder(rates: Sequence[float], losses: Sequence[float], suggested: float) -> bytes:
     """Loss over the learning rate, with the suggestion marked."""
     figure, axes = framed((7, 4), "learning rate", "loss (smoothed)")
     axes.plot(rates, losses, linewidth=1.6)
@@ -66,16 +33,11 @@ def rate_finder(rates: Sequence[float], losses: Sequence[float], suggested: floa
     high = min(most, max(1.5 * losses[0] - 0.5 * low, 1.5 * low))  # where the loss soars, nothing is to be seen
     if low < high:
         axes.set_ylim(low - 0.1 * (high - low), high + 0.05 * (high - low))
-    return rendered(figure, kind)
+    return rendered(figure)
 
 
-def surface(places: Sequence[float], losses: NDArray[np.float64], *, kind: Format = "png") -> bytes:
-    """The loss along one direction (S,) or two (S, S) around a network, which is in the middle; what is not finite is left open."""
-    if losses.ndim == 1:
-        figure, axes = framed((7, 4), "distance along a random direction, in lengths of the weights", "loss")
-        axes.plot(places, np.where(np.isfinite(losses), losses, np.nan), marker=".", linewidth=1.6)
-        axes.axvline(0, color="C3", linestyle="--", linewidth=1)
-        return rendered(figure, kind)
+def surface(places: Sequence[float], losses: NDArray[np.float64]) -> bytes:
+    """The loss (S, S) along two directions around a network, which is in the middle; what is not finite is left open."""
     figure, axes = framed((6.4, 5.2), "first random direction, in lengths of the weights", "second")
     known = np.ma.masked_invalid(losses)
     axes.grid(visible=False)
@@ -88,16 +50,7 @@ def surface(places: Sequence[float], losses: NDArray[np.float64], *, kind: Forma
         figure.colorbar(filled, ax=axes, label="loss", format=lambda value, _: f"{value:.2g}", ticks=levels[::4])
     axes.plot([0], [0], "+", color="C3", markersize=12, markeredgewidth=2)
     axes.set_aspect("equal")
-    return rendered(figure, kind)
-
-
-def running_mean(values: Sequence[float], share: float = 0.9) -> list[float]:
-    """Exponential running mean, corrected for its start."""
-    means, total, weight = [], 0.0, 0.0
-    for value in values:
-        total, weight = share * total + (1 - share) * value, share * weight + (1 - share)
-        means.append(total / weight)
-    return means
+    return rendered(figure)
 
 
 def framed(size: tuple[float, float], x: str, y: str) -> tuple[Figure, Axes]:
@@ -111,12 +64,8 @@ def framed(size: tuple[float, float], x: str, y: str) -> tuple[Figure, Axes]:
     return figure, axes
 
 
-def rendered(figure: Figure, kind: Format) -> bytes:
-    """A figure as a file.  The same bytes for the same plot: no date is written, and names inside an SVG are not drawn by chance."""
+def rendered(figure: Figure) -> bytes:
+    """A figure as PNG.  The same bytes for the same plot."""
     buffer = io.BytesIO()
-    if kind == "png":
-        FigureCanvasAgg(figure).print_figure(buffer, format="png", dpi=120, metadata={"Software": None})
-    else:
-        with rc_context({"svg.hashsalt": "sfumato"}):
-            FigureCanvasSVG(figure).print_figure(buffer, format="svg", metadata={"Date": None, "Creator": None})
+    FigureCanvasAgg(figure).print_figure(buffer, format="png", dpi=120, metadata={"Software": None})
     return buffer.getvalue()

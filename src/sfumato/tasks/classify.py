@@ -226,4 +226,4 @@ def evaluate(model: classifier.Classifier, pictures: Labelled, *, seed: Seed, vi
     """Scores on labelled pictures of the model's own classes."""
     packed_, _ = packed.pack(pictures, side=model.side, channels=1 if model.header.contract.channels == 1 else 3)
     likely = model.probabilities(_array(packed_), views=views)
-    return metrics.judged({"network": likely}, packed_.labels, packed_.classes, seed=seed.value)
+    return metrics.judged(likely, packed_.labels, packed_.classes, seed=seed.value)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 import torch
@@ -23,7 +22,7 @@ Direction = dict[str, Tensor]
 
 @dataclass(frozen=True)
 class Grid:
-    """Losses at places along one direction (S,) or two (S, S); the first index goes along the first.  The middle is the network."""
+    """Losses (S, S) at places along two directions; the first index goes along the first.  The middle is the network."""
 
     places: tuple[float, ...]
     losses: NDArray[np.float64]
@@ -36,11 +35,9 @@ def surface(
     *,
     seed: Seed,
     device: torch.device,
-    span: float = 1.0,
     steps: int = 21,
-    dimensions: Literal[1, 2] = 2,
 ) -> Grid:
-    """Loss over `batches` at `steps` places a direction, from -span to span in units of each filter's length.
+    """Loss over `batches` at `steps` places a direction, from -1 to 1 in units of each filter's length.
 
     The network is evaluated as it is used: batch norm with the statistics it has, nothing dropped out.  What moves is a copy, so
     the network itself keeps every bit.  The same seed gives the same directions on any device.  Refuses an even number of steps,
@@ -52,11 +49,11 @@ def surface(
         raise Refusal("A slice of the loss wants at least one batch.")
     moving = copy.deepcopy(network).to(device).eval()
     centre = {name: parameter.detach().clone() for name, parameter in moving.named_parameters()}
-    directions = [direction(centre, seed, axis) for axis in range(dimensions)]
+    directions = [direction(centre, seed, axis) for axis in range(2)]
     here = [batch.to(device) for batch in batches]
-    places = np.linspace(-span, span, steps)
+    places = np.linspace(-1, 1, steps)
     places[steps // 2] = 0.0
-    losses = np.empty((steps,) * dimensions)
+    losses = np.empty((steps, steps))
     for index in track(list(np.ndindex(losses.shape)), "loss surface"):
         _place(moving, centre, directions, [float(places[one]) for one in index])
         losses[index] = _loss(moving, here, objective, seed, device)

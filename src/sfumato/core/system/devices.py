@@ -2,14 +2,11 @@
 
 import os
 from dataclasses import dataclass
-from typing import Literal
 
 import psutil
 import torch
 
 from sfumato.core.errors import Refusal
-
-Name = Literal["auto", "cuda", "mps", "cpu"]
 
 
 @dataclass(frozen=True)

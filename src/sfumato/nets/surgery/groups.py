@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from itertools import pairwise
 from types import MethodType
 from typing import Any, cast
 
 from torch import nn
 
 from sfumato.core.errors import Refusal
-
-Group = list[nn.Module]
 
 
 def units(network: nn.Module) -> list[nn.Module]:
@@ -20,20 +17,6 @@ def units(network: nn.Module) -> list[nn.Module]:
         raise Refusal(f"A {type(network).__name__} has no stages: give a classifier, or an encoder that was cut from one.")
     found: list[nn.Module] = cast(Any, network).units()
     return found
-
-
-def groups(network: nn.Module, count: int | None = None) -> list[Group]:
-    """Stem to head.  count None: one group a stage; else so many, the head alone in the last and the rest as even as it goes."""
-    parts = units(network)
-    if count is None:
-        return [[part] for part in parts]
-    if not 1 <= count <= len(parts):
-        raise Refusal(f"A network of {len(parts)} stages (stem and head counted) cannot make {count} group(s).")
-    if count == 1:
-        return [parts]
-    body, head = parts[:-1], parts[-1:]
-    bounds = [len(body) * index // (count - 1) for index in range(count)]
-    return [*(body[low:high] for low, high in pairwise(bounds)), head]
 
 
 def freeze(modules: Iterable[nn.Module]) -> None:
@@ -59,21 +42,14 @@ def unfreeze(modules: Iterable[nn.Module]) -> None:
             part.__dict__.pop("train", None)
 
 
-def is_frozen(module: nn.Module) -> bool:
-    """Whether nothing in it moves."""
-    return not any(parameter.requires_grad for parameter in module.parameters()) and all(
-        "train" in part.__dict__ for part in _norms(module)
-    )
-
-
-def rates(network: nn.Module, highest: float, factor: float, *, count: int | None = None) -> list[dict[str, Any]]:
-    """Groups of parameters for an optimiser, stem to head: the head learns at `highest`, each group before it `factor` times slower.
+def rates(network: nn.Module, highest: float, factor: float) -> list[dict[str, Any]]:
+    """Groups of parameters for an optimiser, one a stage, stem to head: the head learns at `highest`, each before it `factor` times slower.
 
     Howard and Ruder 2018, who took 2.6.  Frozen parameters are in them too, for they may thaw; what stands in no stage goes with the stem.
     """
     if not (highest > 0 and factor >= 1):
         raise Refusal(f"Rates need a highest above 0 and a factor of at least 1, but they are {highest:g} and {factor:g}.")
-    found = [[parameter for module in group for parameter in module.parameters()] for group in groups(network, count)]
+    found = [list(part.parameters()) for part in units(network)]
     placed = {id(parameter) for group in found for parameter in group}
     found[0] = [parameter for parameter in network.parameters() if id(parameter) not in placed] + found[0]
     return [{"params": group, "lr": highest / factor ** (len(found) - 1 - index)} for index, group in enumerate(found)]

@@ -13,15 +13,13 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 
-import sfumato
 from sfumato.core import files
 from sfumato.core import recipe as recipes
 from sfumato.core.errors import Refusal, Unwritable
 from sfumato.core.progress import say
-from sfumato.core.system import locks, memory
+from sfumato.core.system import locks, machine, memory
 from sfumato.data import batches
 from sfumato.tasks.parts.job import Job
 from sfumato.train import ranks
@@ -76,7 +74,7 @@ def _fit(task: Job, run: Run, saved: dict[str, Any] | None) -> Path:
     """What the first process does: all that is written comes from it."""
     begun = time.monotonic()
     memory.keep_freed()  # before anything is measured
-    run.note(task=task.recipe.task, name=task.recipe.name, status="running", versions=_versions(), device=str(task.device))
+    run.note(task=task.recipe.task, name=task.recipe.name, status="running", versions=machine.versions(), device=str(task.device))
     tuned = _tuned_once(task, run)
     task.ranks.wait()  # what was chosen, and the state to go on from, are there for the others to read
     learner = _learner(task, run, tuned, saved)
@@ -153,10 +151,6 @@ def _tuned_once(task: Job, run: Run) -> Tuned:
     tuned = task.tuned()
     files.write_json(run.tuned, dataclasses.asdict(tuned))
     return tuned
-
-
-def _versions() -> dict[str, str]:
-    return {"sfumato": sfumato.__version__, "torch": torch.__version__, "numpy": np.__version__, "python": platform.python_version()}
 
 
 def _memory() -> dict[str, int]:

@@ -238,7 +238,7 @@ class Job(ABC):
                 "Networks of which parts stand still (fine_tune.frozen, fine_tune.stem = 'stays') are trained in one process: "
                 "start it without torchrun, or set fine_tune.frozen = 0."
             )
-        parts = groups.groups(self.network)[-2::-1]  # the head learns from the start
+        parts = [[part] for part in groups.units(self.network)[-2::-1]]  # the head learns from the start
         shares = [fine.frozen * (1 + (number / len(parts) if fine.gradual else 0)) for number in range(len(parts))]
         if fine.stem == "learns":
             parts, shares = parts[:-1], shares[:-1]

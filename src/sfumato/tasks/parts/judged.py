@@ -25,12 +25,10 @@ class Judged(Callback):
     def __init__(self, stats: Stats):
         self.stats = stats
         self.now: dict[str, float] = {}
-        self.first: dict[str, float] = {}  # before the first step: for a network that starts as the identity, the input's
 
     def tell(self, learner: Learner, scores: dict[str, float], **more: Any) -> None:
         """Keep them, and write them down with whatever else is known of this validation."""
         self.now = scores
-        self.first = self.first or scores
         self.stats.add(learner, "valid", scores=scores, **more)
 
     def rank(self, by: str) -> float:
@@ -39,11 +37,11 @@ class Judged(Callback):
 
     def state(self) -> dict[str, dict[str, float]]:
         """The scores so far."""
-        return {"now": self.now, "first": self.first}
+        return {"now": self.now}
 
     def load_state(self, state: dict[str, dict[str, float]]) -> None:
         """Take up what `state` gave."""
-        self.now, self.first = state["now"], state["first"]
+        self.now = state["now"]
 
 
 class SaveModels(Callback):

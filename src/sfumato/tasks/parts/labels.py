@@ -26,7 +26,6 @@ class Split:
 
     train: Labelled
     held: Labelled
-    unread: tuple[str, ...]  # pictures that could not be decoded
     what: str  # where the held-out pictures come from
     names: tuple[str, ...] = ()  # of the files that the training pictures come from, where there are any
 
@@ -46,10 +45,10 @@ def gather(data: sections.Labelled, seed: Seed) -> Split:
         held, worse = packed.pack(held, side=side, channels=channels)
     else:  # data.split = "none"
         held = replace(held, pictures=train.pictures[:0])
-    unread = (*bad, *worse)
+    unread = [*bad, *worse]
     if unread:
         say(f"{len(unread)} picture(s) could not be read and are left out, such as {unread[0]}.")
-    return Split(train, held, unread, what, _names(found, bad, len(train)))
+    return Split(train, held, what, _names(found, bad, len(train)))
 
 
 def _names(found: Labelled, bad: Sequence[str], count: int) -> tuple[str, ...]:

@@ -29,7 +29,7 @@ class Naming:
         loss = losses.cross_entropy(logits, batch.target, smoothing=smoothing)
         parts = {"cross_entropy": loss.detach()}
         if self.decoupled and batch.target.ndim == 2:
-            apart = losses.decoupled_mix_loss(logits, batch.target, self.decoupled)
+            apart = self.decoupled * losses.decoupled(logits, batch.target)
             loss, parts = loss + apart, {**parts, "decoupled": apart.detach()}
         return Outcome(loss, parts, logits)
 

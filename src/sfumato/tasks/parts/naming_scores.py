@@ -42,7 +42,7 @@ class ClassScores(Judged):
 
 def judge(run: Run, held: Labelled, likely: NDArray[np.float64], *, seed: Seed) -> None:
     """Score probabilities (N, classes) of held-out pictures: scores.json, and what is better looked at."""
-    scores = metrics.judged({"network": likely}, held.labels, held.classes, seed=seed.value)
+    scores = metrics.judged(likely, held.labels, held.classes, seed=seed.value)
     worst = [int(index) for index in np.argsort(likely[np.arange(len(likely)), held.labels], kind="stable")[:TOP_LOSSES]]
     scores["pictures"] = [
         {

@@ -49,7 +49,7 @@ class Panorama:
         return replace(photo, pixels=pixels, alpha=None if alpha is None else np.full(pixels.shape[:2], alpha.flat[0], alpha.dtype))
 
     def grown(self, picture: Pixels) -> Pixels:
-        """uint8 or uint16 (H, W, C) -> the same, (H, W + strips, C)"""
+        """uint8 or uint16 (H, W, C) -> the same type, (H, W + |times| strips, C), each as wide as SHARE of the widest border learnt."""
         border = self._border
         strip = max(1, round(SHARE * border.size[1]))
         rng = Seed(0).at("panorama")

@@ -227,6 +227,10 @@ class Look:
     surface: Literal["off"] | Annotated[int, Field(ge=3, le=101)] = "off"  # places a direction of a slice of the loss; an odd number
     track: Literal["off", "tensorboard"] = "off"  # tell it to a tracker too (extras `track` and `multi`), in a folder beside the run's
 
+    def __post_init__(self) -> None:
+        if isinstance(self.surface, int) and self.surface % 2 == 0:
+            raise Refusal(f"look.surface is {self.surface}, but must be odd, with the network in the middle: give {self.surface + 1}.")
+
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
 class FineTune:

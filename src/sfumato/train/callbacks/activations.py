@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
 from sfumato.core import files
-from sfumato.core.errors import Refusal, Unwritable, unknown
+from sfumato.core.errors import Refusal, Unwritable
 from sfumato.show import layers as drawn
 from sfumato.train.callback import Callback
 from sfumato.train.callbacks.forms import OtherForm
@@ -35,16 +35,16 @@ class Activations(Callback):
     """Record mean, standard deviation, share near zero and a histogram of layers' outputs, and gradient norms of weights before clipping.
 
     every : steps between two records; doubled whenever there are too many.
-    layers : names of modules; None takes activations, or where there are none convolutions and matrices, 16 of them evenly chosen.
+    Looked at are activations, or where there are none convolutions and matrices, 16 of them evenly chosen.
     Between records there is no hook and no wait for the device.  Steps that are recorded are not compiled.
     """
 
     follows = (SkipNonFinite,)
 
-    def __init__(self, run: Run, *, every: int = 20, layers: Sequence[str] | None = None):
+    def __init__(self, run: Run, *, every: int = 20):
         if every < 1:
             raise Refusal(f"Activations are recorded every {every} steps, but it must be at least 1.")
-        self.run, self.every, self.wanted = run, every, layers
+        self.run, self.every = run, every
         self.steps: list[int] = []
         self.records: list[Tensor] = []  # (layers, 3 + BINS) each
         self.norms: list[Tensor] = []  # (weights,) each
@@ -56,7 +56,7 @@ class Activations(Callback):
 
     def before_fit(self, learner: Learner) -> None:
         """Which layers; a resumed run calls `load_state` after this."""
-        self.layers = choose(learner.network, self.wanted)
+        self.layers = choose(learner.network)
         weights = {name: parameter for name, parameter in learner.network.named_parameters() if parameter.ndim > 1}
         self.weights = {name.removesuffix(".weight"): weights[name] for name in thin(list(weights))}
         form = learner.slots.get("forward")
@@ -186,19 +186,14 @@ def statistics(output: Tensor) -> Tensor:
     return torch.cat([torch.stack([mean, spread, dead]), counts])
 
 
-def choose(network: nn.Module, wanted: Sequence[str] | None) -> dict[str, nn.Module]:
-    """Modules by name, in the order of the network: those that are wanted, or see `Activations`."""
+def choose(network: nn.Module) -> dict[str, nn.Module]:
+    """Modules by name, in the order of the network: see `Activations`."""
     modules = dict(network.named_modules())
-    if wanted is not None:
-        for name in wanted:
-            if name not in modules or not name:
-                raise unknown("layer", name, [name for name in modules if name])
-        return {name: modules[name] for name in wanted}
     for kinds in (ACTIVATIONS + SQUASHING, WEIGHTED):
         names = [name for name, module in modules.items() if isinstance(module, kinds)]
         if names:
             return {name: modules[name] for name in thin(names)}
-    raise Refusal("This network has neither activations nor convolutions nor matrices to look at. Name its layers: layers=[...].")
+    raise Refusal("This network has neither activations nor convolutions nor matrices to look at: set look.every = 'off'.")
 
 
 def thin(names: Sequence[str], most: int = MOST_LAYERS) -> list[str]:

@@ -20,7 +20,6 @@ class Predictions(Callback):
 
     def __init__(self, *, most: int = MOST):
         self.most = most
-        self.step = 0  # at which they were given
         self.whole = True  # none was let go
         self._given: list[tuple[Tensor, Tensor]] = []
         self._bytes = 0
@@ -38,7 +37,7 @@ class Predictions(Callback):
     def before_phase(self, learner: Learner) -> None:
         """Forget the last validation."""
         if learner.phase == "valid":
-            self.step, self.whole, self._given, self._bytes = learner.step, True, [], 0
+            self.whole, self._given, self._bytes = True, [], 0
 
     def after_forward(self, learner: Learner) -> None:
         """Keep one batch.  Logits (B, K); labels (B,), or shares of classes (B, K), of which the largest counts."""
