@@ -139,6 +139,18 @@ def test_a_file_that_no_run_recorded_is_never_overwritten(tree, out):
     assert ((out / "one.png").read_bytes(), summary.done, summary.exit_code) == (b"a person's own", 3, 3)
 
 
+def test_an_output_that_was_changed_by_hand_is_kept_and_named(tree, out):
+    over(tree, out)
+    (out / "one.png").write_bytes(b"retouched, and longer than before")
+    (tree / "new.png").write_bytes(b"new")
+    for action, options, done, skipped in ((Turn(), "turn", 1, 3), (Turn("other "), "turn otherwise", 4, 0)):
+        summary = over(tree, out, action, options=options)
+        assert summary.failed == ((tree / "one.png", f"{out / 'one.png'}: {folders.ALREADY}"),) and "--overwrite" in folders.ALREADY
+        assert (summary.done, summary.skipped, summary.exit_code) == (done, skipped, 3)
+        assert (out / "one.png").read_bytes() == b"retouched, and longer than before"
+    assert over(tree, out, existing="replace").done == 5 and over(tree, out).skipped == 5
+
+
 def test_what_was_made_of_another_picture_of_that_name_is_kept_while_that_one_is_there(tree, out, tmp_path):
     over(tree, out)
     other = tmp_path / "other"

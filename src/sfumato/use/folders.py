@@ -15,7 +15,10 @@ from sfumato.data.reading.find import FILM_SUFFIXES, PICTURE_SUFFIXES, find_pict
 from sfumato.use.manifest import Manifest
 from sfumato.use.workers import Action, Answer, Job, Stages, attempt, in_processes, one_by_one, overlapped
 
-ALREADY = "a file stands there already that no earlier run made of this picture; move it away, or ask for existing files to be replaced"
+ALREADY = (
+    "a file stands there already that no earlier run made of this picture, or that was changed since; "
+    "move it away, or ask for existing files to be replaced (--overwrite)"
+)
 FULL = "The disk is full."
 
 
@@ -84,7 +87,8 @@ def over(
 
     options : everything that an output depends on besides its input, as text; what an earlier run made with the same is skipped.
     suffix : of the outputs, like ".png"; None keeps each input's own.
-    existing : "keep" skips what is done, and fails where a file stands that no run recorded; "replace" does everything again.
+    existing : "keep" skips what is done, and fails where a file stands that no run recorded, or that was changed since; "replace" does
+        everything again.
     jobs : processes; above 1 `action` must be picklable (a frozen dataclass with `__call__`), for it travels to each of them once.
     A single picture may be given a file as `out`: there is no record then, and "keep" refuses where a file stands.
     dry_run : nothing is done or written; the summary says what would be.

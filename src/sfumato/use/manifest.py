@@ -56,15 +56,19 @@ class Manifest:
     def state(self, name: str, source: Path) -> State:
         """Whether an output is missing, made from these bytes with these options, made from others, or not made by a run of ours.
 
-        One that was made of another picture, which is still there, is not ours to replace either.
+        One that was made of another picture, which is still there, is not ours to replace either, nor one that was changed since.
         """
         target, entry = self.folder / name, self.entries.get(name)
         if not target.exists():
             return "fresh"
         if entry is None:
             return "foreign"
-        now, another = source.stat(), self._of_another(entry, source)
-        alike = (entry.options, entry.output, entry.size) == (self.options, target.stat().st_size, now.st_size)
+        now, another, stands = source.stat(), self._of_another(entry, source), target.stat().st_size
+        # Somebody changed it, but for one that is empty, which is nobody's work.  A change that keeps the size is not seen: times differ
+        # where a tree was copied as well, and to tell by the bytes each output would have to be read at every run.
+        if entry.output != -1 and stands not in (0, entry.output):
+            return "foreign"
+        alike = (entry.options, entry.output, entry.size) == (self.options, stands, now.st_size)
         if alike and entry.time == now.st_mtime_ns and not another:
             return "same"
         if not alike or entry.input != digest_of(source):
