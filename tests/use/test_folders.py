@@ -17,6 +17,7 @@ from sfumato.core.errors import Refusal
 from sfumato.use import folders, workers
 from sfumato.use.manifest import NAME, Manifest
 from sfumato.use.workers import Stages
+from tests.data.shut import too_deep
 
 
 @dataclass(frozen=True)
@@ -209,6 +210,25 @@ def test_one_bad_file_stops_no_other(tree, out, jobs):
     (tree / "bad.png").write_bytes(b"")
     summary = over(tree, out, jobs=jobs)
     assert (summary.done, summary.failed, summary.exit_code) == (4, ((tree / "bad.png", "it is bad"),), 3)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="paths may be of other lengths there")
+def test_a_folder_that_cannot_be_looked_into_has_failed(tree, out):
+    deep = too_deep(tree)
+    planned, done = over(tree, out, dry_run=True), over(tree, out)
+    assert planned.failed == done.failed == ((deep, "it cannot be looked into: File name too long"),)
+    assert (len(planned.planned), planned.exit_code, done.done, done.exit_code) == (4, 3, 4, 3)
+
+
+@pytest.mark.skipif(getattr(os, "geteuid", lambda: 0)() == 0, reason="root may look everywhere, and Windows has other rights")
+def test_a_folder_that_may_not_be_looked_into_has_failed(tree, out):
+    shut = tree / "1998"
+    shut.mkdir(mode=0)
+    try:
+        summary = over(tree, out)
+    finally:
+        shut.chmod(0o755)
+    assert (summary.done, summary.failed) == (4, ((shut, "it cannot be looked into: Permission denied"),))
 
 
 def test_a_failed_file_leaves_no_output_and_is_tried_again(tree, out):

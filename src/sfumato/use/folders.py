@@ -11,7 +11,7 @@ from sfumato.core import files
 from sfumato.core.errors import DONE, INTERRUPTED, PARTLY, REFUSED, Refusal, Unwritable
 from sfumato.core.progress import Progress
 from sfumato.core.system.interrupts import CtrlC
-from sfumato.data.reading.find import FILM_SUFFIXES, PICTURE_SUFFIXES, find_pictures, written_as
+from sfumato.data.reading.find import FILM_SUFFIXES, PICTURE_SUFFIXES, look_below, written_as
 from sfumato.use.manifest import Manifest
 from sfumato.use.workers import Action, Answer, Job, Stages, attempt, in_processes, one_by_one, overlapped
 
@@ -29,7 +29,7 @@ class Summary:
     out: Path
     done: int  # files written
     skipped: int  # files that an earlier run had written from the same bytes with the same options
-    failed: tuple[tuple[Path, str], ...]  # input and reason
+    failed: tuple[tuple[Path, str], ...]  # input, or a folder that could not be looked into, and reason
     ignored: int = 0  # files that are neither pictures nor films by their names
     films: int = 0  # films inside a folder, which are left alone too
     interrupted: bool = False
@@ -93,6 +93,7 @@ def over(
     A single picture may be given a file as `out`: there is no record then, and "keep" refuses where a file stands.
     dry_run : nothing is done or written; the summary says what would be.
     threads : above 0 an action in `Stages` reads ahead and writes behind in so many, while it works on a device that needs no processor.
+    A folder below `source` that cannot be looked into has failed, as a bad file has.
     Refuses an `out` at or inside `source`, an output that would fall on an input, and two inputs with one output.
     Ctrl-C and a full disk keep what is done, and the summary says so.  What an earlier run left half written when it was killed goes.
     """
@@ -102,10 +103,10 @@ def over(
             raise Refusal(f"{one} is a pipe or a device, and no file." if one.exists() else f"There is no file or folder {one}.")
     if _is_single(sources[0], out) and len(sources) == 1:
         return _single(sources[0], out, action, existing, dry_run=dry_run)
-    planned = _plan(sources, out, suffix)
+    planned, closed = _plan(sources, out, suffix)
     films, others = (sum(counts) for counts in zip(*map(_others, sources), strict=True))
     manifest = Manifest(out, options)
-    record = _Record(manifest)
+    record = _Record(manifest, closed)
     if dry_run:
         todo = record.sort_out(planned, existing)
         seen = record.summary(out, ignored=others, films=films, interrupted=False, again=False)
@@ -186,13 +187,19 @@ def _single(source: Path, out: Path, action: Action, existing: Literal["keep", "
     return Summary(out=out.parent, done=1 - len(failed), skipped=0, failed=failed, stopped=stopped, again=again, results=results)
 
 
-def _plan(sources: tuple[Path, ...], out: Path, suffix: str | None) -> list[Job]:
-    """Which input becomes which output, in the order in which they were found."""
+def _plan(sources: tuple[Path, ...], out: Path, suffix: str | None) -> tuple[list[Job], list[tuple[Path, str]]]:
+    """Which input becomes which output, in the order in which they were found; and what could not be looked into, with the reason."""
     found: list[tuple[Path, Path]] = []
+    closed: list[tuple[Path, str]] = []
     for source in sources:
         if source.is_dir() and out.resolve().is_relative_to(source.resolve()):
             raise Refusal(f"The output folder {out} lies inside the input {source}, so outputs would become inputs. Choose one outside it.")
-        found += [(path, source) for path in find_pictures(source, cache=False)] if source.is_dir() else [(source, source.parent)]
+        if not source.is_dir():
+            found.append((source, source.parent))
+            continue
+        below = look_below(source, cache=False)
+        found += [(path, source) for path in below.pictures]
+        closed += [(path, f"it cannot be looked into: {reason}") for path, reason in below.closed]
     inputs = {path.resolve() for path, _ in found}
     planned: dict[str, Job] = {}
     for path, root in found:
@@ -204,17 +211,17 @@ def _plan(sources: tuple[Path, ...], out: Path, suffix: str | None) -> list[Job]
         if job.target.resolve() in inputs:
             raise Refusal(f"The output {job.target} would fall on an input. Choose another output folder than {out}.")
         planned[name] = job
-    return list(planned.values())
+    return list(planned.values()), closed
 
 
 class _Record:
     """What has become of the jobs so far, in memory and in the manifest."""
 
-    def __init__(self, manifest: Manifest):
+    def __init__(self, manifest: Manifest, closed: list[tuple[Path, str]]):
         self.manifest = manifest
         self.done = self.skipped = self.waiting = 0
         self.stopped = ""
-        self.failed: list[tuple[Path, str]] = []
+        self.failed = list(closed)
         self.results: dict[str, Mapping[str, Any] | None] = {}
 
     def sort_out(self, planned: list[Job], existing: Literal["keep", "replace"]) -> list[Job]:
@@ -289,7 +296,10 @@ def _answers(action: Action, begun: Iterator[Job], jobs: int, threads: int, ctrl
 
 
 def _others(source: Path) -> tuple[int, int]:
-    """How many files of a tree are films, and how many neither films nor pictures, by their names; hidden ones do not count."""
+    """How many files of a tree are films, and how many neither films nor pictures, by their names; hidden ones do not count.
+
+    What cannot be looked into is passed over: `look_below` has named it.
+    """
     if source.is_file():
         return 0, 0
     endings = [Path(name).suffix.lower() for _, _, names in os.walk(source) for name in names if not name.startswith(".")]
