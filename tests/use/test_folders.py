@@ -514,6 +514,31 @@ def test_after_control_c_no_further_tree_is_begun(tree, out):
     assert [summary.exit_code for summary in summaries] == [130]
 
 
+def beside(tree: Path, *names: str) -> list[tuple[Path, Path]]:
+    return [(tree / name, tree / f"{Path(name).stem}-made.png") for name in names]
+
+
+def test_of_pictures_named_one_by_one_those_are_skipped_whose_output_stands_there(tree):
+    (tree / "one-made.png").write_bytes(b"of an earlier run")
+    [summary] = folders.in_turn(beside(tree, "one.png", "two.jpg"), lambda source, out: over(source, out))
+    assert (summary.done, summary.skipped, summary.exit_code) == (1, 1, 0)
+    assert summary.sentence() == f"1 file done, 1 skipped (there already; --overwrite makes them anew), in {tree}."
+    assert (tree / "one-made.png").read_bytes() == b"of an earlier run"
+    [anew] = folders.in_turn(beside(tree, "one.png"), lambda source, out: over(source, out, existing="replace"), existing="replace")
+    assert anew.done == 1 and (tree / "one-made.png").read_bytes() == b"gnp.eno fo setyb"
+
+
+def test_after_control_c_pictures_named_one_by_one_are_told_and_the_same_command_does_the_rest(tree):
+    (tree / "p.png").write_bytes(b"stops")
+    jobs = beside(tree, "one.png", "p.png", "two.jpg")
+    [stopped] = folders.in_turn(jobs, lambda source, out: over(source, out, STAGES))
+    assert (stopped.exit_code, stopped.done, stopped.left) == (130, 1, 2)
+    assert "Interrupted; the same command goes on from here." in stopped.sentence()
+    (tree / "p.png").write_bytes(b"goes on")
+    [rest] = folders.in_turn(jobs, lambda source, out: over(source, out, STAGES))
+    assert (rest.exit_code, rest.done, rest.skipped) == (0, 2, 1)
+
+
 def test_a_picture_that_vanishes_after_it_was_found_is_named(tree, out):
     @dataclass(frozen=True)
     class Remove:

@@ -28,10 +28,11 @@ class Summary:
 
     out: Path
     done: int  # files written
-    skipped: int  # files that an earlier run had written from the same bytes with the same options
+    skipped: int  # files that an earlier run had written from the same bytes with the same options, and those of `there`
     failed: tuple[tuple[Path, str], ...]  # input, or a folder that could not be looked into, and reason
     ignored: int = 0  # files that are neither pictures nor films by their names
     films: int = 0  # films inside a folder, which are left alone too
+    there: int = 0  # files skipped because they stand there; no record says who made them, and of what
     interrupted: bool = False
     stopped: str = ""  # why the rest was not tried: the next outputs could not be written or recorded either
     left: int = 0  # files not reached when interrupted or stopped
@@ -54,7 +55,8 @@ class Summary:
         """The last words: how many were done, skipped, failed and why, and where the rest is."""
         dry = self.planned is not None
         parts = [f"Nothing was written: {_count(len(self.planned or ()), 'file')} to do" if dry else f"{_count(self.done, 'file')} done"]
-        parts += [f"{self.skipped} skipped (done before)"] if self.skipped else []
+        parts += [f"{self.skipped - self.there} skipped (done before)"] if self.skipped > self.there else []
+        parts += [f"{self.there} skipped (there already; --overwrite makes them anew)"] if self.there else []
         parts += [f"{len(self.failed)} failed"] if self.failed else []
         parts += [f"{self.left} not reached"] if self.left else []
         ignored = f" {_count(self.ignored, 'other file')} left alone." if self.ignored else ""
@@ -127,26 +129,65 @@ def over(
     return record.summary(out, ignored=others, films=films, interrupted=interrupted, again=existing == "replace")
 
 
-def in_turn(trees: Sequence[tuple[Path, Path]], act: Callable[[Source, Path], Summary]) -> list[Summary]:
+def in_turn(
+    trees: Sequence[tuple[Path, Path]],
+    act: Callable[[Source, Path], Summary],
+    *,
+    existing: Literal["keep", "replace"] = "keep",
+) -> list[Summary]:
     """One tree (or picture) after the other; a later one that is refused has failed, and what was done before it is still told.
 
-    Pictures that go into one folder one after the other are taken together.
+    Pictures that go into one folder one after the other are taken together, and what came of one folder is one summary.
+    existing : "keep" skips a file that stands there where a single picture would fall on it, so that the same command goes on.
     After Ctrl-C, and once the disk is full, no further one is begun.
     """
     summaries: list[Summary] = []
     turns = _turns(trees)
     for number, (sources, out) in enumerate(turns, 1):
+        single = len(sources) == 1 and _is_single(sources[0], out)
+        place = out.parent if single else out
+        if single and existing == "keep" and out.exists():
+            summaries.append(Summary(out=place, done=0, skipped=1, failed=(), there=1))
+            continue
         try:
             summaries.append(act(sources[0] if len(sources) == 1 else sources, out))
         except Refusal as refusal:
             if not summaries:
                 raise
-            summaries.append(Summary(out=out, done=0, skipped=0, failed=tuple((source, str(refusal)) for source in sources)))
+            summaries.append(Summary(out=place, done=0, skipped=0, failed=tuple((source, str(refusal)) for source in sources)))
+        except KeyboardInterrupt:  # within a single picture: of a tree it is told by `over`
+            if not summaries:
+                raise
+            left, again = sum(path.is_file() for path in sources), existing == "replace"
+            summaries.append(Summary(out=place, done=0, skipped=0, failed=(), interrupted=True, left=left, again=again))
         last = summaries[-1]
         if last.interrupted or last.stopped:
             summaries[-1] = replace(last, left=last.left + sum(path.is_file() for rest, _ in turns[number:] for path in rest))
             break
-    return summaries
+    places: dict[Path, list[Summary]] = {}
+    for summary in summaries:
+        places.setdefault(summary.out, []).append(summary)
+    return [_together(several) for several in places.values()]
+
+
+def _together(several: Sequence[Summary]) -> Summary:
+    """What became of one folder, in which files were made one by one."""
+    dry = [each.planned for each in several if each.planned is not None]
+    return Summary(
+        out=several[0].out,
+        done=sum(each.done for each in several),
+        skipped=sum(each.skipped for each in several),
+        failed=tuple(one for each in several for one in each.failed),
+        ignored=sum(each.ignored for each in several),
+        films=sum(each.films for each in several),
+        there=sum(each.there for each in several),
+        interrupted=any(each.interrupted for each in several),
+        stopped=next((each.stopped for each in several if each.stopped), ""),
+        left=sum(each.left for each in several),
+        again=any(each.again for each in several),
+        planned=tuple(pair for pairs in dry for pair in pairs) if dry else None,
+        results={name: result for each in several for name, result in each.results.items()},
+    )
 
 
 def _turns(trees: Sequence[tuple[Path, Path]]) -> list[tuple[tuple[Path, ...], Path]]:
