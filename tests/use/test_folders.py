@@ -469,6 +469,35 @@ def test_a_manifest_with_a_torn_last_line_loses_only_that_line(tree, out):
     assert over(tree, out).skipped == 3
 
 
+def make(record: Manifest, source: Path, data: bytes = b"made") -> None:
+    record.begin(source.name, source)
+    (record.folder / source.name).write_bytes(data)
+    record.finish(source.name, None)
+
+
+def test_two_runs_at_once_lose_nothing_of_each_others_record(tree, out):
+    with Manifest(out, "turn") as one, Manifest(out, "turn") as two:
+        make(one, tree / "one.png")
+        make(two, tree / "two.jpg")
+    known = Manifest(out, "turn")
+    assert [known.state(name, tree / name) for name in ("one.png", "two.jpg")] == ["same", "same"]
+    assert sorted(path.name for path in out.iterdir()) == [NAME, "one.png", "two.jpg"]
+
+
+def test_what_another_run_noted_last_of_an_output_is_not_overruled(tree, out):
+    with Manifest(out, "turn") as one:
+        make(one, tree / "one.png")
+        with Manifest(out, "turn") as two:
+            make(two, tree / "one.png", b"made otherwise")
+    assert Manifest(out, "turn").state("one.png", tree / "one.png") == "same"
+
+
+def test_a_record_is_kept_where_no_lock_can_be_had(tree, out, tmp_path, monkeypatch):
+    (tmp_path / "letter.txt").write_text("dear")
+    monkeypatch.setenv("SFUMATO_CACHE", str(tmp_path / "letter.txt"))  # no folder can be there
+    assert (over(tree, out).done, over(tree, out).skipped) == (4, 4)
+
+
 def test_when_the_record_cannot_be_kept_work_stops_and_what_is_done_stays_known(many, out, sizes_limited):
     sizes_limited(4000)  # bytes: room for about ten pictures in the record
     summary = over(many, out)
