@@ -137,6 +137,22 @@ def test_no_output_falls_on_another_or_on_an_input(photo, type_in, tmp_path):
     assert code == 2 and "is an input itself" in " ".join(said.split()) and made.read_bytes() == before
 
 
+def test_several_pictures_go_on_where_what_was_made_of_some_lies_beside_them(photo, type_in, tmp_path):
+    """As after a kill, where a shell makes names of `*.jpg` once more."""
+    (tmp_path / "other.jpg").write_bytes(photo.read_bytes())
+    assert type_in("restore", photo)[0] == 0
+    made = tmp_path / "photo-restored.jpg"
+    before = made.stat().st_mtime_ns
+    code, _, said = type_in("restore", *sorted(tmp_path.glob("*.jpg")))
+    said = " ".join(said.split())
+    assert code == 0 and "1 file done, 1 skipped (there already; --overwrite makes them anew)" in said
+    assert f"1 input(s) are what is made of others, and are left out, such as {made.resolve()}." in said
+    names = ["other-restored.jpg", "other.jpg", "photo-restored.jpg", "photo.jpg"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == names and made.stat().st_mtime_ns == before
+    code, _, said = type_in("restore", photo)
+    assert code == 2 and "photo-restored.jpg exists already" in " ".join(said.split())
+
+
 def test_an_out_that_cannot_be_meant_is_refused(photo, type_in, tmp_path):
     for words, reason in (
         (("--out", tmp_path / "a.avif"), "cannot be written"),

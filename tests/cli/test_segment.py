@@ -1,6 +1,7 @@
 """The verb segment, as it is typed."""
 
 import json
+import shutil
 
 import numpy as np
 from PIL import Image
@@ -28,6 +29,15 @@ def test_several_pictures_go_into_a_folder_whatever_it_is_called(run, folder, tm
     two = [folder / "pictures" / name for name in ("03.png", "04.png")]
     done = sfumato("segment", run / "last.safetensors", *two, "--out", tmp_path / "masks.v2")
     assert done.returncode == 0 and sorted(path.name for path in (tmp_path / "masks.v2").glob("[!.]*")) == ["03.png", "04.png"]
+
+
+def test_several_pictures_go_on_where_what_was_made_of_some_lies_beside_them(run, folder, tmp_path, sfumato):  # noqa: F811
+    for name in ("03.png", "04.png"):
+        shutil.copy(folder / "pictures" / name, tmp_path / name)
+    assert sfumato("segment", run / "last.safetensors", tmp_path / "03.png").returncode == 0
+    done = sfumato("segment", run / "last.safetensors", *sorted(tmp_path.glob("*.png")))
+    assert done.returncode == 0 and "1 file done, 1 skipped (there already" in " ".join(done.stderr.split())
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["03-segmented.png", "03.png", "04-segmented.png", "04.png"]
 
 
 def test_what_is_not_a_png_is_refused(run, folder, tmp_path, sfumato):  # noqa: F811

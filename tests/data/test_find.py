@@ -1,14 +1,17 @@
 """Finding pictures below a folder."""
 
 import os
+import sys
 import time
 from pathlib import Path
 
 import pytest
 
+from sfumato.core import progress
 from sfumato.core.errors import Refusal
 from sfumato.data.reading import find
 from sfumato.data.reading.find import find_pictures
+from tests.data.shut import too_deep
 
 
 @pytest.fixture(autouse=True)
@@ -109,6 +112,27 @@ def test_names_that_are_no_text_do_no_harm(tmp_path):
         pytest.skip("this disk refuses such names")
     settle(tmp_path)
     assert len(find_pictures(tmp_path)) == 1
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="paths may be of other lengths there")
+def test_a_folder_that_cannot_be_looked_into_is_told_of_each_time(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(progress, "_quiet", False)
+    folder = folder_of(tmp_path / "photos", "a.jpg")
+    deep = too_deep(folder)
+    for path in deep.parents:
+        if path.is_relative_to(folder):
+            os.utime(path, (time.time() - 60, time.time() - 60))  # as if settled: a list would be kept
+    for _ in range(2):
+        assert names_in(folder) == ["a.jpg"]
+        said = f"1 folder(s) could not be looked into and are left out, such as {deep} (File name too long)."
+        assert said in capsys.readouterr().err
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="paths may be of other lengths there")
+def test_a_refusal_names_a_folder_that_cannot_be_looked_into(tmp_path):
+    deep = too_deep(tmp_path)
+    with pytest.raises(Refusal, match=f"{deep} cannot be looked into: File name too long"):
+        find_pictures(tmp_path)
 
 
 @pytest.mark.parametrize(

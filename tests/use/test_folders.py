@@ -17,6 +17,7 @@ from sfumato.core.errors import Refusal
 from sfumato.use import folders, workers
 from sfumato.use.manifest import NAME, Manifest
 from sfumato.use.workers import Stages
+from tests.data.shut import too_deep
 
 
 @dataclass(frozen=True)
@@ -139,6 +140,18 @@ def test_a_file_that_no_run_recorded_is_never_overwritten(tree, out):
     assert ((out / "one.png").read_bytes(), summary.done, summary.exit_code) == (b"a person's own", 3, 3)
 
 
+def test_an_output_that_was_changed_by_hand_is_kept_and_named(tree, out):
+    over(tree, out)
+    (out / "one.png").write_bytes(b"retouched, and longer than before")
+    (tree / "new.png").write_bytes(b"new")
+    for action, options, done, skipped in ((Turn(), "turn", 1, 3), (Turn("other "), "turn otherwise", 4, 0)):
+        summary = over(tree, out, action, options=options)
+        assert summary.failed == ((tree / "one.png", f"{out / 'one.png'}: {folders.ALREADY}"),) and "--overwrite" in folders.ALREADY
+        assert (summary.done, summary.skipped, summary.exit_code) == (done, skipped, 3)
+        assert (out / "one.png").read_bytes() == b"retouched, and longer than before"
+    assert over(tree, out, existing="replace").done == 5 and over(tree, out).skipped == 5
+
+
 def test_what_was_made_of_another_picture_of_that_name_is_kept_while_that_one_is_there(tree, out, tmp_path):
     over(tree, out)
     other = tmp_path / "other"
@@ -197,6 +210,25 @@ def test_one_bad_file_stops_no_other(tree, out, jobs):
     (tree / "bad.png").write_bytes(b"")
     summary = over(tree, out, jobs=jobs)
     assert (summary.done, summary.failed, summary.exit_code) == (4, ((tree / "bad.png", "it is bad"),), 3)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="paths may be of other lengths there")
+def test_a_folder_that_cannot_be_looked_into_has_failed(tree, out):
+    deep = too_deep(tree)
+    planned, done = over(tree, out, dry_run=True), over(tree, out)
+    assert planned.failed == done.failed == ((deep, "it cannot be looked into: File name too long"),)
+    assert (len(planned.planned), planned.exit_code, done.done, done.exit_code) == (4, 3, 4, 3)
+
+
+@pytest.mark.skipif(getattr(os, "geteuid", lambda: 0)() == 0, reason="root may look everywhere, and Windows has other rights")
+def test_a_folder_that_may_not_be_looked_into_has_failed(tree, out):
+    shut = tree / "1998"
+    shut.mkdir(mode=0)
+    try:
+        summary = over(tree, out)
+    finally:
+        shut.chmod(0o755)
+    assert (summary.done, summary.failed) == (4, ((shut, "it cannot be looked into: Permission denied"),))
 
 
 def test_a_failed_file_leaves_no_output_and_is_tried_again(tree, out):
@@ -437,6 +469,35 @@ def test_a_manifest_with_a_torn_last_line_loses_only_that_line(tree, out):
     assert over(tree, out).skipped == 3
 
 
+def make(record: Manifest, source: Path, data: bytes = b"made") -> None:
+    record.begin(source.name, source)
+    (record.folder / source.name).write_bytes(data)
+    record.finish(source.name, None)
+
+
+def test_two_runs_at_once_lose_nothing_of_each_others_record(tree, out):
+    with Manifest(out, "turn") as one, Manifest(out, "turn") as two:
+        make(one, tree / "one.png")
+        make(two, tree / "two.jpg")
+    known = Manifest(out, "turn")
+    assert [known.state(name, tree / name) for name in ("one.png", "two.jpg")] == ["same", "same"]
+    assert sorted(path.name for path in out.iterdir()) == [NAME, "one.png", "two.jpg"]
+
+
+def test_what_another_run_noted_last_of_an_output_is_not_overruled(tree, out):
+    with Manifest(out, "turn") as one:
+        make(one, tree / "one.png")
+        with Manifest(out, "turn") as two:
+            make(two, tree / "one.png", b"made otherwise")
+    assert Manifest(out, "turn").state("one.png", tree / "one.png") == "same"
+
+
+def test_a_record_is_kept_where_no_lock_can_be_had(tree, out, tmp_path, monkeypatch):
+    (tmp_path / "letter.txt").write_text("dear")
+    monkeypatch.setenv("SFUMATO_CACHE", str(tmp_path / "letter.txt"))  # no folder can be there
+    assert (over(tree, out).done, over(tree, out).skipped) == (4, 4)
+
+
 def test_when_the_record_cannot_be_kept_work_stops_and_what_is_done_stays_known(many, out, sizes_limited):
     sizes_limited(4000)  # bytes: room for about ten pictures in the record
     summary = over(many, out)
@@ -480,6 +541,31 @@ def test_after_control_c_no_further_tree_is_begun(tree, out):
     (tree / "p.png").write_bytes(b"stops")
     summaries = folders.in_turn([(tree, out), (tree, out / "other")], lambda source, out: over(source, out, STAGES, threads=1))
     assert [summary.exit_code for summary in summaries] == [130]
+
+
+def beside(tree: Path, *names: str) -> list[tuple[Path, Path]]:
+    return [(tree / name, tree / f"{Path(name).stem}-made.png") for name in names]
+
+
+def test_of_pictures_named_one_by_one_those_are_skipped_whose_output_stands_there(tree):
+    (tree / "one-made.png").write_bytes(b"of an earlier run")
+    [summary] = folders.in_turn(beside(tree, "one.png", "two.jpg"), lambda source, out: over(source, out))
+    assert (summary.done, summary.skipped, summary.exit_code) == (1, 1, 0)
+    assert summary.sentence() == f"1 file done, 1 skipped (there already; --overwrite makes them anew), in {tree}."
+    assert (tree / "one-made.png").read_bytes() == b"of an earlier run"
+    [anew] = folders.in_turn(beside(tree, "one.png"), lambda source, out: over(source, out, existing="replace"), existing="replace")
+    assert anew.done == 1 and (tree / "one-made.png").read_bytes() == b"gnp.eno fo setyb"
+
+
+def test_after_control_c_pictures_named_one_by_one_are_told_and_the_same_command_does_the_rest(tree):
+    (tree / "p.png").write_bytes(b"stops")
+    jobs = beside(tree, "one.png", "p.png", "two.jpg")
+    [stopped] = folders.in_turn(jobs, lambda source, out: over(source, out, STAGES))
+    assert (stopped.exit_code, stopped.done, stopped.left) == (130, 1, 2)
+    assert "Interrupted; the same command goes on from here." in stopped.sentence()
+    (tree / "p.png").write_bytes(b"goes on")
+    [rest] = folders.in_turn(jobs, lambda source, out: over(source, out, STAGES))
+    assert (rest.exit_code, rest.done, rest.skipped) == (0, 2, 1)
 
 
 def test_a_picture_that_vanishes_after_it_was_found_is_named(tree, out):

@@ -38,7 +38,8 @@ def depth(
     from sfumato.use import folders
 
     loaded = depth_model.load(existing(model, "model file"), device=device)
-    trees.tell(folders.in_turn(planned, partial(loaded.tree, how=draw, overwrite=overwrite, dry_run=dry_run)), as_json)
+    see = partial(loaded.tree, how=draw, overwrite=overwrite, dry_run=dry_run)
+    trees.tell(folders.in_turn(planned, see, existing="replace" if overwrite else "keep"), as_json)
 
 
 def score(model: Path, pictures: Path, maps: Path | None, *, seed: int, device: str, as_json: bool) -> None:

@@ -54,9 +54,8 @@ def restore(
         ending = out.suffix.lower()
         if SHORT.get(ending, ending) in PICTURE_SUFFIXES - {suffix}:
             raise Refusal(f"--format {form} and --out {out.name} ask for unlike formats: leave one of them out.")
-    planned = trees.targets([existing(path, "file or folder") for path in pictures], out, made="restored", suffix=suffix)
-    if not overwrite and (taken := [target for source, target in planned if source.is_file() and target.is_file()]):
-        raise Refusal(f"{taken[0]} exists already. Give --overwrite to replace it, or another --out.")
+    inputs = [existing(path, "file or folder") for path in pictures]
+    planned = trees.targets(inputs, out, made="restored", overwrite=overwrite, suffix=suffix)
     from sfumato.tasks.parts import panorama, restorer
     from sfumato.use import folders
 
@@ -73,7 +72,7 @@ def restore(
     repair = partial(loaded.restore_tree, quality=quality, strip=strip, suffix=suffix, overwrite=overwrite, dry_run=dry_run)
     if pan:
         repair = partial(repair, work=panorama.Panorama(loaded, pan), does=f" pan={pan}")  # refused here, once, and not for every picture
-    trees.tell(folders.in_turn(planned, repair), as_json)
+    trees.tell(folders.in_turn(planned, repair, existing="replace" if overwrite else "keep"), as_json)
 
 
 def crappify(

@@ -37,7 +37,8 @@ def segment(
     from sfumato.use import folders
 
     loaded = segmenter.load(existing(model, "model file"), device=device)
-    trees.tell(folders.in_turn(planned, partial(loaded.tree, how=draw, overwrite=overwrite, dry_run=dry_run)), as_json)
+    see = partial(loaded.tree, how=draw, overwrite=overwrite, dry_run=dry_run)
+    trees.tell(folders.in_turn(planned, see, existing="replace" if overwrite else "keep"), as_json)
 
 
 def score(model: Path, pictures: str, masks: tuple[Path, Path] | None, *, seed: int, device: str, as_json: bool) -> None:

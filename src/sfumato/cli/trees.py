@@ -21,21 +21,23 @@ if TYPE_CHECKING:
 NEVER_WRITTEN = frozenset((".avif", ".heic", ".heif", ".jfif", ".jp2", ".jxl", ".pdf", ".psd", ".svg", ".tga"))
 
 
-def targets(pictures: list[Path], out: Path | None, *, made: str, suffix: str | None = None) -> list[tuple[Path, Path]]:
+def targets(pictures: list[Path], out: Path | None, *, made: str, overwrite: bool, suffix: str | None = None) -> list[tuple[Path, Path]]:
     """Which input goes where: one to `out` itself, several into the folder `out`, and without `out` each beside its input.
 
     made : the word that the name of what lies beside its input ends in.  suffix : of what is made, like ".png"; None: the input's.
-    Refuses two inputs with one output, an output that is an input as well, and an `out` that cannot be meant.
+    Refuses two inputs with one output, an `out` that cannot be meant, and a file that stands there already, unless it is replaced.
+    Not so of several without `out`, for after a kill the same command shall go on: whoever takes them skips what stands there.
     """
     if out is None:
-        return _apart([(path, _beside(_whole(path), made, suffix)) for path in pictures])
+        beside = _apart([(path, _beside(_whole(path), made, suffix)) for path in pictures], overwrite=overwrite)
+        return beside if len(pictures) > 1 else _free(beside, overwrite=overwrite)
     _check_out(pictures, out)
     if len(pictures) == 1:
-        return [(pictures[0], out)]
+        return _free([(pictures[0], out)], overwrite=overwrite)
     names = [_named(_whole(path), suffix) for path in pictures]
     if twice := [name for name, number in Counter(names).items() if number > 1]:
         raise Refusal(f"Two of the inputs are called {twice[0]!r}, and would fall on each other in {out}. Take them one by one.")
-    return [(path, out if path.is_file() else out / name) for path, name in zip(pictures, names)]
+    return _free([(path, out if path.is_file() else out / name) for path, name in zip(pictures, names)], overwrite=overwrite)
 
 
 def _whole(path: Path) -> Path:
@@ -43,16 +45,29 @@ def _whole(path: Path) -> Path:
     return path.resolve() if path.name in ("", "..") else path.parent.resolve() / path.name
 
 
-def _apart(planned: list[tuple[Path, Path]]) -> list[tuple[Path, Path]]:
-    """The same; refused where one would be lost."""
+def _free(planned: list[tuple[Path, Path]], *, overwrite: bool) -> list[tuple[Path, Path]]:
+    """The same; refused where a file stands already."""
+    if not overwrite and (taken := [target for source, target in planned if source.is_file() and target.is_file()]):
+        raise Refusal(f"{taken[0]} exists already. Give --overwrite to replace it, or another --out.")
+    return planned
+
+
+def _apart(planned: list[tuple[Path, Path]], *, overwrite: bool) -> list[tuple[Path, Path]]:
+    """The same without what is made of other inputs, which `*.jpg` means too after a first run; refused where an input would be lost."""
     sources: dict[Path, Path] = {}
     inputs = {path.resolve() for path, _ in planned}
+    made: set[Path] = set()
     for source, target in planned:
         if (other := sources.setdefault(target, source)) is not source:
             raise Refusal(f"{other} and {source} would both become {target}. Take them one by one, or give --out.")
-        if target.resolve() in inputs:
+        if (whole := target.resolve()) not in inputs:
+            continue
+        if overwrite or whole == source.resolve():
             raise Refusal(f"{target} would be made of {source}, but is an input itself. Leave it out, or give --out.")
-    return planned
+        made.add(whole)
+    if made:
+        progress.say(f"{len(made)} input(s) are what is made of others, and are left out, such as {min(made)}.")
+    return [(source, target) for source, target in planned if source.resolve() not in made]
 
 
 def _check_out(pictures: list[Path], out: Path) -> None:
@@ -68,16 +83,13 @@ def _check_out(pictures: list[Path], out: Path) -> None:
 
 
 def pngs(pictures: list[Path], out: Path | None, *, made: str, overwrite: bool) -> list[tuple[Path, Path]]:
-    """The same where a PNG is made of each.  Refuses films, a file of another kind, and one that stands there already."""
+    """The same where a PNG is made of each.  Refuses films, and a file of another kind, too."""
     if films := [path for path in pictures if path.is_file() and not _is_picture(path)]:
         raise Refusal(f"{films[0]} is a film, and only pictures are taken here: take its frames apart first.")
-    planned = targets(pictures, out, made=made, suffix=".png")
-    for source, target in planned:
-        if source.is_file() and len(planned) == 1 and not target.is_dir() and target.suffix.lower() not in ("", ".png"):
-            raise Refusal(f"What is made is written as PNG, not as {target.suffix}: call it {target.with_suffix('.png').name}.")
-        if source.is_file() and target.is_file() and not overwrite:
-            raise Refusal(f"{target} exists already. Give --overwrite to replace it, or another --out.")
-    return planned
+    single = len(pictures) == 1 and pictures[0].is_file()
+    if single and out is not None and not out.is_dir() and out.suffix.lower() not in ("", ".png"):
+        raise Refusal(f"What is made is written as PNG, not as {out.suffix}: call it {out.with_suffix('.png').name}.")
+    return targets(pictures, out, made=made, overwrite=overwrite, suffix=".png")
 
 
 def _named(path: Path, suffix: str | None) -> str:

@@ -11,11 +11,14 @@ from sfumato.core import files
 from sfumato.core.errors import DONE, INTERRUPTED, PARTLY, REFUSED, Refusal, Unwritable
 from sfumato.core.progress import Progress
 from sfumato.core.system.interrupts import CtrlC
-from sfumato.data.reading.find import FILM_SUFFIXES, PICTURE_SUFFIXES, find_pictures, written_as
+from sfumato.data.reading.find import FILM_SUFFIXES, PICTURE_SUFFIXES, look_below, written_as
 from sfumato.use.manifest import Manifest
 from sfumato.use.workers import Action, Answer, Job, Stages, attempt, in_processes, one_by_one, overlapped
 
-ALREADY = "a file stands there already that no earlier run made of this picture; move it away, or ask for existing files to be replaced"
+ALREADY = (
+    "a file stands there already that no earlier run made of this picture, or that was changed since; "
+    "move it away, or ask for existing files to be replaced (--overwrite)"
+)
 FULL = "The disk is full."
 
 
@@ -25,10 +28,11 @@ class Summary:
 
     out: Path
     done: int  # files written
-    skipped: int  # files that an earlier run had written from the same bytes with the same options
-    failed: tuple[tuple[Path, str], ...]  # input and reason
+    skipped: int  # files that an earlier run had written from the same bytes with the same options, and those of `there`
+    failed: tuple[tuple[Path, str], ...]  # input, or a folder that could not be looked into, and reason
     ignored: int = 0  # files that are neither pictures nor films by their names
     films: int = 0  # films inside a folder, which are left alone too
+    there: int = 0  # files skipped because they stand there; no record says who made them, and of what
     interrupted: bool = False
     stopped: str = ""  # why the rest was not tried: the next outputs could not be written or recorded either
     left: int = 0  # files not reached when interrupted or stopped
@@ -51,7 +55,8 @@ class Summary:
         """The last words: how many were done, skipped, failed and why, and where the rest is."""
         dry = self.planned is not None
         parts = [f"Nothing was written: {_count(len(self.planned or ()), 'file')} to do" if dry else f"{_count(self.done, 'file')} done"]
-        parts += [f"{self.skipped} skipped (done before)"] if self.skipped else []
+        parts += [f"{self.skipped - self.there} skipped (done before)"] if self.skipped > self.there else []
+        parts += [f"{self.there} skipped (there already; --overwrite makes them anew)"] if self.there else []
         parts += [f"{len(self.failed)} failed"] if self.failed else []
         parts += [f"{self.left} not reached"] if self.left else []
         ignored = f" {_count(self.ignored, 'other file')} left alone." if self.ignored else ""
@@ -84,11 +89,13 @@ def over(
 
     options : everything that an output depends on besides its input, as text; what an earlier run made with the same is skipped.
     suffix : of the outputs, like ".png"; None keeps each input's own.
-    existing : "keep" skips what is done, and fails where a file stands that no run recorded; "replace" does everything again.
+    existing : "keep" skips what is done, and fails where a file stands that no run recorded, or that was changed since; "replace" does
+        everything again.
     jobs : processes; above 1 `action` must be picklable (a frozen dataclass with `__call__`), for it travels to each of them once.
     A single picture may be given a file as `out`: there is no record then, and "keep" refuses where a file stands.
     dry_run : nothing is done or written; the summary says what would be.
     threads : above 0 an action in `Stages` reads ahead and writes behind in so many, while it works on a device that needs no processor.
+    A folder below `source` that cannot be looked into has failed, as a bad file has.
     Refuses an `out` at or inside `source`, an output that would fall on an input, and two inputs with one output.
     Ctrl-C and a full disk keep what is done, and the summary says so.  What an earlier run left half written when it was killed goes.
     """
@@ -98,10 +105,10 @@ def over(
             raise Refusal(f"{one} is a pipe or a device, and no file." if one.exists() else f"There is no file or folder {one}.")
     if _is_single(sources[0], out) and len(sources) == 1:
         return _single(sources[0], out, action, existing, dry_run=dry_run)
-    planned = _plan(sources, out, suffix)
+    planned, closed = _plan(sources, out, suffix)
     films, others = (sum(counts) for counts in zip(*map(_others, sources), strict=True))
     manifest = Manifest(out, options)
-    record = _Record(manifest)
+    record = _Record(manifest, closed)
     if dry_run:
         todo = record.sort_out(planned, existing)
         seen = record.summary(out, ignored=others, films=films, interrupted=False, again=False)
@@ -122,26 +129,65 @@ def over(
     return record.summary(out, ignored=others, films=films, interrupted=interrupted, again=existing == "replace")
 
 
-def in_turn(trees: Sequence[tuple[Path, Path]], act: Callable[[Source, Path], Summary]) -> list[Summary]:
+def in_turn(
+    trees: Sequence[tuple[Path, Path]],
+    act: Callable[[Source, Path], Summary],
+    *,
+    existing: Literal["keep", "replace"] = "keep",
+) -> list[Summary]:
     """One tree (or picture) after the other; a later one that is refused has failed, and what was done before it is still told.
 
-    Pictures that go into one folder one after the other are taken together.
+    Pictures that go into one folder one after the other are taken together, and what came of one folder is one summary.
+    existing : "keep" skips a file that stands there where a single picture would fall on it, so that the same command goes on.
     After Ctrl-C, and once the disk is full, no further one is begun.
     """
     summaries: list[Summary] = []
     turns = _turns(trees)
     for number, (sources, out) in enumerate(turns, 1):
+        single = len(sources) == 1 and _is_single(sources[0], out)
+        place = out.parent if single else out
+        if single and existing == "keep" and out.exists():
+            summaries.append(Summary(out=place, done=0, skipped=1, failed=(), there=1))
+            continue
         try:
             summaries.append(act(sources[0] if len(sources) == 1 else sources, out))
         except Refusal as refusal:
             if not summaries:
                 raise
-            summaries.append(Summary(out=out, done=0, skipped=0, failed=tuple((source, str(refusal)) for source in sources)))
+            summaries.append(Summary(out=place, done=0, skipped=0, failed=tuple((source, str(refusal)) for source in sources)))
+        except KeyboardInterrupt:  # within a single picture: of a tree it is told by `over`
+            if not summaries:
+                raise
+            left, again = sum(path.is_file() for path in sources), existing == "replace"
+            summaries.append(Summary(out=place, done=0, skipped=0, failed=(), interrupted=True, left=left, again=again))
         last = summaries[-1]
         if last.interrupted or last.stopped:
             summaries[-1] = replace(last, left=last.left + sum(path.is_file() for rest, _ in turns[number:] for path in rest))
             break
-    return summaries
+    places: dict[Path, list[Summary]] = {}
+    for summary in summaries:
+        places.setdefault(summary.out, []).append(summary)
+    return [_together(several) for several in places.values()]
+
+
+def _together(several: Sequence[Summary]) -> Summary:
+    """What became of one folder, in which files were made one by one."""
+    dry = [each.planned for each in several if each.planned is not None]
+    return Summary(
+        out=several[0].out,
+        done=sum(each.done for each in several),
+        skipped=sum(each.skipped for each in several),
+        failed=tuple(one for each in several for one in each.failed),
+        ignored=sum(each.ignored for each in several),
+        films=sum(each.films for each in several),
+        there=sum(each.there for each in several),
+        interrupted=any(each.interrupted for each in several),
+        stopped=next((each.stopped for each in several if each.stopped), ""),
+        left=sum(each.left for each in several),
+        again=any(each.again for each in several),
+        planned=tuple(pair for pairs in dry for pair in pairs) if dry else None,
+        results={name: result for each in several for name, result in each.results.items()},
+    )
 
 
 def _turns(trees: Sequence[tuple[Path, Path]]) -> list[tuple[tuple[Path, ...], Path]]:
@@ -182,13 +228,19 @@ def _single(source: Path, out: Path, action: Action, existing: Literal["keep", "
     return Summary(out=out.parent, done=1 - len(failed), skipped=0, failed=failed, stopped=stopped, again=again, results=results)
 
 
-def _plan(sources: tuple[Path, ...], out: Path, suffix: str | None) -> list[Job]:
-    """Which input becomes which output, in the order in which they were found."""
+def _plan(sources: tuple[Path, ...], out: Path, suffix: str | None) -> tuple[list[Job], list[tuple[Path, str]]]:
+    """Which input becomes which output, in the order in which they were found; and what could not be looked into, with the reason."""
     found: list[tuple[Path, Path]] = []
+    closed: list[tuple[Path, str]] = []
     for source in sources:
         if source.is_dir() and out.resolve().is_relative_to(source.resolve()):
             raise Refusal(f"The output folder {out} lies inside the input {source}, so outputs would become inputs. Choose one outside it.")
-        found += [(path, source) for path in find_pictures(source, cache=False)] if source.is_dir() else [(source, source.parent)]
+        if not source.is_dir():
+            found.append((source, source.parent))
+            continue
+        below = look_below(source, cache=False)
+        found += [(path, source) for path in below.pictures]
+        closed += [(path, f"it cannot be looked into: {reason}") for path, reason in below.closed]
     inputs = {path.resolve() for path, _ in found}
     planned: dict[str, Job] = {}
     for path, root in found:
@@ -200,17 +252,17 @@ def _plan(sources: tuple[Path, ...], out: Path, suffix: str | None) -> list[Job]
         if job.target.resolve() in inputs:
             raise Refusal(f"The output {job.target} would fall on an input. Choose another output folder than {out}.")
         planned[name] = job
-    return list(planned.values())
+    return list(planned.values()), closed
 
 
 class _Record:
     """What has become of the jobs so far, in memory and in the manifest."""
 
-    def __init__(self, manifest: Manifest):
+    def __init__(self, manifest: Manifest, closed: list[tuple[Path, str]]):
         self.manifest = manifest
         self.done = self.skipped = self.waiting = 0
         self.stopped = ""
-        self.failed: list[tuple[Path, str]] = []
+        self.failed = list(closed)
         self.results: dict[str, Mapping[str, Any] | None] = {}
 
     def sort_out(self, planned: list[Job], existing: Literal["keep", "replace"]) -> list[Job]:
@@ -285,7 +337,10 @@ def _answers(action: Action, begun: Iterator[Job], jobs: int, threads: int, ctrl
 
 
 def _others(source: Path) -> tuple[int, int]:
-    """How many files of a tree are films, and how many neither films nor pictures, by their names; hidden ones do not count."""
+    """How many files of a tree are films, and how many neither films nor pictures, by their names; hidden ones do not count.
+
+    What cannot be looked into is passed over: `look_below` has named it.
+    """
     if source.is_file():
         return 0, 0
     endings = [Path(name).suffix.lower() for _, _, names in os.walk(source) for name in names if not name.startswith(".")]

@@ -4,17 +4,21 @@ import errno
 import json
 import os
 import stat
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self
 
+from filelock import FileLock
+
 from sfumato.core.errors import Unwritable
 from sfumato.core.files import append, digest, digest_of, write_text
+from sfumato.data.reading.find import cache_folder
 
 NAME = ".sfumato-manifest.jsonl"
+WAIT = 5  # s, for others that write their records, each in a moment
 
 State = Literal["fresh", "same", "changed", "foreign"]
 
@@ -34,13 +38,17 @@ class Entry:
 
 
 class Manifest:
-    """The record of one output folder.  A context manager: what later lines overrule goes away on entering and on leaving."""
+    """The record of one output folder.  A context manager: what later lines overrule goes away on entering and on leaving.
+
+    Several runs may keep it at once: none loses what another noted.
+    """
 
     def __init__(self, folder: Path, options: str):
         self.path = folder / NAME
         self.folder = folder
         self.options = digest(options.encode())
         self.entries = _read(self.path)
+        self._own: dict[str, Entry] = {}  # what was noted here
         self._entered = False
 
     def __enter__(self) -> Self:
@@ -50,21 +58,25 @@ class Manifest:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self._entered = False
-        with suppress(Unwritable):  # every line stands there already; this only makes them fewer
+        with suppress(Unwritable, OSError):  # every line stands there already; this only makes them fewer
             self._rewrite()
 
     def state(self, name: str, source: Path) -> State:
         """Whether an output is missing, made from these bytes with these options, made from others, or not made by a run of ours.
 
-        One that was made of another picture, which is still there, is not ours to replace either.
+        One that was made of another picture, which is still there, is not ours to replace either, nor one that was changed since.
         """
         target, entry = self.folder / name, self.entries.get(name)
         if not target.exists():
             return "fresh"
         if entry is None:
             return "foreign"
-        now, another = source.stat(), self._of_another(entry, source)
-        alike = (entry.options, entry.output, entry.size) == (self.options, target.stat().st_size, now.st_size)
+        now, another, stands = source.stat(), self._of_another(entry, source), target.stat().st_size
+        # Somebody changed it, but for one that is empty, which is nobody's work.  A change that keeps the size is not seen: times differ
+        # where a tree was copied as well, and to tell by the bytes each output would have to be read at every run.
+        if entry.output != -1 and stands not in (0, entry.output):
+            return "foreign"
+        alike = (entry.options, entry.output, entry.size) == (self.options, stands, now.st_size)
         if alike and entry.time == now.st_mtime_ns and not another:
             return "same"
         if not alike or entry.input != digest_of(source):
@@ -102,12 +114,31 @@ class Manifest:
         return [self.folder / name for name, entry in self.entries.items() if entry.output == -1]
 
     def _note(self, entry: Entry) -> None:
-        self.entries[entry.name] = entry
+        self.entries[entry.name] = self._own[entry.name] = entry
         if self._entered:
             append(self.path, _line(entry).encode())
 
     def _rewrite(self) -> None:
-        write_text(self.path, "".join(_line(entry) for _, entry in sorted(self.entries.items())))
+        with _alone():
+            # The file's last word on an output holds, for each run adds its lines as things happen.  What was noted here stands in for it
+            # where a line could not be written, or fell between another run's reading and writing.
+            kept = _read(self.path)
+            lost = {name: entry for name, entry in self._own.items() if name not in kept or kept[name].output == -1}
+            self.entries = {**self.entries, **kept, **lost}
+            write_text(self.path, "".join(_line(entry) for _, entry in sorted(self.entries.items())))
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    """One run at a time, where that can be had.  One lock for all folders lies in the cache: nobody wants one among their pictures."""
+    with ExitStack() as held:
+        # No home, no right to it, a disk without locks, too long a wait: two at once lose what one adds within a moment, and only if it is
+        # killed before it leaves.
+        with suppress(OSError, RuntimeError):
+            place = cache_folder() / "records.lock"
+            place.parent.mkdir(parents=True, exist_ok=True)
+            held.enter_context(FileLock(place, timeout=WAIT))
+        yield
 
 
 def _line(entry: Entry) -> str:

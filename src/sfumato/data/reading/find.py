@@ -10,10 +10,12 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from sfumato.core import files
 from sfumato.core.errors import Refusal
+from sfumato.core.progress import say
 
 SETTLED = 2.0  # s; a folder that was changed so shortly ago may change again without its time stamp telling
 # What is never written, and what is added to the name of what is made of it: HEIC, found where the extra `heic` is there, and films in
@@ -26,28 +28,48 @@ PICTURE_SUFFIXES = frozenset((".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff",
 FILM_SUFFIXES = frozenset((".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".3gp", *_FILMS_READ))
 
 
+@dataclass(frozen=True)
+class Found:
+    """What a look below a folder found: pictures, and folders that could not be looked into, each with the system's reason."""
+
+    pictures: list[Path]
+    closed: list[tuple[Path, str]]
+
+
 def find_pictures(folder: Path, *, cache: bool = True) -> list[Path]:
+    """The pictures that `look_below` finds; folders that could not be looked into are told of in a sentence."""
+    found = look_below(folder, cache=cache)
+    if found.closed:
+        first, reason = found.closed[0]
+        say(f"{len(found.closed)} folder(s) could not be looked into and are left out, such as {first} ({reason}).")
+    return found.pictures
+
+
+def look_below(folder: Path, *, cache: bool = True) -> Found:
     """Paths of all pictures below `folder`, natural order (2 before 10), hidden files and folders left out.
 
     The list is kept outside the folder and used again while no folder in it has changed.
     Refuses a folder that is not there, is a file, or holds no picture: the refusal says what it holds.
     """
     folder = Path(folder)
+    closed: list[tuple[Path, str]] = []
     if not folder.is_dir():
         what = "is a file, not a folder" if folder.exists() else "does not exist"
         raise Refusal(f"The folder of pictures {folder} {what}.")
     kept = _kept(folder) if cache else None
     if kept is None:
         folders: dict[str, int] = {}
-        names = sorted((path.relative_to(folder).as_posix() for path in _walk(folder, folders)), key=lambda name: (natural(name), name))
-        if cache:
+        found = (path.relative_to(folder).as_posix() for path in _walk(folder, folders, closed))
+        names = sorted(found, key=lambda name: (natural(name), name))
+        if cache and not closed:  # that they are open again no time stamp would tell
             _keep(folder, folders, names)
     else:
         names = kept
     if not names:
         suffixes = ", ".join(sorted(PICTURE_SUFFIXES))
-        raise Refusal(f"The folder {folder} holds no picture ({_what_it_holds(folder)}). Pictures end in {suffixes}.")
-    return [folder / name for name in names]
+        shut = "".join(f"; {path} cannot be looked into: {reason}" for path, reason in closed[:1] if path != folder)
+        raise Refusal(f"The folder {folder} holds no picture ({_what_it_holds(folder)}{shut}). Pictures end in {suffixes}.")
+    return Found([folder / name for name in names], sorted(closed))
 
 
 def written_as(path: Path) -> Path:
@@ -60,8 +82,8 @@ def natural(name: str) -> list[tuple[int, int, str]]:
     return [(0, int(part), "") if part.isdigit() else (1, 0, part.casefold()) for part in re.split(r"([0-9]+)", name) if part]
 
 
-def _walk(folder: Path, folders: dict[str, int]) -> Iterator[Path]:
-    """Depth first, each real folder once, however many links lead to it; notes when each folder was last changed."""
+def _walk(folder: Path, folders: dict[str, int], closed: list[tuple[Path, str]]) -> Iterator[Path]:
+    """Depth first, each real folder once, however many links lead to it; notes when each was last changed, and which cannot be read."""
     seen: set[tuple[int, int]] = set()
     waiting = [folder]
     while waiting:
@@ -73,7 +95,10 @@ def _walk(folder: Path, folders: dict[str, int]) -> Iterator[Path]:
             seen.add((status.st_dev, status.st_ino))
             folders[str(here)] = status.st_mtime_ns
             entries = list(os.scandir(here))
-        except OSError:  # no right to look, or gone by now: not ours to repair
+        except FileNotFoundError:  # gone by now
+            continue
+        except OSError as error:  # no right to look, most often: not ours to repair, but nobody shall think that it was empty
+            closed.append((here, error.strerror or str(error)))
             continue
         for entry in entries:
             if entry.name.startswith("."):
