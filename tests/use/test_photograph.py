@@ -372,6 +372,15 @@ def test_text_of_a_png_is_kept(tmp_path, small):
     assert Image.open(around(tmp_path / "a.png")).text == {"Title": "A face", "Beschreibung": "Gesicht, 顔"}
 
 
+def test_a_text_of_a_png_that_is_called_comment_stays_one_of_several(tmp_path, small):
+    info = PngImagePlugin.PngInfo()
+    text = {"Title": "A face", "comment": "by hand", "Copyright": "nobody"}
+    for key, words in text.items():
+        info.add_text(key, words)
+    Image.fromarray(small).save(tmp_path / "a.png", pnginfo=info)
+    assert Image.open(around(tmp_path / "a.png")).text == text
+
+
 def test_words_that_a_jpeg_has_no_room_for_are_left_out(tmp_path, small):
     photo = Photograph(pixels=small, notes=Notes(text=(("workflow", "x" * 70_000),)))
     photograph.write(photo, tmp_path / "a.jpg")
