@@ -528,6 +528,28 @@ def test_a_side_that_a_format_has_no_room_for_is_refused_and_nothing_left(tmp_pa
     assert not list(tmp_path.iterdir())
 
 
+def chunks(png):
+    """Name and length of each."""
+    found, at = [], 8
+    while at < len(png):
+        found.append((png[at + 4 : at + 8], int.from_bytes(png[at : at + 4], "big")))
+        at += 12 + found[-1][1]
+    return found
+
+
+@pytest.mark.parametrize("bits", [8, 16])
+def test_more_pixels_than_a_chunk_of_png_has_room_for_go_into_several(tmp_path, rng, monkeypatch, bits):
+    monkeypatch.setattr(encode, "MOST_IN_CHUNK", 1000)
+    levels = rng.integers(0, 2**bits, (30, 41, 3)).astype(np.uint8 if bits == 8 else np.uint16)
+    photograph.write(Photograph(pixels=levels), tmp_path / "a.png")
+    *full, last = [length for name, length in chunks((tmp_path / "a.png").read_bytes()) if name == b"IDAT"]
+    assert len(full) > 2 and set(full) == {1000} and 0 < last <= 1000
+    np.testing.assert_array_equal(cv2.imread(str(tmp_path / "a.png"), cv2.IMREAD_UNCHANGED)[..., ::-1], levels)
+    np.testing.assert_array_equal(photograph.read(tmp_path / "a.png").pixels, levels)
+    if bits == 8:
+        np.testing.assert_array_equal(np.asarray(Image.open(tmp_path / "a.png")), levels)  # Pillow keeps 8 bits alone
+
+
 @pytest.mark.parametrize("shape", [(1, 1, 3), (1, 1, 1), (1, 50, 3), (50, 1, 3)])
 @pytest.mark.parametrize("suffix", LOSSLESS)
 def test_the_smallest_pictures_come_back(tmp_path, shape, suffix):
