@@ -1,6 +1,8 @@
 """Films go out as they came in: frames at their times, sound and words to the bit, and what the file says of itself."""
 
+import os
 from fractions import Fraction
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -158,6 +160,19 @@ def test_what_is_no_film_and_what_no_container_is_for_is_refused(tmp_path):
     with pytest.raises(Refusal, match="films are written as"):
         film.repair(made.make(tmp_path / "c.mp4"), tmp_path / "b.xyz", as_it_is)
     assert not (tmp_path / "b.mp4").exists() and not list(tmp_path.glob(".b*"))
+
+
+@pytest.mark.skipif(os.name == "nt", reason="no name holds a colon there")
+def test_what_stands_before_a_colon_in_a_name_is_no_protocol(tmp_path, monkeypatch):
+    made.make(tmp_path / "came.mp4", sound=False).rename(tmp_path / "Part:1.mp4")
+    monkeypatch.chdir(tmp_path)
+    film.repair(Path("Part:1.mp4"), Path("Part:2.mp4"), as_it_is)
+    (tmp_path / "Part:2.mp4").rename(tmp_path / "made.mp4")
+    assert len(made.seen(tmp_path / "made.mp4")[0]) == made.COUNT
+    (tmp_path / "Part:3.mp4").write_bytes(b"no film at all" * 100)
+    with pytest.raises(Refusal, match="^Part:3.mp4 cannot be read as a film"):
+        film.repair(Path("Part:3.mp4"), Path("Part:4.mp4"), as_it_is)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["Part:1.mp4", "Part:3.mp4", "made.mp4"]
 
 
 def test_sound_that_a_container_has_no_room_for_is_refused_and_others_are_named(tmp_path):

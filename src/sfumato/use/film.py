@@ -48,7 +48,7 @@ def repair(source: Path, target: Path, work: Work, *, quality: int = 95, strip: 
         raise Refusal(f"{target.name} cannot be written: films are written as {', '.join(CONTAINERS)}. Take one of these suffixes.")
     with _opened(library, source) as came, files.replacing(target) as aside:
         try:
-            with library.open(str(aside), "w", format=kind, container_options=OPTIONS.get(kind, {})) as made:
+            with library.open(_named(aside), "w", format=kind, container_options=OPTIONS.get(kind, {})) as made:
                 _Copy(library, came, made, source, target).run(work, quality, strip, quiet)
         except library.FFmpegError as error:
             raise Refusal(f"{target} could not be written: {_words(error)}.") from error
@@ -62,9 +62,14 @@ def _library() -> Any:
     return av
 
 
+def _named(path: Path) -> str:
+    """As FFmpeg takes it for a file: what stands before a colon is a protocol to it, unless a folder stands before that."""
+    return str(path.absolute())
+
+
 def _opened(library: Any, source: Path) -> Any:
     try:
-        return library.open(str(source))
+        return library.open(_named(source))
     except library.FFmpegError as error:
         raise _unreadable(source, error) from error
 
