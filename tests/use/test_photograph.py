@@ -528,6 +528,17 @@ def test_a_side_that_a_format_has_no_room_for_is_refused_and_nothing_left(tmp_pa
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize(("suffix", "kind", "most"), [(".jpg", "JPEG", 65_500), (".webp", "WEBP", 16_383)])
+def test_the_longest_side_of_a_format_is_known_before_a_picture_is_made_larger(tmp_path, suffix, kind, most):
+    path, fits = tmp_path / f"a{suffix}", np.zeros((2, most, 3), np.uint8)
+    photograph.write(Photograph(pixels=fits), path)
+    assert Image.open(path).size == (most, 2)
+    assert photograph.kind_for(Photograph(pixels=fits[:, : most // 4]), path, grows=4) == kind
+    with pytest.raises(Refusal, match=f"holds {most:,} px a side, but one would have {most + 4 - most % 4:,}"):
+        photograph.kind_for(Photograph(pixels=fits[:, : most // 4 + 1]), path, grows=4)
+    assert photograph.kind_for(Photograph(pixels=fits), tmp_path / "a.png", grows=4) == "PNG"
+
+
 def chunks(png):
     """Name and length of each."""
     found, at = [], 8
