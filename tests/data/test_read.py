@@ -46,6 +46,16 @@ def save_deep(path, picture):
     return path
 
 
+def with_chunk(png, name, data):
+    """The same file with one more chunk behind its header."""
+    chunk = struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+    return png[:33] + chunk + png[33:]
+
+
+def exif_of(orientation):
+    return b"MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01" + struct.pack(">HHI", orientation, 0, 0)
+
+
 def oriented(path, picture, orientation):
     """A file whose pixels lie as that orientation of EXIF says, so that upright it is `picture`."""
     stored = {1: [], 2: [2], 3: [3], 4: [4], 5: [5], 6: [8], 7: [7], 8: [6]}[orientation]
@@ -80,9 +90,7 @@ def test_sixteen_bits_come_upright_as_well(tmp_path, deep, orientation):
     inverse = {5: 5, 6: 8, 7: 7, 8: 6}.get(orientation, orientation)
     stored = read.turned(deep, inverse)
     png = save_deep(tmp_path / "a.png", stored).read_bytes()
-    exif = b"MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01" + struct.pack(">HHI", orientation, 0, 0)
-    chunk = struct.pack(">I", len(exif)) + b"eXIf" + exif + struct.pack(">I", zlib.crc32(b"eXIf" + exif))
-    (tmp_path / "a.png").write_bytes(png[:33] + chunk + png[33:])
+    (tmp_path / "a.png").write_bytes(with_chunk(png, b"eXIf", exif_of(orientation)))
     tifffile.imwrite(tmp_path / "a.tif", stored, photometric="rgb", extratags=[(274, 3, 1, orientation, True)])
     for suffix in (".png", ".tif"):
         np.testing.assert_array_equal(read.decode((tmp_path / f"a{suffix}").read_bytes(), tmp_path).pixels, deep)
@@ -150,6 +158,24 @@ def test_one_colour_may_stand_for_transparency(tmp_path, small):
     small[10:20, 10:20] = (1, 2, 3)
     found = read.decode(save(tmp_path / "a.png", small, transparency=(1, 2, 3)).read_bytes(), tmp_path)
     assert found.alpha is not None and (found.alpha[10:20, 10:20] == 0).all() and found.alpha[0, 0] == TOP
+
+
+@pytest.mark.parametrize("orientation", [1, 6])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_one_colour_of_sixteen_bits_may_stand_for_transparency(tmp_path, deep, channels, orientation):
+    """To its last bit: one level beside it is seen."""
+    clear = (0x0102, 0x0304, 0x0506)[:channels]
+    stored = (deep | 0x8000)[..., :channels].copy()  # none of which is it
+    stored[2:5, 3:9] = clear
+    stored[3, 4, -1] += 1
+    upright = read.turned(stored, orientation)
+    png = save_deep(tmp_path / "a.png", stored if channels == 3 else stored[..., 0]).read_bytes()
+    png = with_chunk(png, b"tRNS", struct.pack(f">{channels}H", *clear))
+    found = read.decode(with_chunk(png, b"eXIf", exif_of(orientation)), tmp_path)
+    assert (found.pixels.shape, found.alpha.dtype) == (upright.shape, np.uint16)
+    np.testing.assert_array_equal(found.pixels, upright)
+    np.testing.assert_array_equal(found.alpha, np.where((upright == clear).all(axis=2), 0, TOP16))
+    assert (found.alpha == 0).sum() == 17
 
 
 def test_four_inks_become_colours(tmp_path):

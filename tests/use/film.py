@@ -13,23 +13,30 @@ CODECS = {".webm": ("libvpx-vp9", "libopus", 48_000), ".mpg": ("mpeg2video", "mp
 USUAL = "libx264", "aac", 44_100
 
 
+def striped(axis, count=3):
+    """uint8 (count, 48, 64, 3) of two colours, line by line of one pixel.  axis : 1, one below the other; 2, side by side."""
+    pixels = np.full((count, *SIZE, 3), (200, 40, 40), np.uint8)
+    pixels.swapaxes(1, axis)[:, ::2] = (40, 120, 200)
+    return pixels
+
+
 def frames(count=COUNT, size=SIZE):
     """uint8 (count, H, W, 3)"""
     y, x = np.mgrid[: size[0], : size[1]]
     return np.stack([np.stack([x * 2 + 5 * n, y * 4, np.full_like(x, 90 + n)], -1) for n in range(count)]).astype(np.uint8)
 
 
-def make(path: Path, *, pixels=None, pix_fmt="yuv420p", sound=True, times=None, chapters=(), words="", of_sound=()) -> Path:
+def make(path: Path, *, pixels=None, pix_fmt="yuv420p", sound=True, times=None, chapters=(), words="", of_sound=(), codec=None) -> Path:
     """A film of these frames, shown at steps `times` of one frame's time each; words: subtitles, as an SRT file has them.
 
-    of_sound : what is said of the sound.
+    of_sound : what is said of the sound.  codec : of the pictures; None: what is usual in such a file.
     """
     pixels = frames() if pixels is None else pixels
     with av.open(str(path), "w") as film:
         film.metadata["title"] = "a ramp"
         film.set_chapters(list(chapters))
-        codec, heard, rate = CODECS.get(path.suffix, USUAL)
-        pictures = film.add_stream(codec, rate=RATE, options={"crf": "4"})
+        usual, heard, rate = CODECS.get(path.suffix, USUAL)
+        pictures = film.add_stream(codec or usual, rate=RATE, options={"crf": "4"})
         pictures.height, pictures.width = pixels.shape[1:3]
         pictures.pix_fmt = pix_fmt
         tone = film.add_stream(heard, rate=rate) if sound else None

@@ -53,6 +53,18 @@ def test_transparency_is_enlarged_and_never_repaired(portrait):
     assert np.array_equal(grown, enlarge(soft[..., None], 2)[..., 0])
 
 
+@pytest.mark.parametrize(
+    ("shape", "suffix", "reason"),
+    [((20, 30, 4), ".jpg", "holds no transparency"), ((20, 30, 4), ".gif", "no half transparency"), ((2, 4100, 3), ".jpg", "have 65,600")],
+)
+def test_what_could_not_be_written_is_refused_before_the_repair(tmp_path, shape, suffix, reason):
+    Image.fromarray(np.full(shape, 100, np.uint8)).save(tmp_path / "a.png")
+    model = restorer.load(device="cpu", enlarge=16)
+    summary = model.restore_tree(tmp_path / "a.png", tmp_path / f"b{suffix}", work=lambda photo: pytest.fail("it was repaired"))
+    [(_, said)] = summary.failed
+    assert reason in said and not (tmp_path / f"b{suffix}").exists()
+
+
 def test_a_picture_of_256_px_becomes_one_of_1024_in_tiles_as_in_one_piece(portrait, monkeypatch):
     small = np.ascontiguousarray(np.tile(portrait, (2, 2, 1)))
     model = restorer.load(device="cpu", exact=True, enlarge=4)

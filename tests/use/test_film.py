@@ -1,6 +1,8 @@
 """Films go out as they came in: frames at their times, sound and words to the bit, and what the file says of itself."""
 
+import os
 from fractions import Fraction
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -137,18 +139,74 @@ def test_an_odd_size_and_ten_bits_come_through(tmp_path):
         assert set(kinds) == {np.dtype(np.uint16)} and found.streams.video[0].pix_fmt == "yuv420p10le"
 
 
-@pytest.mark.parametrize(("matrix", "turns"), [((0, 1, -1, 0), -1), ((0, -1, 1, 0), 1), ((-1, 0, 0, -1), 2)])
-def test_a_film_that_is_shown_turned_comes_out_upright(tmp_path, matrix, turns):
-    """A phone held upright says so in the track's header: a, b, c, d map (1, 0) to (a, b) and (0, 1) to (c, d), y downwards."""
-    came = made.make(tmp_path / "a.mp4", sound=False)
+def stored_as(path):
+    """What FFmpeg calls it; a full range has a name of its own there in 8 bits."""
+    with av.open(str(path)) as found:
+        return found.streams.video[0].pix_fmt.replace("yuvj", "yuv")
+
+
+@pytest.mark.parametrize(
+    ("suffix", "codec", "came_as", "axis", "goes_as"),
+    [
+        (".mkv", None, "yuv444p", 2, "yuv444p"),
+        (".webm", None, "yuv444p", 2, "yuv444p"),
+        (".mp4", None, "yuv422p", 1, "yuv422p"),
+        (".webm", None, "yuv422p", 1, "yuv422p"),
+        (".mkv", None, "yuv422p10le", 1, "yuv422p10le"),
+        (".mkv", "ffv1", "yuv444p12le", 2, "yuv444p10le"),
+        (".mkv", "ffv1", "bgr0", 2, "yuv444p"),
+    ],
+)
+def test_colours_stay_as_fine_as_they_came(tmp_path, suffix, codec, came_as, axis, goes_as):
+    """At half the resolution, lines of one pixel would take the mean of their colours, some 60 levels off."""
+    drawn = made.striped(axis)
+    came = made.make(tmp_path / f"a{suffix}", pixels=drawn, pix_fmt=came_as, codec=codec, sound=False)
+    film.repair(came, tmp_path / f"b{suffix}", as_it_is, quality=100)
+    assert stored_as(tmp_path / f"b{suffix}") == goes_as
+    assert np.abs(made.seen(tmp_path / f"b{suffix}")[0].astype(int) - drawn).mean() < 15
+
+
+@pytest.mark.parametrize(("codec", "came_as"), [(None, "yuv420p"), ("ffv1", "gray")])
+def test_colours_that_are_coarse_or_none_are_written_as_every_player_knows_them(tmp_path, codec, came_as):
+    came = made.make(tmp_path / "a.mkv", pixels=made.frames(2), pix_fmt=came_as, codec=codec, sound=False)
+    film.repair(came, tmp_path / "b.mkv", as_it_is)
+    assert stored_as(tmp_path / "b.mkv") == "yuv420p"
+
+
+def test_bits_beyond_ten_are_told_of(tmp_path, capsys):
+    for name, bits in (("a", 10), ("b", 12)):
+        came = made.make(tmp_path / f"{name}.mkv", pixels=made.frames(3), pix_fmt=f"yuv422p{bits}le", codec="ffv1", sound=False)
+        film.repair(came, tmp_path / f"{name}2.mkv", as_it_is)
+    said = " ".join(capsys.readouterr().err.split())
+    assert said.count("bits become 10") == 1 and "b2.mkv: 12 bits become 10" in said
+
+
+def turned(came, matrix):
+    """The same film, whose header says so: a, b, c, d map (1, 0) to (a, b) and (0, 1) to (c, d), y downwards."""
     data = bytearray(came.read_bytes())
     at = data.index(b"tkhd") + 4 + 40
     for place, number in zip((0, 1, 3, 4), matrix, strict=True):
         data[at + 4 * place : at + 4 * place + 4] = (number * 65536).to_bytes(4, "big", signed=True)
-    (tmp_path / "turned.mp4").write_bytes(data)
-    film.repair(tmp_path / "turned.mp4", tmp_path / "b.mp4", as_it_is, quality=100)
+    came.with_name("turned.mp4").write_bytes(data)
+    return came.with_name("turned.mp4")
+
+
+@pytest.mark.parametrize(("matrix", "turns"), [((0, 1, -1, 0), -1), ((0, -1, 1, 0), 1), ((-1, 0, 0, -1), 2)])
+def test_a_film_that_is_shown_turned_comes_out_upright(tmp_path, matrix, turns):
+    """A phone held upright says so in the track's header."""
+    came = made.make(tmp_path / "a.mp4", sound=False)
+    film.repair(turned(came, matrix), tmp_path / "b.mp4", as_it_is, quality=100)
     before, after = made.seen(came)[0], made.seen(tmp_path / "b.mp4")[0]
     assert np.abs(after.astype(int) - np.rot90(before, turns, (1, 2))).mean() < 2
+
+
+def test_colours_of_a_film_that_is_shown_turned_stay_as_fine(tmp_path):
+    """Those that are finer from above to below become finer across, for which alone there is no layout."""
+    drawn = made.striped(axis=1)
+    came = made.make(tmp_path / "a.mp4", pixels=drawn, pix_fmt="yuv422p", sound=False)
+    film.repair(turned(came, (0, 1, -1, 0)), tmp_path / "b.mp4", as_it_is, quality=100)
+    assert stored_as(tmp_path / "b.mp4") == "yuv444p"
+    assert np.abs(made.seen(tmp_path / "b.mp4")[0].astype(int) - np.rot90(drawn, -1, (1, 2))).mean() < 15
 
 
 def test_what_is_no_film_and_what_no_container_is_for_is_refused(tmp_path):
@@ -158,6 +216,19 @@ def test_what_is_no_film_and_what_no_container_is_for_is_refused(tmp_path):
     with pytest.raises(Refusal, match="films are written as"):
         film.repair(made.make(tmp_path / "c.mp4"), tmp_path / "b.xyz", as_it_is)
     assert not (tmp_path / "b.mp4").exists() and not list(tmp_path.glob(".b*"))
+
+
+@pytest.mark.skipif(os.name == "nt", reason="no name holds a colon there")
+def test_what_stands_before_a_colon_in_a_name_is_no_protocol(tmp_path, monkeypatch):
+    made.make(tmp_path / "came.mp4", sound=False).rename(tmp_path / "Part:1.mp4")
+    monkeypatch.chdir(tmp_path)
+    film.repair(Path("Part:1.mp4"), Path("Part:2.mp4"), as_it_is)
+    (tmp_path / "Part:2.mp4").rename(tmp_path / "made.mp4")
+    assert len(made.seen(tmp_path / "made.mp4")[0]) == made.COUNT
+    (tmp_path / "Part:3.mp4").write_bytes(b"no film at all" * 100)
+    with pytest.raises(Refusal, match="^Part:3.mp4 cannot be read as a film"):
+        film.repair(Path("Part:3.mp4"), Path("Part:4.mp4"), as_it_is)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["Part:1.mp4", "Part:3.mp4", "made.mp4"]
 
 
 def test_sound_that_a_container_has_no_room_for_is_refused_and_others_are_named(tmp_path):

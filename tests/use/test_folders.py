@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -197,6 +197,18 @@ def test_reading_ahead_a_bad_file_stops_no_other(tree, out):
     (tree / "b.png").write_bytes(b"breaks")
     summary = over(tree, out, STAGES, threads=2)
     assert (summary.done, summary.failed) == (4, ((tree / "b.png", "it cannot be turned"),))
+
+
+def no_room(data: bytes, target: Path) -> None:
+    if data == b"breaks":
+        raise Refusal(f"{target.name} has no room for it")
+
+
+@pytest.mark.parametrize("threads", [0, 2])
+def test_what_could_not_be_written_is_refused_before_it_is_worked_on(tree, out, threads):
+    (tree / "b.png").write_bytes(b"breaks")
+    summary = over(tree, out, replace(STAGES, check=no_room), threads=threads, suffix=".webp")
+    assert (summary.done, summary.failed) == (4, ((tree / "b.png", "b.webp has no room for it"),))
 
 
 def test_reading_ahead_ctrl_c_keeps_what_is_done(tree, out):

@@ -372,6 +372,15 @@ def test_text_of_a_png_is_kept(tmp_path, small):
     assert Image.open(around(tmp_path / "a.png")).text == {"Title": "A face", "Beschreibung": "Gesicht, 顔"}
 
 
+def test_a_text_of_a_png_that_is_called_comment_stays_one_of_several(tmp_path, small):
+    info = PngImagePlugin.PngInfo()
+    text = {"Title": "A face", "comment": "by hand", "Copyright": "nobody"}
+    for key, words in text.items():
+        info.add_text(key, words)
+    Image.fromarray(small).save(tmp_path / "a.png", pnginfo=info)
+    assert Image.open(around(tmp_path / "a.png")).text == text
+
+
 def test_words_that_a_jpeg_has_no_room_for_are_left_out(tmp_path, small):
     photo = Photograph(pixels=small, notes=Notes(text=(("workflow", "x" * 70_000),)))
     photograph.write(photo, tmp_path / "a.jpg")
@@ -517,6 +526,39 @@ def test_a_side_that_a_format_has_no_room_for_is_refused_and_nothing_left(tmp_pa
     with pytest.raises(Refusal, match="wide.webp cannot be written as WEBP"):
         photograph.write(Photograph(pixels=np.zeros((1, 17_000, 3), np.uint8)), tmp_path / "wide.webp")
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(("suffix", "kind", "most"), [(".jpg", "JPEG", 65_500), (".webp", "WEBP", 16_383)])
+def test_the_longest_side_of_a_format_is_known_before_a_picture_is_made_larger(tmp_path, suffix, kind, most):
+    path, fits = tmp_path / f"a{suffix}", np.zeros((2, most, 3), np.uint8)
+    photograph.write(Photograph(pixels=fits), path)
+    assert Image.open(path).size == (most, 2)
+    assert photograph.kind_for(Photograph(pixels=fits[:, : most // 4]), path, grows=4) == kind
+    with pytest.raises(Refusal, match=f"holds {most:,} px a side, but one would have {most + 4 - most % 4:,}"):
+        photograph.kind_for(Photograph(pixels=fits[:, : most // 4 + 1]), path, grows=4)
+    assert photograph.kind_for(Photograph(pixels=fits), tmp_path / "a.png", grows=4) == "PNG"
+
+
+def chunks(png):
+    """Name and length of each."""
+    found, at = [], 8
+    while at < len(png):
+        found.append((png[at + 4 : at + 8], int.from_bytes(png[at : at + 4], "big")))
+        at += 12 + found[-1][1]
+    return found
+
+
+@pytest.mark.parametrize("bits", [8, 16])
+def test_more_pixels_than_a_chunk_of_png_has_room_for_go_into_several(tmp_path, rng, monkeypatch, bits):
+    monkeypatch.setattr(encode, "MOST_IN_CHUNK", 1000)
+    levels = rng.integers(0, 2**bits, (30, 41, 3)).astype(np.uint8 if bits == 8 else np.uint16)
+    photograph.write(Photograph(pixels=levels), tmp_path / "a.png")
+    *full, last = [length for name, length in chunks((tmp_path / "a.png").read_bytes()) if name == b"IDAT"]
+    assert len(full) > 2 and set(full) == {1000} and 0 < last <= 1000
+    np.testing.assert_array_equal(cv2.imread(str(tmp_path / "a.png"), cv2.IMREAD_UNCHANGED)[..., ::-1], levels)
+    np.testing.assert_array_equal(photograph.read(tmp_path / "a.png").pixels, levels)
+    if bits == 8:
+        np.testing.assert_array_equal(np.asarray(Image.open(tmp_path / "a.png")), levels)  # Pillow keeps 8 bits alone
 
 
 @pytest.mark.parametrize("shape", [(1, 1, 3), (1, 1, 1), (1, 50, 3), (50, 1, 3)])

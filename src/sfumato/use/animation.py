@@ -64,22 +64,34 @@ def each(work: Work, picture: Photograph | Animation) -> Photograph | Animation:
     return replace(picture, frames=tuple(work(frame) for frame in picture.frames), cover=cover)
 
 
+def kind_for(picture: Photograph | Animation, path: Path, *, grows: int = 1) -> str:
+    """The format that `write` writes there.  Refuses what it refuses; grows : see `photograph.kind_for`."""
+    kind = FORMATS.get(path.suffix.lower())
+    if isinstance(picture, Photograph) and kind != "GIF":
+        return photograph.kind_for(picture, path, grows=grows)
+    if kind is None:
+        raise Refusal(f"{path.name} cannot be written: what moves is written as {', '.join(FORMATS)}. Take one of these suffixes.")
+    for frame in (picture,) if isinstance(picture, Photograph) else picture.frames:
+        photograph.check_sides(frame, path, kind, grows)
+        if kind == "GIF" and frame.format != "GIF" and _is_soft(frame):
+            raise Refusal(f"{path.name} cannot be written: GIF holds no half transparency, which the picture has. Take .webp or .png.")
+    return kind
+
+
 def write(picture: Photograph | Animation, path: Path, *, quality: int = photograph.QUALITY, strip: bool = False) -> None:
     """Write in the format of `path`'s suffix, at once or not at all.  See `photograph.write`; an animation as GIF, WebP or PNG.
 
     GIF knows no half transparency: that of another format is refused, that of a GIF, made soft by enlarging, becomes all or none.
     """
-    kind = FORMATS.get(path.suffix.lower())
+    kind = kind_for(picture, path)
     if isinstance(picture, Photograph):
         if kind != "GIF":
             photograph.write(picture, path, quality=quality, strip=strip)
             return
         photograph.tell_of_depth(picture, path, kind)
         picture = Animation(frames=(picture,), milliseconds=(0,), repeats=None)
-    if kind is None:
-        raise Refusal(f"{path.name} cannot be written: what moves is written as {', '.join(FORMATS)}. Take one of these suffixes.")
     if kind == "GIF":
-        picture = replace(picture, frames=tuple(_all_or_none(photograph.in_srgb(frame), path) for frame in picture.frames))
+        picture = replace(picture, frames=tuple(_all_or_none(photograph.in_srgb(frame)) for frame in picture.frames))
     notes = photograph.notes_for(picture.frames[0].notes, path, kind, strip=strip)
     shown = [*([picture.cover] if picture.cover is not None and kind == "PNG" else []), *picture.frames]
     first, *rest = (Image.fromarray(_levels(frame)) for frame in shown)
@@ -120,12 +132,18 @@ def _animation(found: Decoded, path: Path, most: int) -> Animation:
     )
 
 
-def _all_or_none(frame: Photograph, path: Path) -> Photograph:
+def _is_soft(frame: Photograph) -> bool:
+    """Whether anything is half transparent."""
+    if frame.alpha is None:
+        return False
+    alpha = to_levels(to_unit(frame.alpha))
+    return bool(((alpha > 0) & (alpha < TOP)).any())
+
+
+def _all_or_none(frame: Photograph) -> Photograph:
     if frame.alpha is None:
         return frame
     alpha = to_levels(to_unit(frame.alpha))
-    if frame.format != "GIF" and ((alpha > 0) & (alpha < TOP)).any():
-        raise Refusal(f"{path.name} cannot be written: GIF holds no half transparency, which the picture has. Take .webp or .png.")
     sharp = np.where(alpha > TOP // 2, TOP, 0).astype(np.uint8)
     return replace(frame, pixels=to_levels(to_unit(frame.pixels)), alpha=sharp)
 

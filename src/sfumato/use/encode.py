@@ -15,6 +15,7 @@ from sfumato.use.metadata import EXIF_HEADER, IPTC_RESOURCE, IPTC_TAG, SUB_IFDS,
 Pixels = NDArray[np.uint8] | NDArray[np.uint16]  # (H, W, 1..4): grey, grey + alpha, RGB, RGB + alpha
 
 INCH = 0.0254  # m
+MOST_IN_CHUNK = 1 << 30  # bytes of pixels in one chunk of PNG, whose format ends at twice as many
 _LEVEL = 6  # of compression; zlib's own default, stated because files should not change with it
 _COLOUR_TYPES = {1: 0, 2: 4, 3: 2, 4: 6}  # PNG's number for so many channels
 _ADOBE_DEFLATE, _DIFFERENCES, _UNASSOCIATED, _PER_INCH = 8, 2, 2, 2
@@ -25,7 +26,7 @@ def png(pixels: Pixels, profile: bytes | None, notes: Notes) -> bytes:
     """A whole PNG file."""
     height, width, channels = pixels.shape
     header = struct.pack(">IIBBBBB", width, height, 8 * pixels.itemsize, _COLOUR_TYPES[channels], 0, 0, 0)
-    chunks = [_chunk(b"IHDR", header), *_png_notes(profile, notes), _chunk(b"IDAT", zlib.compress(_filtered(pixels), _LEVEL))]
+    chunks = [_chunk(b"IHDR", header), *_png_notes(profile, notes), *_png_pixels(pixels)]
     return b"\x89PNG\r\n\x1a\n" + b"".join(chunks) + _chunk(b"IEND", b"")
 
 
@@ -66,6 +67,11 @@ def _png_notes(profile: bytes | None, notes: Notes) -> list[bytes]:
     for key, words in notes.text:
         chunks.append(_chunk(b"iTXt", key.encode("latin-1", "replace")[:79] + b"\0\0\0\0\0" + words.encode()))
     return chunks
+
+
+def _png_pixels(pixels: Pixels) -> list[bytes]:
+    data = zlib.compress(_filtered(pixels), _LEVEL)
+    return [_chunk(b"IDAT", data[at : at + MOST_IN_CHUNK]) for at in range(0, len(data), MOST_IN_CHUNK)]
 
 
 def _filtered(pixels: Pixels) -> bytes:

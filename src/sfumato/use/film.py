@@ -31,6 +31,7 @@ MATRICES = {1: ITU709, 5: ITU601, 6: ITU601, 9: BT2020, 10: BT2020}  # by what a
 TAGS = {ITU709: 1, ITU601: 6, BT2020: 9}  # what a film that said nothing says from now on
 TALL = 720  # px: films of this height and more that say nothing are taken for ITU709, smaller ones for ITU601
 BEST, WORST = 10.0, {"libx264": 51.0, "libvpx-vp9": 63.0}  # scales of quality on which less is better, at quality 100 and 1
+MOST_BITS = 10  # of what is written
 
 Work = Callable[[Pixels], Pixels]  # uint8 or uint16 (H, W, 3) -> the same, of a size that is the same for all frames
 
@@ -48,7 +49,7 @@ def repair(source: Path, target: Path, work: Work, *, quality: int = 95, strip: 
         raise Refusal(f"{target.name} cannot be written: films are written as {', '.join(CONTAINERS)}. Take one of these suffixes.")
     with _opened(library, source) as came, files.replacing(target) as aside:
         try:
-            with library.open(str(aside), "w", format=kind, container_options=OPTIONS.get(kind, {})) as made:
+            with library.open(_named(aside), "w", format=kind, container_options=OPTIONS.get(kind, {})) as made:
                 _Copy(library, came, made, source, target).run(work, quality, strip, quiet)
         except library.FFmpegError as error:
             raise Refusal(f"{target} could not be written: {_words(error)}.") from error
@@ -62,9 +63,14 @@ def _library() -> Any:
     return av
 
 
+def _named(path: Path) -> str:
+    """As FFmpeg takes it for a file: what stands before a colon is a protocol to it, unless a folder stands before that."""
+    return str(path.absolute())
+
+
 def _opened(library: Any, source: Path) -> Any:
     try:
-        return library.open(str(source))
+        return library.open(_named(source))
     except library.FFmpegError as error:
         raise _unreadable(source, error) from error
 
@@ -81,6 +87,25 @@ def _earlier(packet: Any, seconds: Fraction) -> None:
 
 def _words(error: Exception) -> str:
     return str(error).rstrip(".") or type(error).__name__
+
+
+def _bits(frame: Any) -> int:
+    bits: int = max(component.bits for component in frame.format.components)
+    return bits
+
+
+def _layout(frame: Any, size: tuple[int, ...]) -> str:
+    """FFmpeg's name for how pictures of that size are written: 8 or 10 bits, colours as fine as they came, or finer.
+
+    Both encoders know each of these.
+    """
+    came = frame.format
+    grey = len(came.components) < 3 and not came.has_palette
+    across, down = (not grey and whole(2) == 2 for whole in (came.chroma_width, came.chroma_height))  # two px, two colours
+    odd = size[0] % 2 or size[1] % 2  # coarser colours need even sides
+    turned = round(frame.rotation / 90) % 2  # and are never coarser from above to below alone
+    colours = "yuv444p" if across or odd or (down and turned) else "yuv422p" if down else "yuv420p"
+    return colours + ("10le" if _bits(frame) > 8 else "")
 
 
 @dataclass
@@ -190,14 +215,13 @@ class _Pen:
         """Repair one and write it, shown at the time at which it was shown."""
         if any(component.is_alpha for component in frame.format.components):
             raise Refusal(TRANSPARENT)
-        deep = any(component.bits > 8 for component in frame.format.components)
-        layout = "rgb48le" if deep else "rgb24"
+        layout = "rgb48le" if _bits(frame) > 8 else "rgb24"
         matrix = MATRICES.get(int(frame.colorspace), ITU709 if frame.height >= TALL else ITU601)
         pixels = frame.reformat(format=layout, src_colorspace=matrix).to_ndarray()
         pixels = np.ascontiguousarray(np.rot90(pixels, round(frame.rotation / 90) % 4))
         repaired = work(pixels)
         if self.stream is None:
-            self.stream = self._begin(repaired.shape[:2], frame, deep, matrix)
+            self.stream = self._begin(repaired.shape[:2], frame, matrix)
         written = self.library.VideoFrame.from_ndarray(np.ascontiguousarray(repaired), format=layout)
         whole = {"dst_color_range": int(frame.color_range)} if frame.color_range else {}
         written = written.reformat(format=self.stream.pix_fmt, dst_colorspace=matrix, **whole)
@@ -226,13 +250,14 @@ class _Pen:
     def _rate(self) -> Fraction:
         return Fraction(self.pictures.average_rate or self.pictures.guessed_rate or 25)
 
-    def _begin(self, size: tuple[int, ...], frame: Any, deep: bool, matrix: int) -> Any:
+    def _begin(self, size: tuple[int, ...], frame: Any, matrix: int) -> Any:
         kind = CONTAINERS[self.target.suffix.lower()]
         codec, options = self._codec(kind)
         stream = self.made.add_stream(codec, rate=self._rate, options=options)
         stream.height, stream.width = size
-        even = size[0] % 2 == 0 and size[1] % 2 == 0  # colours of half the resolution need it
-        stream.pix_fmt = ("yuv420p" if even else "yuv444p") + ("10le" if deep else "")
+        stream.pix_fmt = _layout(frame, size)
+        if (bits := _bits(frame)) > MOST_BITS:
+            say(f"{self.target.name}: {bits} bits become {MOST_BITS}: no more are written. To keep them, repair its frames as pictures.")
         context = stream.codec_context
         counts = kind == "avi"  # frames, and knows no other time
         context.time_base = 1 / Fraction(self.pictures.guessed_rate or self._rate) if counts else self.pictures.time_base

@@ -189,7 +189,8 @@ def _iptc(picture: Image.Image) -> bytes | None:
 
 def _text(picture: Image.Image) -> tuple[tuple[str, str], ...]:
     """PNG's text, or JPEG's comment; not what programs hide in either (XMP, and whole profiles in hexadecimal)."""
-    if comment := picture.info.get("comment"):
+    is_comment = picture.format in ("JPEG", "MPO", "GIF")  # in the info of a PNG all its text stands too, and may have that key
+    if is_comment and (comment := picture.info.get("comment")):
         found = [("Comment", comment.decode("utf-8", "replace") if isinstance(comment, bytes) else str(comment))]
     else:
         entries = getattr(picture, "text", {}) if picture.format == "PNG" else {}

@@ -35,6 +35,7 @@ FORMATS = {
 KEEPS_ALPHA = ("PNG", "TIFF", "WEBP")
 KEEPS_16 = ("PNG", "TIFF")
 KEEPS_PROFILE = ("JPEG", "PNG", "TIFF", "WEBP")
+MOST_SIDE = {"JPEG": 65_500, "WEBP": 16_383, "GIF": 2**16 - 1}  # px; the others have room for all that fits into memory
 QUALITY = 95  # of JPEG and WebP
 WITHOUT_LOSS = 100  # of WebP, which can; JPEG cannot
 COMES_BACK = 0.999  # share of the values that must survive the way to sRGB and back, within a level, for it to be taken
@@ -139,6 +140,31 @@ def notes_for(notes: Notes, path: Path, kind: str, *, strip: bool) -> Notes:
     return kept
 
 
+def kind_for(photograph: Photograph, path: Path, *, grows: int = 1) -> str:
+    """The format of `path`'s suffix.  Refuses one that cannot be written, and what it has no room for: transparency, long sides.
+
+    grows : how many times larger the picture will be, where that is asked before it is.
+    """
+    kind = FORMATS.get(path.suffix.lower())
+    if kind is None:
+        raise Refusal(f"{path.name} cannot be written: pictures are written as {', '.join(FORMATS)}. Take another suffix, such as .png.")
+    if photograph.alpha is not None and kind not in KEEPS_ALPHA and not _is_opaque(photograph.alpha):
+        has = f"{kind} holds no transparency, which the picture has"
+        raise Refusal(f"{path.name} cannot be written: {has}. Take .png (--format png), .tif or .webp.")
+    check_sides(photograph, path, kind, grows)
+    return kind
+
+
+def check_sides(photograph: Photograph, path: Path, kind: str, grows: int) -> None:
+    """Refuse sides that a format has no room for."""
+    longest, most = max(photograph.pixels.shape[:2]) * grows, MOST_SIDE.get(kind)
+    if most is not None and longest > most:
+        raise Refusal(
+            f"{path} cannot be written as {kind}, which holds {most:,} px a side, but one would have {longest:,}. "
+            "Enlarge it less, or take .png (--format png) or .tif."
+        )
+
+
 def write(photograph: Photograph, path: Path, *, quality: int = QUALITY, strip: bool = False) -> None:
     """Write in the format of `path`'s suffix, at once or not at all, with profile and metadata.
 
@@ -147,12 +173,7 @@ def write(photograph: Photograph, path: Path, *, quality: int = QUALITY, strip: 
     Refuses a suffix it cannot write, transparency where the format holds none, and sizes the format has no room for.
     """
     path = Path(path)
-    kind = FORMATS.get(path.suffix.lower())
-    if kind is None:
-        raise Refusal(f"{path.name} cannot be written: pictures are written as {', '.join(FORMATS)}. Take another suffix, such as .png.")
-    if photograph.alpha is not None and kind not in KEEPS_ALPHA and not _is_opaque(photograph.alpha):
-        has = f"{kind} holds no transparency, which the picture has"
-        raise Refusal(f"{path.name} cannot be written: {has}. Take .png (--format png), .tif or .webp.")
+    kind = kind_for(photograph, path)
     if photograph.profile and photograph.pixels.shape[2] == 3 and profiles.of_grey(photograph.profile):
         photograph = replace(photograph, profile=None)  # of grey, and colours were given to it: they are sRGB
     if kind not in KEEPS_16:

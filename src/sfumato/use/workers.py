@@ -62,10 +62,17 @@ class Stages:
     read: Callable[[Path], Any]
     work: Callable[[Any], Any]
     write: Callable[[Any, Path], Mapping[str, Any] | None]
+    check: Callable[[Any, Path], object] | None = None  # refuses, before the work, what was read and could not be written there
 
     def __call__(self, source: Path, target: Path) -> Mapping[str, Any] | None:
         """One after the other."""
-        return self.write(self.work(self.read(source)), target)
+        return self.write(self.worked(self.read(source), target), target)
+
+    def worked(self, came: Any, target: Path) -> Any:
+        """What comes of what was read."""
+        if self.check is not None:
+            self.check(came, target)
+        return self.work(came)
 
 
 def one_by_one(action: Action, jobs: Iterator[Job], ctrl_c: CtrlC) -> Iterator[tuple[Job, Answer]]:
@@ -108,7 +115,7 @@ def overlapped(stages: Stages, jobs: Iterator[Job], threads: int, ctrl_c: CtrlC)
 def _worked(stages: Stages, job: Job, read: Future[Any]) -> tuple[Action, Job]:
     """What is left to do of a job: to write what came of it, or to say why nothing did."""
     try:
-        result = stages.work(read.result())
+        result = stages.worked(read.result(), job.target)
     except Exception as error:
         return partial(_fail, error), job
     return lambda _, target: stages.write(result, target), job

@@ -23,7 +23,7 @@ from PIL import Image, UnidentifiedImageError
 
 from sfumato.core.errors import Refusal, Undecodable
 from sfumato.core.levels import TOP16, Levels, narrow
-from sfumato.data.reading import ppm, profiles
+from sfumato.data.reading import ppm, profiles, sixteen
 
 Pixels = NDArray[np.uint8] | NDArray[np.uint16]
 
@@ -36,8 +36,7 @@ LARGE = 64 << 20  # bytes; of a larger file the header is looked at before the r
 FORMATS = ("BMP", "DIB", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")  # Pillow knows more, some of which run other programs
 HEIC = (b"heic", b"heix", b"heim", b"heis", b"mif1")  # brands of ISO/IEC 23008-12 that phones write, read by the extra `heic`
 ORIENTATION = 0x0112  # tag of EXIF and TIFF
-_BITS, _WIDTH, _HEIGHT, _MEANING, _PLANES, _EXTRA = 258, 256, 257, 262, 284, 338  # tags of TIFF,
-_WHITE_IS_ZERO, _APART, _ANYTHING, _MULTIPLIED, _STRAIGHT = 0, 2, 0, 1, 2  # and values of the last three
+_BITS, _WIDTH, _HEIGHT = 258, 256, 257  # tags of TIFF
 
 
 @dataclass(frozen=True)
@@ -275,7 +274,9 @@ def _raw_mode(picture: Any) -> str:
 def _sixteen_bit(raw: bytes, picture: Image.Image) -> Decoded:
     if picture.format == "PPM":
         return Decoded(ppm.pixels(raw, picture), None, None, picture)
-    grey = picture.format == "PNG" and _raw_mode(picture).startswith("LA")  # of which OpenCV makes three equal channels
+    is_png = picture.format == "PNG"
+    grey = is_png and _raw_mode(picture).startswith(("LA", "I"))  # of which OpenCV makes three equal channels beside transparency
+    clear = picture.info.get("transparency") if is_png else None  # now, for behind the pixels may stand text of that name
     picture.load()  # for Pillow says when a file is cut short; OpenCV does not
     stored: Any = cv2.imdecode(np.frombuffer(raw, np.uint8), cv2.IMREAD_UNCHANGED)
     if stored is None or stored.dtype != np.uint16:
@@ -285,24 +286,11 @@ def _sixteen_bit(raw: bytes, picture: Image.Image) -> Decoded:
     colours = stored[..., None] if stored.ndim == 2 else stored[..., :3][..., ::-1]
     colours = colours[..., :1] if grey else colours
     alpha = stored[..., 3] if stored.ndim == 3 and stored.shape[2] == 4 else None
+    if isinstance(clear, int | tuple):  # of which OpenCV makes transparency where there are colours, and none where all is grey
+        alpha = sixteen.seen_through(colours, clear)
     if picture.format == "TIFF":
-        colours, alpha = _as_meant(colours, alpha, picture)
+        colours, alpha = sixteen.as_meant(colours, alpha, picture)
     return Decoded(np.ascontiguousarray(colours), alpha, _profile(picture), picture)
-
-
-def _as_meant(colours: Pixels, alpha: Pixels | None, picture: Any) -> tuple[Pixels, Pixels | None]:
-    """What a TIFF's tags say of its numbers, at which OpenCV does not look."""
-    if picture.tag_v2.get(_PLANES) == _APART and colours.shape[2] > 1:
-        raise ValueError("its 16-bit colours lie in planes of their own; save it with the colours of a pixel side by side")
-    if picture.tag_v2.get(_MEANING) == _WHITE_IS_ZERO:
-        colours = TOP16 - colours
-    [fourth, *_] = picture.tag_v2.get(_EXTRA) or (_STRAIGHT,)
-    if alpha is None or fourth == _ANYTHING:  # such as infrared, in which scanners see dust
-        return colours, None
-    if fourth == _MULTIPLIED:
-        straight = colours.astype(np.float64) * TOP16 / np.maximum(alpha, 1)[..., None]
-        colours = np.minimum(straight.round(), TOP16).astype(np.uint16)
-    return colours, alpha
 
 
 # What OpenCV calls a JPEG of which each side comes out so many times smaller: libjpeg then makes fewer pixels of each block.

@@ -105,7 +105,12 @@ class Restorer:
 
     def restore_file(self, source: Path, target: Path, *, quality: int = 95) -> None:
         """Repair one file; name, profile, EXIF and depth are kept."""
-        animation.write(self._each(animation.read(source)), target, quality=quality)
+        self._stages(self._photograph, quality=quality, strip=False)(source, target)
+
+    def _stages(self, work: Callable[[Photograph], Photograph], *, quality: int, strip: bool) -> Stages:
+        """Read, do `work`, write; refused between the first two where what comes of it could not be written."""
+        write, check = partial(animation.write, quality=quality, strip=strip), partial(animation.kind_for, grows=self.grows)
+        return Stages(animation.read, partial(animation.each, work), write, check)
 
     def restore_tree(
         self,
@@ -127,8 +132,7 @@ class Restorer:
         strip : leave out EXIF, XMP, IPTC and text.  suffix : of what is made, like ".png"; None keeps each picture's own.
         work : what is done to each instead of a plain repair; `does` tells it from other ways, so that a second run skips what is done.
         """
-        write = partial(animation.write, quality=quality, strip=strip)
-        action: Action = Stages(animation.read, partial(animation.each, work or self._photograph), write)
+        action: Action = self._stages(work or self._photograph, quality=quality, strip=strip)
         if is_film := isinstance(source, Path) and source.is_file() and source.suffix.lower() in FILM_SUFFIXES:
             if work is not None:
                 raise Refusal(f"{source.name} is a film, and a film cannot be grown: leave --pan out.")
