@@ -14,7 +14,6 @@ import torch
 from torch import nn
 
 from sfumato.core import files
-from sfumato.core import recipe as recipes
 from sfumato.core.levels import Levels
 from sfumato.core.progress import say
 from sfumato.core.seed import Seed
@@ -40,7 +39,6 @@ from sfumato.tasks.parts.judged import SaveModels
 from sfumato.tasks.parts.labels import Split
 from sfumato.tasks.parts.naming import Augmenting, Naming
 from sfumato.tasks.parts.naming_scores import ClassScores
-from sfumato.train import run as runs
 from sfumato.train.callback import Callback
 from sfumato.train.callbacks.change import Change, nothing
 from sfumato.train.callbacks.predictions import Predictions
@@ -215,11 +213,6 @@ def build(recipe: Classify, *, workers: int | None = None) -> ClassifyTask:
 def train(recipe: Classify, folder: Path) -> Path:
     """Train from the start in a new run folder; returns the path of its best model."""
     return fitting.train(build(recipe), folder)
-
-
-def resume(folder: Path, *, workers: int | None = None) -> Path:
-    """Go on with a run that was stopped, to the end of its budget; returns the path of its best model."""
-    return fitting.resume(build(recipes.read(Classify, runs.existing(folder).recipe), workers=workers), folder)
 
 
 def evaluate(model: classifier.Classifier, pictures: Labelled, *, seed: Seed, views: classifier.Views = "one") -> dict[str, Any]:

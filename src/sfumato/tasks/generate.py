@@ -11,7 +11,6 @@ import numpy as np
 import torch
 from torch import nn
 
-from sfumato.core import recipe as recipes
 from sfumato.data import items, packed
 from sfumato.data.items import Items
 from sfumato.data.known import catalogue
@@ -30,7 +29,6 @@ from sfumato.tasks.parts.dreams import load as load
 from sfumato.tasks.parts.job import Job, parameters_of
 from sfumato.tasks.parts.sections import AdamW
 from sfumato.tasks.parts.watch import save_png
-from sfumato.train import run as runs
 from sfumato.train.callback import Callback
 from sfumato.train.callbacks.game import CRITIC, Game, Ratio
 from sfumato.train.callbacks.stats import ShowProgress, Stats
@@ -175,8 +173,3 @@ def build(recipe: Generate, *, workers: int | None = None) -> GenerateTask:
 def train(recipe: Generate, folder: Path) -> Path:
     """Train from the start in a new run folder; returns the path of its model."""
     return fitting.train(build(recipe), folder)
-
-
-def resume(folder: Path, *, workers: int | None = None) -> Path:
-    """Go on with a run that was stopped, to the end of its budget; returns the path of its model."""
-    return fitting.resume(build(recipes.read(Generate, runs.existing(folder).recipe), workers=workers), folder)

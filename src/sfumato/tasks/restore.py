@@ -14,7 +14,6 @@ import torch
 from torch import nn
 
 from sfumato.core import files
-from sfumato.core import recipe as recipes
 from sfumato.core.errors import Refusal
 from sfumato.core.progress import say
 from sfumato.core.seed import Seed
@@ -46,7 +45,6 @@ from sfumato.tasks.parts.sections import AdamW
 from sfumato.tasks.parts.settle import LARGER, PHOTOGRAPHS, settle
 from sfumato.tasks.parts.watch import Previews, Scores, draw
 from sfumato.tasks.restore_recipe import Restore
-from sfumato.train import run as runs
 from sfumato.train.callback import Callback
 from sfumato.train.callbacks.game import CRITIC, Game
 from sfumato.train.callbacks.shares import GradientShares
@@ -332,14 +330,6 @@ def build(recipe: Restore, *, workers: int | None = None) -> RestoreTask:
 def train(recipe: Restore, folder: Path) -> Path:
     """Train from the start in a new run folder; returns the path of its best model."""
     return fitting.train(build(recipe), folder)
-
-
-def resume(folder: Path, *, workers: int | None = None) -> Path:
-    """Go on with a run that was stopped, to the end of its budget; returns the path of its best model.
-
-    workers : processes that spoil from here on, instead of the recipe's number; the result does not depend on it.
-    """
-    return fitting.resume(build(recipes.read(Restore, runs.existing(folder).recipe), workers=workers), folder)
 
 
 def evaluate(
