@@ -19,11 +19,11 @@ from sfumato.tasks.depth_recipe import Depth
 from sfumato.tasks.parts import depth_scores, fitting, mapped
 from sfumato.tasks.parts.depth_model import DepthModel
 from sfumato.tasks.parts.depth_model import load as load
-from sfumato.tasks.parts.depth_scores import DepthScores, Ranging, Split
+from sfumato.tasks.parts.depth_scores import DepthScores, Ranging
 from sfumato.tasks.parts.job import parameters_of
 from sfumato.tasks.parts.judged import SaveModels
 from sfumato.tasks.parts.map_scores import MapPreviews, ShowMaps
-from sfumato.tasks.parts.mapped import HeldMaps, MapCrops, spread
+from sfumato.tasks.parts.mapped import HeldMaps, MapCrops, Split, spread
 from sfumato.tasks.parts.pixelwise import Pixelwise
 from sfumato.train.callback import Callback
 from sfumato.train.callbacks.stats import ShowProgress, Stats
@@ -38,7 +38,7 @@ class DepthTask(Pixelwise):
     outputs = 1  # the logarithm of the depth over the middle one
 
     @cached_property
-    def split(self) -> Split:
+    def split(self) -> Split[Depths]:
         """Training and held-out pictures."""
         return depth_scores.gather(self.recipe.data, self.seed)
 

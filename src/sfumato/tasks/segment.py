@@ -22,10 +22,10 @@ from sfumato.tasks.parts import fitting, mapped, mask_scores, scenes, segmenter
 from sfumato.tasks.parts.job import parameters_of
 from sfumato.tasks.parts.judged import SaveModels
 from sfumato.tasks.parts.map_scores import MapPreviews
-from sfumato.tasks.parts.mapped import HeldMaps, MapCrops, spread
+from sfumato.tasks.parts.mapped import HeldMaps, MapCrops, Split, spread
 from sfumato.tasks.parts.mask_scores import MaskScores, ShowScenes
 from sfumato.tasks.parts.pixelwise import Pixelwise
-from sfumato.tasks.parts.scenes import Masking, Split
+from sfumato.tasks.parts.scenes import Masking
 from sfumato.tasks.parts.segmenter import Segmenter
 from sfumato.tasks.parts.segmenter import load as load
 from sfumato.tasks.segment_recipe import Segment
@@ -41,7 +41,7 @@ class SegmentTask(Pixelwise):
     recipe: Segment
 
     @cached_property
-    def split(self) -> Split:
+    def split(self) -> Split[Scenes]:
         """Training and held-out pictures."""
         return scenes.gather(self.recipe.data)
 
