@@ -17,14 +17,13 @@ from sfumato.data.labelled import Labelled, Pictures
 from sfumato.data.rows import Rows
 from sfumato.nets import load as model_files
 from sfumato.nets.dreaming import Judge
-from sfumato.show.sheets import sheet
+from sfumato.show.sheets import save_png, sheet
 from sfumato.tasks.generate_recipe import Generate
 from sfumato.tasks.parts import dreams, fitting, training
 from sfumato.tasks.parts.dreams import Clip, Dreaming, Judging
 from sfumato.tasks.parts.dreams import load as load
 from sfumato.tasks.parts.job import Job, parameters_of
 from sfumato.tasks.parts.sections import AdamW
-from sfumato.tasks.parts.watch import save_png
 from sfumato.train.callback import Callback
 from sfumato.train.callbacks.game import CRITIC, Game, Ratio
 from sfumato.train.callbacks.stats import ShowProgress, Stats

@@ -12,16 +12,15 @@ from typing import Any, ClassVar
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image
 from torch import Tensor, nn
 
-from sfumato.core import files
 from sfumato.core.errors import Refusal
 from sfumato.core.levels import Levels, Unit
 from sfumato.core.system import devices
 from sfumato.data.reading import read as decoding
 from sfumato.data.reading.read import to_channels
 from sfumato.nets.load import Contract, Header
+from sfumato.show.sheets import save_png
 from sfumato.tasks.parts.cutting import Cutter, made_of
 from sfumato.use import folders, photograph, tiles
 from sfumato.use.folders import Source, Summary
@@ -94,7 +93,7 @@ class Seer(ABC):
         return folders.over(
             source,
             out,
-            Stages(self.read, partial(self.draw, how=how), _write),
+            Stages(self.read, partial(self.draw, how=how), lambda pixels, path: save_png(path, pixels)),
             options=f"{self.header.task} {how} {self.header.sha256}",
             existing="replace" if overwrite else "keep",
             threads=0 if self.device.type == "cpu" else min(4, devices.cores()),
@@ -103,9 +102,3 @@ class Seer(ABC):
             quiet=quiet,
             dry_run=dry_run,
         )
-
-
-def _write(pixels: NDArray[Any], path: Path) -> None:
-    """A PNG, at once or not at all: uint8 (H, W) or (H, W, 3), or uint16 (H, W)."""
-    with files.replacing(path) as aside:
-        Image.fromarray(pixels).save(aside, format="PNG")
