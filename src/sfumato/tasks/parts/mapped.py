@@ -121,11 +121,13 @@ class Scene(NamedTuple):
 def scenes(matched: Matched, told: Callable[[int], Map]) -> Iterator[Scene]:
     """One after the other, decoded when it is its turn, but for those that cannot be.  told : the map of a number, (H, W).
 
-    Refused where none can be.
+    Refused where none can be, and where a map is not as large as its picture.
     """
 
     def scene(item: Item, number: int) -> Scene:
-        return Scene(item.name, item.levels(3), told(number))
+        made = Scene(item.name, item.levels(3), told(number))
+        check_size(item.name, made.picture.shape[:2], made.map.shape, matched.called)
+        return made
 
     found = 0
     for one in left_out(partial(scene, item, number) for number, item in enumerate(matched.pictures)):
