@@ -40,8 +40,8 @@ from sfumato.core import recipe as recipes
 from sfumato.core.errors import DONE, INTERRUPTED, REFUSED
 from sfumato.data import photographs
 from sfumato.nets.load import read_header
+from sfumato.show.sheets import save_png
 from sfumato.tasks.parts.pairs import centre
-from sfumato.tasks.parts.watch import save_png
 from sfumato.tasks.restore_recipe import Restore
 
 STEPS, LATEST, EVERY = 300, 290, 10  # of a run; the latest one after which it is killed; between two states

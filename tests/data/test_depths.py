@@ -8,6 +8,7 @@ from sfumato.core.errors import Refusal
 from sfumato.data import depths
 from sfumato.data.items import from_folder
 from sfumato.data.leaves import dead_leaves
+from sfumato.tasks.parts import mapped
 
 
 @pytest.fixture
@@ -49,7 +50,7 @@ def test_pictures_find_their_maps_by_name(tmp_path, steps):
     assert len(found) == 1 and np.abs(found.metres(0) - steps / 100).max() < 1e-3
     Image.fromarray(steps[:5]).save(tmp_path / "maps" / "a.png")
     with pytest.raises(Refusal, match="a.jpg is 13 x 9 px, but its depth map is 13 x 5 px"):
-        found.metres(0)
+        next(mapped.scenes(found, found.metres))
     (tmp_path / "maps" / "a.png").rename(tmp_path / "maps" / "b.png")
     with pytest.raises(Refusal, match="have no depth map of the same name"):
         depths.from_folders(from_folder(tmp_path / "pictures"), from_folder(tmp_path / "maps"), 0.01)

@@ -9,6 +9,7 @@ from sfumato.core.levels import VOID
 from sfumato.data import masks
 from sfumato.data.items import from_folder
 from sfumato.data.masks import Kind, Legend
+from sfumato.tasks.parts import mapped
 
 LEGEND = "0\tsky\t128,128,128\n4\troad\t128,64,128\n9\tunlabelled\t0,0,0\n"
 VALUES = np.array([[0, 4, 9], [4, 4, 0]], np.uint8)
@@ -138,7 +139,7 @@ def test_a_mask_of_another_size_is_named(tmp_path, legend):
     found = masks.from_folders(*scenes(tmp_path), legend)
     Image.new("L", (4, 6)).save(tmp_path / "masks" / "b.png")
     with pytest.raises(Refusal, match="b.jpg is 6 x 4 px, but its mask is 4 x 6"):
-        found.mask(1)
+        list(mapped.scenes(found, found.mask))
 
 
 def test_both_sides_of_a_split_have_somebody_and_stay_when_others_come(tmp_path, legend):

@@ -14,7 +14,7 @@ from sfumato.core import recipe as recipes
 from sfumato.core.errors import Interrupted, Refusal
 from sfumato.core.seed import Seed
 from sfumato.data.rows import FirstBatches, Rows
-from sfumato.tasks import classify
+from sfumato.tasks import catalogue, classify
 from sfumato.tasks.classify_recipe import Classify
 from sfumato.tasks.parts import fitting
 from sfumato.train.callback import Callback
@@ -113,7 +113,7 @@ def test_a_stopped_run_goes_on_to_the_same_weights(folder, tmp_path):
     classify.train(recipe(folder, *changes), tmp_path / "whole")
     with pytest.raises(Interrupted):
         fitting.train(Stopped(recipe(folder, *changes)), tmp_path / "half")
-    classify.resume(tmp_path / "half")
+    catalogue.resume(tmp_path / "half")
     one, other = (sfumato.load(tmp_path / name / "last.safetensors").network.state_dict() for name in ("whole", "half"))
     assert all(torch.equal(one[name], other[name]) for name in one)
 

@@ -9,7 +9,7 @@ from PIL import Image
 
 from sfumato.core import recipe as recipes
 from sfumato.core.errors import Interrupted, Refusal
-from sfumato.tasks import generate
+from sfumato.tasks import catalogue, generate
 from sfumato.tasks.generate_recipe import Generate
 from sfumato.train.callback import Callback
 
@@ -81,7 +81,7 @@ def test_a_game_goes_on_where_it_was(discs, tmp_path, monkeypatch):
         patch.setattr(generate.GenerateTask, "watching", lambda self, run, stats: [*watching(self, run, stats), Stop()])
         with pytest.raises(Interrupted, match="for a test"):
             generate.train(made, tmp_path / "stopped")
-    generate.resume(tmp_path / "stopped")
+    catalogue.resume(tmp_path / "stopped")
     models = [generate.load(tmp_path / name / "last.safetensors", device="cpu") for name in ("whole", "stopped")]
     whole, stopped = (model.network.state_dict() for model in models)
     assert all(torch.equal(tensor, stopped[name]) for name, tensor in whole.items())

@@ -16,7 +16,7 @@ from sfumato.core import recipe as recipes
 from sfumato.core.errors import Refusal
 from sfumato.core.system import locks
 from sfumato.nets.load import read_header
-from sfumato.tasks import restore
+from sfumato.tasks import catalogue, restore
 from sfumato.tasks.parts.watch import Previews, Scores
 from sfumato.train import run as runs
 from sfumato.train.callbacks.stats import Stats
@@ -48,7 +48,7 @@ def test_a_run_that_is_killed_at_a_random_moment_resumes_bit_for_bit_with_other_
     killed(tmp_path / "run", photograph_folder, "train.workers=2")
     assert json.loads((tmp_path / "run" / "run.json").read_text())["status"] == "running"
     kept = (tmp_path / "run" / "recipe.toml").read_bytes()
-    restore.resume(tmp_path / "run", workers=0)
+    catalogue.resume(tmp_path / "run", workers=0)
     for name in ("last.safetensors", "best.safetensors"):
         assert read_header(tmp_path / "run" / name).sha256 == read_header(tmp_path / "whole" / name).sha256
     assert (tmp_path / "run" / "recipe.toml").read_bytes() == kept
@@ -67,7 +67,7 @@ def test_a_damaged_note_of_what_was_measured_is_named(tmp_path, photograph_folde
     files.write_text(run.recipe, recipes.to_toml(recipe(photograph_folder)))
     run.tuned.write_text('{"precision": "flo')
     with pytest.raises(Refusal, match="tuned.json is damaged"):
-        restore.resume(run.folder)
+        catalogue.resume(run.folder)
 
 
 def test_previews_of_steps_that_a_kill_undid_go(tmp_path, photograph_folder):

@@ -411,7 +411,7 @@ def test_a_training_goes_on_as_its_crops_grow_and_after_a_stop(classifier, tmp_p
     assert (int(between.stem), int(end.stem)) == (2 * epoch - 1, 3 * epoch)
     for path in (end, again / "last.safetensors"):
         path.unlink()
-    restore.resume(again)
+    catalogue.resume(again)
     kept = [load.read(folder / "last.safetensors").network.state_dict() for folder in (whole, again)]
     begun = restore.build(recipe(classifier, *grows)).network.state_dict()
     assert all(torch.equal(tensor, kept[1][name]) for name, tensor in kept[0].items())

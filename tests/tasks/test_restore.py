@@ -232,7 +232,7 @@ def test_every_sheet_of_previews_shows_the_same_pictures_and_so_does_one_after_a
     with pytest.raises(Interrupted, match="for a test"):
         restore.train(recipe("builtin:photographs", "spoil.chain=noise 25", "train.steps=10"), run)
     before = len(sheets)
-    restore.resume(run)
+    catalogue.resume(run)
     sheets.append(np.array(Image.open(run / "previews" / "sheet.png")))  # the last, by what everybody repairs with
     assert before > 2 and len(sheets) > before + 2
     column = (sheets[0].shape[1] - GAP) // 3

@@ -16,7 +16,7 @@ from sfumato.core.levels import VOID, batch_to_levels, batch_to_unit
 from sfumato.data.reading.read import read_levels
 from sfumato.nets import load as model_files
 from sfumato.report.page import write_report
-from sfumato.tasks import segment
+from sfumato.tasks import catalogue, segment
 from sfumato.tasks.parts import fitting, scenes, segmenter
 from sfumato.tasks.segment_recipe import Segment
 from sfumato.train.callback import Callback
@@ -256,7 +256,7 @@ def test_weights_go_on_bit_for_bit_after_a_stop(folder, tmp_path):
     segment.train(recipe(folder, *changes), tmp_path / "whole")
     with pytest.raises(Interrupted):
         fitting.train(Stopped(recipe(folder, *changes)), tmp_path / "half")
-    segment.resume(tmp_path / "half")
+    catalogue.resume(tmp_path / "half")
     one, two = (model_files.read(tmp_path / name / "last.safetensors").network.state_dict() for name in ("whole", "half"))
     assert all(torch.equal(tensor, two[name]) for name, tensor in one.items())
 

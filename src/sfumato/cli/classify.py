@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from sfumato.cli.verb import Device, Json, complain, existing, option, show, show_json, switch, told
+from sfumato.cli.verb import Device, Json, complain, existing, option, show, show_json, show_row, switch
 from sfumato.core.errors import PARTLY, REFUSED, Refusal
 
 
@@ -64,11 +64,4 @@ def score(model: Path, pictures: str, *, seed: int, device: str, as_json: bool) 
     else:
         found = items.from_folder(existing(Path(pictures), "folder or known data set"))
         labelled, what = labelling.by_parent(found, tested.classes), pictures
-    scores = task.evaluate(tested, labelled, seed=Seed(seed))
-    if as_json:
-        show_json(scores)
-        return
-    [row] = scores["rows"]
-    for name, protocol in scores["protocols"].items():
-        show(f"{name} {told(row[name])}   {protocol}")
-    show(f"{row['accuracy']['n']:,} pictures: {what}; in brackets the 95 % interval")
+    show_row(task.evaluate(tested, labelled, seed=Seed(seed)), f": {what}", as_json=as_json)

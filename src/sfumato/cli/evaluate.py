@@ -81,7 +81,7 @@ def evaluate(
     from sfumato.data.known import examine
     from sfumato.spoil import catalogue, grammar
     from sfumato.tasks import restore
-    from sfumato.tasks.parts import real_pairs, restorer, scoring, sources
+    from sfumato.tasks.parts import begun, real_pairs, restorer, scoring, sources
 
     tested = restorer.load(model, device=device, ensemble=ensemble)
     times = tested.contract.enlarges
@@ -103,10 +103,11 @@ def evaluate(
         scores = restore.score(tested, real, count=len(items), seed=seeds.Seed(seed), names=names, seen=seen)
         how = f"as they are in {inputs}"
     else:
-        own = _own_spoil(model, tested.header.recipe, needed=spoil is None, steps_given=steps_file is not None)
+        own = begun.Undone.by(tested.header.recipe)
+        own.check_repeatable(model, chain_given=spoil is not None, steps_given=steps_file is not None)
         ways = catalogue.with_file(steps_file or "")
-        chain = grammar.parse(spoil or own["chain"], ways)
-        target = grammar.parse(own["target"], ways) if own["target"] else None
+        chain = grammar.parse(spoil or own.chain, ways)
+        target = grammar.parse(own.target, ways) if own.target else None
         scores = restore.evaluate(tested, items, chain, seed=seeds.Seed(seed), target=target, names=names, seen=seen)
         how = f"spoilt by {str(chain)!r}"
     if against is not None:
@@ -154,23 +155,3 @@ def _ahead(scores: dict[str, Any], path: Path, names: tuple[str, ...], *, all_of
             after.append(picture["restored"][name])
         found[name] = score.gain(before, after, protocol=now.protocol, seed=now.seed).row()
     return found
-
-
-def _own_spoil(model: Path, recipe: dict[str, Any], *, needed: bool, steps_given: bool) -> dict[str, str]:
-    """The chains a model learnt to undo, from the recipe in its header.
-
-    A file with steps that it names is not run unless the person names it too: it was the model's maker who wrote the name.
-    """
-    own = recipe.get("spoil")
-    table = own if isinstance(own, dict) else {}
-    chains = {name: str(table.get(name, "")) for name in ("chain", "target")}
-    if needed and (recipe.get("data") or {}).get("inputs"):
-        raise Refusal(f"{model} has learnt from real pairs: give --inputs with the folder of what is to be repaired, or --spoil.")
-    if table.get("steps_file") and not steps_given and (needed or chains["target"]):
-        raise Refusal(
-            f"{model} was trained with ways to spoil from the file {str(table['steps_file'])!r}, which is Python and would be run. "
-            "If you trust it, give --steps-file; or give --spoil."
-        )
-    if needed and not chains["chain"]:
-        raise Refusal(f"{model} does not say how its pictures were spoilt: give --spoil.")
-    return chains

@@ -170,12 +170,10 @@ def resume(
       sfumato resume runs/restore-1
       sfumato resume runs/restore-1 --workers 0
     """
-    from sfumato.core import recipe as recipes
     from sfumato.tasks import catalogue
     from sfumato.train.run import existing
 
-    task = str(recipes.read_table(existing(run).recipe).get("task"))
-    _finish(run, lambda: catalogue.module(task).resume(run, workers=workers))
+    _finish(existing(run).folder, lambda: catalogue.resume(run, workers=workers))
 
 
 def _changes(

@@ -27,9 +27,8 @@ def sample(
       sfumato sample model.safetensors --count 100 --out bedrooms/
     """
     from sfumato.core import files
-    from sfumato.show.sheets import sheet
+    from sfumato.show.sheets import save_png, sheet
     from sfumato.tasks.parts import dreams
-    from sfumato.tasks.parts.watch import save_png
 
     single = [out] if out.suffix else [out / f"{index:05d}.png" for index in range(count)]
     if not overwrite and (taken := [path for path in single if path.exists()]):

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 import typer
 
 from sfumato.cli import trees
-from sfumato.cli.verb import Device, DryRun, Json, Overwrite, existing, option, show, show_json, told
+from sfumato.cli.verb import Device, DryRun, Json, Overwrite, existing, option, show_row
 
 
 def segment(
@@ -53,10 +53,4 @@ def score(model: Path, pictures: str, masks: tuple[Path, Path] | None, *, seed: 
         existing(masks[1], "legend")
     loaded = task.load(model, device=device)
     scores = task.evaluate(loaded, scenes.to_score(pictures, masks, loaded.void), seed=Seed(seed))
-    if as_json:
-        show_json(scores)
-        return
-    [row] = scores["rows"]
-    for metric, protocol in scores["protocols"].items():
-        show(f"{metric} {told(row[metric])}   {protocol}")
-    show(f"{row['pixel_accuracy']['n']:,} pictures of {pictures}; in brackets the 95 % interval")
+    show_row(scores, f" of {pictures}", as_json=as_json)

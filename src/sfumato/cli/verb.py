@@ -165,6 +165,18 @@ def show_scores(scores: dict[str, Any], names: Sequence[str], more: Sequence[dic
     show_table(["", *names], [[row["name"], *(told(row[name]) for name in names)] for row in rows])
 
 
+def show_row(scores: dict[str, Any], which: str, *, as_json: bool) -> None:
+    """What `eval` found of a model that nothing stands beside: a score a line, and of how many pictures.  which: words that tell them."""
+    if as_json:
+        show_json(scores)
+        return
+    [row] = scores["rows"]
+    for name, protocol in scores["protocols"].items():
+        show(f"{name} {told(row[name])}   {protocol}")
+    count = max(row[name]["n"] for name in scores["protocols"])  # it is the same for all
+    show(f"{count:,} pictures{which}; in brackets the 95 % interval")
+
+
 def existing(path: Path, what: str) -> Path:
     """A path a person gave, refused in words when nothing is there."""
     if not path.exists():

@@ -17,7 +17,7 @@ from sfumato.core.errors import Refusal
 from sfumato.core.levels import TOP16, Levels
 from sfumato.data.items import Item, Items, twins
 from sfumato.data.leaves.dead_leaves import MadeScene, scene
-from sfumato.data.matched import Matched, check_size
+from sfumato.data.matched import Matched
 from sfumato.data.reading import read
 from sfumato.data.store import state_of
 
@@ -36,10 +36,8 @@ class Depths(Matched):
     called: ClassVar[str] = "depth map"
 
     def metres(self, index: int) -> Metres:
-        """float32 (H, W), 0 where it is unknown; refused where it is not as large as its picture."""
-        found = self.maps[index].levels(3)
-        check_size(self.pictures[index].name, self.pictures[index].size(), found.shape[:2], self.called)
-        return to_metres(found, self.unit)
+        """float32 (H, W), 0 where it is unknown."""
+        return to_metres(self.maps[index].levels(3), self.unit)
 
 
 @dataclass(frozen=True)

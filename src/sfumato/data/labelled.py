@@ -15,7 +15,7 @@ from sfumato.core.errors import Refusal, shortened, unknown
 from sfumato.core.levels import TOP, Levels
 from sfumato.core.seed import Seed
 from sfumato.data.items import Item, Items
-from sfumato.data.split import place
+from sfumato.data.split import held_numbers
 from sfumato.show.sheets import sheet
 
 UNKNOWN = -1  # the label of a picture of which nobody says what it shows
@@ -120,26 +120,15 @@ class Labelled:
         return self.subset(np.sort(np.concatenate(drawn)) if drawn else np.zeros(0, np.int64))
 
     def split(self, held_out: float) -> tuple[Labelled, Labelled]:
-        """To train on, and a share held out: see `split_indices`.  Of an array both are copies."""
-        train, held = self.split_indices(held_out)
-        return self.subset(train), self.subset(held)
+        """To train on, and a share held out: see `held_numbers`.  Of an array both are copies."""
+        held = set(held_numbers(map(self._told_by, range(len(self))), held_out))
+        return self.filter(lambda index: index not in held), self.filter(held.__contains__)
 
-    def split_indices(self, held_out: float) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Numbers of those to train on, and of a share held out by a hash of each file's name, or of an array's pixels.
-
-        A picture stays on its side when others come and go.  With two pictures or more, at least one is on each side.
-        """
-        places = np.array([self._place(index) for index in range(len(self))])
-        count = int((places < held_out).sum())
-        if held_out > 0 and len(self) > 1:
-            count = min(max(count, 1), len(self) - 1)
-        ranked = np.argsort(places, kind="stable")
-        return np.sort(ranked[count:]), np.sort(ranked[:count])
-
-    def _place(self, index: int) -> float:
+    def _told_by(self, index: int) -> str:
+        """By which a picture is told from others, wherever it stands: its file's name, or the hash of its pixels."""
         if isinstance(self.pictures, Items):
-            return place(self.pictures[index].name)
-        return place(hashlib.sha256(np.ascontiguousarray(self.pictures[index]).data).hexdigest())
+            return self.pictures[index].name
+        return hashlib.sha256(np.ascontiguousarray(self.pictures[index]).data).hexdigest()
 
     def counts(self) -> NDArray[np.int64]:
         """How many pictures each class has.  int64 (classes,)"""

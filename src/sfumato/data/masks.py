@@ -12,7 +12,7 @@ import numpy as np
 from sfumato.core.errors import Refusal, shortened
 from sfumato.core.levels import TOP, TOP16, VOID, Levels, Mask
 from sfumato.data.items import Item, Items, twins
-from sfumato.data.matched import Matched, check_size
+from sfumato.data.matched import Matched
 from sfumato.data.reading import read
 from sfumato.data.store import state_of
 
@@ -152,10 +152,8 @@ class Scenes(Matched):
     called: ClassVar[str] = "mask"
 
     def mask(self, index: int) -> Mask:
-        """uint8 (H, W), refused where it is not as large as its picture."""
-        found = self.maps[index].levels(1)[..., 0]
-        check_size(self.pictures[index].name, self.pictures[index].size(), found.shape[:2], self.called)
-        return found
+        """uint8 (H, W)"""
+        return self.maps[index].levels(1)[..., 0]
 
 
 def from_folders(pictures: Items, masks: Items, legend: Legend) -> Scenes:

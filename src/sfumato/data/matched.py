@@ -8,7 +8,7 @@ from typing import ClassVar, Self
 
 from sfumato.core.errors import Refusal
 from sfumato.data.items import Items
-from sfumato.data.split import place
+from sfumato.data.split import held_numbers
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,12 +33,8 @@ class Matched:
         return replace(self, pictures=pictures, maps=maps)
 
     def split(self, held_out: float) -> tuple[Self, Self]:
-        """To train on, and a share held out by the hash of names; of two or more, at least one on each side."""
-        ranked = sorted(range(len(self)), key=lambda index: place(self.pictures[index].name))
-        count = sum(place(self.pictures[index].name) < held_out for index in ranked)
-        if held_out > 0 and len(self) > 1:
-            count = min(max(count, 1), len(self) - 1)
-        held = set(ranked[:count])
+        """To train on, and a share held out: see `held_numbers`."""
+        held = set(held_numbers((item.name for item in self.pictures), held_out))
         return self.filter(lambda index: index not in held), self.filter(held.__contains__)
 
 

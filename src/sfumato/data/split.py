@@ -14,16 +14,21 @@ Two = tuple[Items, Items]  # to train on, held out
 
 
 def by_hash(items: Items, valid: float) -> Two:
-    """Hold out about a share `valid`, by a hash of the name: a picture stays on its side when others come and go.
-
-    With two pictures or more at least one is held out and at least one is left.
-    """
-    ranked = sorted(items, key=lambda item: place(item.name))
-    count = sum(place(item.name) < valid for item in ranked)
-    if valid > 0 and len(ranked) > 1:
-        count = min(max(count, 1), len(ranked) - 1)
-    held = {item.name for item in ranked[:count]}
+    """Hold out about a share `valid`: see `held_numbers`."""
+    held = {items[number].name for number in held_numbers((item.name for item in items), valid)}
     return items.split(lambda item: item.name in held)
+
+
+def held_numbers(names: Iterable[str], share: float) -> list[int]:
+    """Numbers of about a share of names, by the hash of each: what has a name stays on its side when others come and go.
+
+    With two names or more at least one is held out and at least one is left.
+    """
+    places = [place(name) for name in names]
+    count = sum(one < share for one in places)
+    if share > 0 and len(places) > 1:
+        count = min(max(count, 1), len(places) - 1)
+    return sorted(range(len(places)), key=places.__getitem__)[:count]
 
 
 def place(name: str) -> float:

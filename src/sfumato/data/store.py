@@ -21,7 +21,7 @@ from sfumato.core.errors import Refusal, Unwritable
 from sfumato.core.levels import Levels
 from sfumato.core.progress import say
 from sfumato.core.system.devices import cores
-from sfumato.data import arena
+from sfumato.data import arena, array_file
 from sfumato.data.arena import CHANNELS, Room
 from sfumato.data.items import Item, Items
 from sfumato.data.reading.find import cache_folder
@@ -95,12 +95,7 @@ class Store:
         """Its name follows from the pictures and their state; files of other states of the same pictures are removed."""
         names = files.digest(os.fsencode("\n".join(str(item.path or item.name) for item in self.items)))[:16]
         name = f"{names}-{files.digest(' '.join(map(state_of, self.items)).encode())[:16]}.pictures"
-        for stale in self.folder.glob(f"{names}-*"):
-            if not stale.name.startswith(name):
-                try:
-                    stale.unlink(missing_ok=True)
-                except OSError:  # in use, on Windows
-                    continue
+        array_file.remove_stale(self.folder, f"{names}-", name)
         return self.folder / name
 
 

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 
 from sfumato.core import files
 from sfumato.core.errors import Refusal, shortened
+from sfumato.core.system import devices
 from sfumato.nets import catalogue, tensor_file
 from sfumato.nets.reach import LIMIT, farthest, reach
 from sfumato.nets.tensor_file import TensorFile
@@ -128,6 +129,14 @@ def read(path: Path, *, task: str | None = None) -> Model:
     network = catalogue.build(spec, header.contract.channels)
     network.load_state_dict({name: _weights(file, data, name, like) for name, like in network.state_dict().items()})
     return Model(header, network.eval())
+
+
+def ready(path: str | Path, task: str, device: str) -> tuple[Header, nn.Module, torch.device]:
+    """A model of a task for use: its header, its network on a device and in the layout that convolutions are fastest in, and the device."""
+    place = devices.resolve(device).device
+    model = read(Path(path), task=task)
+    model.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's own stubs do not know it
+    return model.header, model.network.to(place), place
 
 
 def _existing(path: Path) -> Path:

@@ -1,13 +1,17 @@
-"""Contact sheets: pictures in rows and columns with titles, readable at small sizes."""
+"""Contact sheets: pictures in rows and columns with titles, readable at small sizes; and how pictures for people are written."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import accumulate, zip_longest
+from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
+from sfumato.core import files
 from sfumato.core.levels import TOP, Levels
 
 GAP = 6  # px between cells
@@ -90,3 +94,9 @@ def _fitting(text: str, width: int, font: Font) -> str:
     while len(text) > 1 and font.getlength(text) > width:
         text = text[:-2] + "…"
     return text
+
+
+def save_png(path: Path, picture: NDArray[Any]) -> None:
+    """A PNG, at once or not at all: uint8 (H, W, 1 or 3), or uint8 or uint16 (H, W)."""
+    with files.replacing(path) as aside:
+        Image.fromarray(picture[..., 0] if picture.shape[2:] == (1,) else picture).save(aside, format="PNG")

@@ -10,6 +10,7 @@ from typing import Any
 
 from sfumato.core import builtin, recipe
 from sfumato.core.errors import unknown
+from sfumato.train import run as runs
 
 
 @dataclass(frozen=True)
@@ -101,6 +102,17 @@ def sources(recipe: Any) -> list[str]:
 def module(task: str) -> ModuleType:
     """The file of a task, imported now."""
     return import_module(f"sfumato.tasks.{_entry(task).task}")
+
+
+def resume(folder: Path, *, workers: int | None = None) -> Path:
+    """Go on with a run that was stopped, by the recipe it has, to the end of its budget; returns the path of its best model.
+
+    workers : processes that load from here on, instead of the recipe's number; the result does not depend on it.
+    """
+    from sfumato.tasks.parts import fitting  # torch
+
+    asked = read(str(runs.existing(folder).recipe), [])
+    return fitting.resume(module(asked.task).build(asked, workers=workers), folder)
 
 
 def load(path: str | Path | None, *, device: str = "auto") -> Any:

@@ -7,14 +7,13 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
 from torch import nn
 
 from sfumato.core import files
-from sfumato.core import recipe as recipes
 from sfumato.core.levels import Levels
 from sfumato.core.progress import say
 from sfumato.core.seed import Seed
@@ -25,10 +24,7 @@ from sfumato.data.augment.transform import Chain
 from sfumato.data.labelled import Labelled
 from sfumato.data.rows import HeldRows, Rows
 from sfumato.metrics import classes as metrics
-from sfumato.nets import catalogue as networks
 from sfumato.nets import load as model_files
-from sfumato.nets.load import Contract
-from sfumato.nets.reach import LIMIT
 from sfumato.nets.surgery import summary
 from sfumato.show import plots
 from sfumato.tasks.classify_recipe import Classify
@@ -40,7 +36,6 @@ from sfumato.tasks.parts.judged import SaveModels
 from sfumato.tasks.parts.labels import Split
 from sfumato.tasks.parts.naming import Augmenting, Naming
 from sfumato.tasks.parts.naming_scores import ClassScores
-from sfumato.train import run as runs
 from sfumato.train.callback import Callback
 from sfumato.train.callbacks.change import Change, nothing
 from sfumato.train.callbacks.predictions import Predictions
@@ -57,6 +52,7 @@ class ClassifyTask(Job):
     """What a recipe asks for, made when it is first needed, in the order of the one path."""
 
     recipe: Classify
+    gathers_rows: ClassVar[bool] = True
 
     @cached_property
     def split(self) -> Split:
@@ -74,11 +70,6 @@ class ClassifyTask(Job):
         """See `Job`."""
         train = self.split.train
         return Rows(_array(train), train.labels, self.seed, partners=self._mixes, names=self.split.names)
-
-    @property
-    def workers(self) -> int | None:
-        """None unless they are asked for: picking rows of an array takes less than handing them over would."""
-        return 0 if self.recipe.train.workers == "auto" and self.workers_here is None else super().workers
 
     @cached_property
     def held(self) -> HeldRows:
@@ -120,16 +111,15 @@ class ClassifyTask(Job):
     @cached_property
     def network(self) -> nn.Module:
         """A fresh network from the run's seed; with `start_from`, it takes the weights that fit."""
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(self.seed.number("network"))
-            network = networks.build(self.network_spec, self._channels)
+        network = self.fresh()
         if self.recipe.start_from:
             training.take_over(network, Path(self.recipe.start_from))
         network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's own stubs do not know it
         return network.to(self.device)
 
     @property
-    def _channels(self) -> int:
+    def channels(self) -> int:
+        """See `Job`."""
         return int(_array(self.split.train).shape[3])
 
     @property
@@ -143,11 +133,6 @@ class ClassifyTask(Job):
         scores = ClassScores(stats, answers)
         saves = SaveModels(run, scores, self.save, by="accuracy")
         return [ShowBatch(run, self.classes), answers, scores, saves, ShowProgress(scores=scores.words)]
-
-    @cached_property
-    def contract(self) -> Contract:
-        """What the network promises: it sees a picture as a whole."""
-        return Contract(channels=self._channels, stride=1, reach=LIMIT, tiles=False)
 
     def save(self, path: Path, network: nn.Module, scores: dict[str, float], step: int) -> None:
         """Write a model file of the network as it stands."""
@@ -167,12 +152,12 @@ class ClassifyTask(Job):
             f"classes        {len(self.classes)}, of {counts.min():,} to {counts.max():,} pictures",
             f"augmentation   {self.recipe.augment.chain or 'none'}" + (f", {self.recipe.augment.mix}" * (self.recipe.augment.mix != "off")),
             f"network        {self.network_spec.kind}, {parameters_of(self.network):,} parameters, "
-            f"sees {self.network_spec.side} x {self.network_spec.side} px, {self._channels} channel(s)",
+            f"sees {self.network_spec.side} x {self.network_spec.side} px, {self.channels} channel(s)",
         ]
 
     def judge(self, run: Run) -> None:
         """Score the last averaged weights, which no held-out picture chose; kept in scores.json with pictures beside it."""
-        shape = (self._channels, self.network_spec.side, self.network_spec.side)
+        shape = (self.channels, self.network_spec.side, self.network_spec.side)
         files.make_folder(run.instruments)
         files.write_text(run.instrument("summary.txt"), summary.summary(self.network, shape).text())
         if not len(self.split.held):
@@ -215,11 +200,6 @@ def build(recipe: Classify, *, workers: int | None = None) -> ClassifyTask:
 def train(recipe: Classify, folder: Path) -> Path:
     """Train from the start in a new run folder; returns the path of its best model."""
     return fitting.train(build(recipe), folder)
-
-
-def resume(folder: Path, *, workers: int | None = None) -> Path:
-    """Go on with a run that was stopped, to the end of its budget; returns the path of its best model."""
-    return fitting.resume(build(recipes.read(Classify, runs.existing(folder).recipe), workers=workers), folder)
 
 
 def evaluate(model: classifier.Classifier, pictures: Labelled, *, seed: Seed, views: classifier.Views = "one") -> dict[str, Any]:

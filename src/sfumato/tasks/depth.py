@@ -10,7 +10,6 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from sfumato.core import recipe as recipes
 from sfumato.core.seed import Seed
 from sfumato.data import depths
 from sfumato.data.depths import Depths
@@ -20,13 +19,12 @@ from sfumato.tasks.depth_recipe import Depth
 from sfumato.tasks.parts import depth_scores, fitting, mapped
 from sfumato.tasks.parts.depth_model import DepthModel
 from sfumato.tasks.parts.depth_model import load as load
-from sfumato.tasks.parts.depth_scores import DepthScores, Ranging, Split
+from sfumato.tasks.parts.depth_scores import DepthScores, Ranging
 from sfumato.tasks.parts.job import parameters_of
 from sfumato.tasks.parts.judged import SaveModels
 from sfumato.tasks.parts.map_scores import MapPreviews, ShowMaps
-from sfumato.tasks.parts.mapped import HeldMaps, MapCrops, spread
+from sfumato.tasks.parts.mapped import HeldMaps, MapCrops, Split, spread
 from sfumato.tasks.parts.pixelwise import Pixelwise
-from sfumato.train import run as runs
 from sfumato.train.callback import Callback
 from sfumato.train.callbacks.stats import ShowProgress, Stats
 from sfumato.train.run import Run
@@ -40,7 +38,7 @@ class DepthTask(Pixelwise):
     outputs = 1  # the logarithm of the depth over the middle one
 
     @cached_property
-    def split(self) -> Split:
+    def split(self) -> Split[Depths]:
         """Training and held-out pictures."""
         return depth_scores.gather(self.recipe.data, self.seed)
 
@@ -115,11 +113,6 @@ def build(recipe: Depth, *, workers: int | None = None) -> DepthTask:
 def train(recipe: Depth, folder: Path) -> Path:
     """Train from the start in a new run folder; returns the path of its best model."""
     return fitting.train(build(recipe), folder)
-
-
-def resume(folder: Path, *, workers: int | None = None) -> Path:
-    """Go on with a run that was stopped, to the end of its budget; returns the path of its best model."""
-    return fitting.resume(build(recipes.read(Depth, runs.existing(folder).recipe), workers=workers), folder)
 
 
 def evaluate(model: DepthModel, pictures: Depths, *, seed: Seed) -> dict[str, Any]:

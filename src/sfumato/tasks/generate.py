@@ -5,32 +5,25 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
-import torch
 from torch import nn
 
-from sfumato.core import recipe as recipes
 from sfumato.data import items, packed
 from sfumato.data.items import Items
 from sfumato.data.known import catalogue
 from sfumato.data.labelled import Labelled, Pictures
 from sfumato.data.rows import Rows
-from sfumato.nets import catalogue as networks
 from sfumato.nets import load as model_files
 from sfumato.nets.dreaming import Judge
-from sfumato.nets.load import Contract
-from sfumato.nets.reach import LIMIT
-from sfumato.show.sheets import sheet
+from sfumato.show.sheets import save_png, sheet
 from sfumato.tasks.generate_recipe import Generate
 from sfumato.tasks.parts import dreams, fitting, training
 from sfumato.tasks.parts.dreams import Clip, Dreaming, Judging
 from sfumato.tasks.parts.dreams import load as load
 from sfumato.tasks.parts.job import Job, parameters_of
 from sfumato.tasks.parts.sections import AdamW
-from sfumato.tasks.parts.watch import save_png
-from sfumato.train import run as runs
 from sfumato.train.callback import Callback
 from sfumato.train.callbacks.game import CRITIC, Game, Ratio
 from sfumato.train.callbacks.stats import ShowProgress, Stats
@@ -48,6 +41,7 @@ class GenerateTask(Job):
     """What a recipe asks for, made when it is first needed, in the order of the one path."""
 
     recipe: Generate
+    gathers_rows: ClassVar[bool] = True
 
     @cached_property
     def pictures(self) -> np.ndarray:
@@ -70,11 +64,6 @@ class GenerateTask(Job):
         return Rows(self.pictures, np.zeros(len(self.pictures), np.int64), self.seed)
 
     @property
-    def workers(self) -> int | None:
-        """Picking rows of an array takes less than handing them over would."""
-        return 0 if self.recipe.train.workers == "auto" and self.workers_here is None else super().workers
-
-    @property
     def held(self) -> Any:
         """Nothing is held out: there is no right answer."""
         return ()
@@ -85,23 +74,20 @@ class GenerateTask(Job):
         return self.recipe.network
 
     @property
-    def _channels(self) -> int:
+    def channels(self) -> int:
+        """See `Job`."""
         return int(self.pictures.shape[3])
 
     @cached_property
     def network(self) -> nn.Module:
         """A fresh network from the run's seed."""
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(self.seed.number("network"))
-            return networks.build(self.network_spec, self._channels).to(self.device)
+        return self.fresh().to(self.device)
 
     @cached_property
     def critic(self) -> nn.Module:
         """A fresh critic from the run's seed."""
-        spec = self.recipe.network
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(self.seed.number("critic"))
-            return Judge(self._channels, side=spec.side, width=self.recipe.critic.width, most=spec.most).to(self.device)
+        side, most, width = self.recipe.network.side, self.recipe.network.most, self.recipe.critic.width
+        return self.seeded("critic", lambda: Judge(self.channels, side=side, width=width, most=most)).to(self.device)
 
     @cached_property
     def objective(self) -> Dreaming:
@@ -125,11 +111,6 @@ class GenerateTask(Job):
         """Samples, models and the bar."""
         clip = [Clip(self.recipe.critic.limit)] if self.recipe.critic.keep == "clip" else []
         return [*clip, Samples(run, self), ShowProgress()]
-
-    @cached_property
-    def contract(self) -> Contract:
-        """What the network promises."""
-        return Contract(channels=self._channels, stride=1, reach=LIMIT, tiles=False)
 
     def save(self, path: Path, network: nn.Module, step: int) -> None:
         """Write a model file of the network as it stands."""
@@ -175,8 +156,3 @@ def build(recipe: Generate, *, workers: int | None = None) -> GenerateTask:
 def train(recipe: Generate, folder: Path) -> Path:
     """Train from the start in a new run folder; returns the path of its model."""
     return fitting.train(build(recipe), folder)
-
-
-def resume(folder: Path, *, workers: int | None = None) -> Path:
-    """Go on with a run that was stopped, to the end of its budget; returns the path of its model."""
-    return fitting.resume(build(recipes.read(Generate, runs.existing(folder).recipe), workers=workers), folder)

@@ -14,7 +14,6 @@ import torch
 from torch import nn
 
 from sfumato.core import files
-from sfumato.core import recipe as recipes
 from sfumato.core.errors import Refusal
 from sfumato.core.progress import say
 from sfumato.core.seed import Seed
@@ -23,11 +22,9 @@ from sfumato.data.items import Channels, Items
 from sfumato.data.store import open_store
 from sfumato.losses import adversarial
 from sfumato.nets import catalogue as networks
-from sfumato.nets import encoder_unet
 from sfumato.nets import load as model_files
 from sfumato.nets.critics import PatchCritic
 from sfumato.nets.load import Contract
-from sfumato.nets.surgery.borrow import lender
 from sfumato.spoil import catalogue as steps
 from sfumato.spoil import grammar
 from sfumato.spoil.chain import Chain
@@ -46,7 +43,6 @@ from sfumato.tasks.parts.sections import AdamW
 from sfumato.tasks.parts.settle import LARGER, PHOTOGRAPHS, settle
 from sfumato.tasks.parts.watch import Previews, Scores, draw
 from sfumato.tasks.restore_recipe import Restore
-from sfumato.train import run as runs
 from sfumato.train.callback import Callback
 from sfumato.train.callbacks.game import CRITIC, Game
 from sfumato.train.callbacks.shares import GradientShares
@@ -143,11 +139,7 @@ class RestoreTask(Job):
                 )
             network = model.network
         else:
-            with torch.random.fork_rng(devices=[]):
-                torch.manual_seed(self.seed.number("network"))
-                network = networks.build(self.network_spec)
-            if self._lent is not None:
-                encoder_unet.lend(self._lent[1], network)  # type: ignore[arg-type]  # its spec says that it is one
+            network = self.fresh()
         network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's own stubs do not know it
         return network.to(self.device)
 
@@ -157,9 +149,7 @@ class RestoreTask(Job):
         if self.recipe.start_from:
             kept = model_files.read_header(Path(self.recipe.start_from)).network
             return networks.specification(str(kept.get("kind")), kept)
-        spec, factor = self.recipe.network, self.chain.enlarges
-        if self._lent is not None:
-            spec = dataclasses.replace(spec, encoder=self._lent[0], encoder_from="")
+        factor, spec = self.chain.enlarges, self.asked
         if factor == 1 and getattr(spec, "enlarges", 1) == 1:
             return spec
         if not hasattr(spec, "enlarges"):
@@ -169,11 +159,6 @@ class RestoreTask(Job):
         if spec.enlarges not in (1, factor):
             raise Refusal(f"network.enlarges is {spec.enlarges}, but the chain shrinks {factor} times: leave it out.")
         return dataclasses.replace(spec, enlarges=factor)
-
-    @cached_property
-    def _lent(self) -> tuple[Any, nn.Module] | None:
-        """The classifier whose body and weights the network takes, and what it is made from."""
-        return lender(self.recipe.network)
 
     @cached_property
     def plain(self) -> Difference:
@@ -199,9 +184,7 @@ class RestoreTask(Job):
         spec = self.recipe.critic
         if spec.kind == "none":
             return None
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(self.seed.number("critic"))
-            critic = against.build(spec, self.plain, 3)
+        critic = self.seeded("critic", lambda: against.build(spec, self.plain, 3))
         return critic.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]  # torch's own stubs
 
     @cached_property
@@ -332,14 +315,6 @@ def build(recipe: Restore, *, workers: int | None = None) -> RestoreTask:
 def train(recipe: Restore, folder: Path) -> Path:
     """Train from the start in a new run folder; returns the path of its best model."""
     return fitting.train(build(recipe), folder)
-
-
-def resume(folder: Path, *, workers: int | None = None) -> Path:
-    """Go on with a run that was stopped, to the end of its budget; returns the path of its best model.
-
-    workers : processes that spoil from here on, instead of the recipe's number; the result does not depend on it.
-    """
-    return fitting.resume(build(recipes.read(Restore, runs.existing(folder).recipe), workers=workers), folder)
 
 
 def evaluate(

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 from torch import Tensor, nn
 
-from sfumato.core import recipe as recipes
 from sfumato.core.errors import Refusal, unknown
 from sfumato.core.levels import Levels
 from sfumato.core.seed import Seed
@@ -23,14 +22,13 @@ from sfumato.tasks.parts import fitting, mapped, mask_scores, scenes, segmenter
 from sfumato.tasks.parts.job import parameters_of
 from sfumato.tasks.parts.judged import SaveModels
 from sfumato.tasks.parts.map_scores import MapPreviews
-from sfumato.tasks.parts.mapped import HeldMaps, MapCrops, spread
+from sfumato.tasks.parts.mapped import HeldMaps, MapCrops, Split, spread
 from sfumato.tasks.parts.mask_scores import MaskScores, ShowScenes
 from sfumato.tasks.parts.pixelwise import Pixelwise
-from sfumato.tasks.parts.scenes import Masking, Split
+from sfumato.tasks.parts.scenes import Masking
 from sfumato.tasks.parts.segmenter import Segmenter
 from sfumato.tasks.parts.segmenter import load as load
 from sfumato.tasks.segment_recipe import Segment
-from sfumato.train import run as runs
 from sfumato.train.callback import Callback
 from sfumato.train.callbacks.stats import ShowProgress, Stats
 from sfumato.train.run import Run
@@ -43,7 +41,7 @@ class SegmentTask(Pixelwise):
     recipe: Segment
 
     @cached_property
-    def split(self) -> Split:
+    def split(self) -> Split[Scenes]:
         """Training and held-out pictures."""
         return scenes.gather(self.recipe.data)
 
@@ -143,11 +141,6 @@ def build(recipe: Segment, *, workers: int | None = None) -> SegmentTask:
 def train(recipe: Segment, folder: Path) -> Path:
     """Train from the start in a new run folder; returns the path of its best model."""
     return fitting.train(build(recipe), folder)
-
-
-def resume(folder: Path, *, workers: int | None = None) -> Path:
-    """Go on with a run that was stopped, to the end of its budget; returns the path of its best model."""
-    return fitting.resume(build(recipes.read(Segment, runs.existing(folder).recipe), workers=workers), folder)
 
 
 def evaluate(model: Segmenter, pictures: Scenes, *, seed: Seed) -> dict[str, Any]:

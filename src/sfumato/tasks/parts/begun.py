@@ -1,11 +1,12 @@
-"""Trainings that begin with another model's weights: what they take over, what is odd about it, and whose terms go along."""
+"""What another model has learnt, and trainings that begin with it: what they take over, what is odd about it, whose terms go along."""
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from sfumato.core.errors import Refusal
 from sfumato.nets import catalogue as networks
 from sfumato.nets import load as model_files
 from sfumato.nets.arguments import UNet
@@ -26,16 +27,43 @@ def terms(recipe: Any) -> str:
     return "; ".join([OWN_TERMS, *(f"and of {Path(name).name}, whose weights it began with: {own}" for name, own in lent.items())])
 
 
-def own_spoil(model: Path) -> dict[str, str]:
-    """The chains that a model has learnt to undo, by their keys in the table `spoil`.
+@dataclass(frozen=True)
+class Undone:
+    """What a model has learnt to undo, by the recipe in its header; empty where it says nothing.
 
-    None where it has learnt from real pairs, or by steps of a Python file: whoever made the model wrote its name, and it is not run.
+    inputs : the folder of real pairs, which no chain has spoilt.
+    steps_file : Python with ways to spoil, which is run only if a person names it too: it was the model's maker who wrote the name.
     """
-    recipe = model_files.read_header(model).recipe
-    own, data = recipe.get("spoil") or {}, recipe.get("data") or {}
-    if own.get("steps_file") or data.get("inputs") or not own.get("chain"):
-        return {}
-    return {name: str(own.get(name) or "") for name in ("chain", "target")}
+
+    inputs: str
+    steps_file: str
+    chain: str
+    target: str
+
+    @classmethod
+    def by(cls, recipe: dict[str, Any]) -> Undone:
+        """Read from a model's header, which may hold anything."""
+        data, spoil = (table if isinstance(table := recipe.get(name), dict) else {} for name in ("data", "spoil"))
+        return cls(str(data.get("inputs") or ""), *(str(spoil.get(name) or "") for name in ("steps_file", "chain", "target")))
+
+    def check_repeatable(self, model: Path, *, chain_given: bool, steps_given: bool) -> None:
+        """Refuse where pictures cannot be spoilt as those were that the model learnt from, and nobody says how else."""
+        if self.inputs and not chain_given:
+            raise Refusal(f"{model} has learnt from real pairs: give --inputs with the folder of what is to be repaired, or --spoil.")
+        if self.steps_file and not steps_given and (self.target or not chain_given):
+            raise Refusal(
+                f"{model} was trained with ways to spoil from the file {self.steps_file!r}, which is Python and would be run. "
+                "If you trust it, give --steps-file; or give --spoil."
+            )
+        if not self.chain and not chain_given:
+            raise Refusal(f"{model} does not say how its pictures were spoilt: give --spoil.")
+
+
+def own_spoil(model: Path) -> dict[str, str]:
+    """The chains that a model has learnt to undo, by their keys in the table `spoil`; none where they cannot be had without asking."""
+    undone = Undone.by(model_files.read_header(model).recipe)
+    known = undone.chain and not (undone.inputs or undone.steps_file)
+    return {"chain": undone.chain, "target": undone.target} if known else {}
 
 
 def unheeded(asked: Any, start_from: str) -> list[str]:

@@ -14,7 +14,6 @@ from torch import nn
 
 from sfumato.core.errors import Refusal
 from sfumato.core.levels import Levels, batch_to_unit
-from sfumato.core.system import devices
 from sfumato.data import shrink
 from sfumato.data.reading.read import to_channels
 from sfumato.nets import load as model_files
@@ -96,7 +95,4 @@ def probabilities(network: nn.Module, pictures: Levels, device: torch.device, *,
 
 def load(path: str | Path, *, device: str = "auto") -> Classifier:
     """A model file on a device."""
-    place = devices.resolve(device).device
-    model = model_files.read(Path(path), task=TASK)
-    model.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's own stubs do not know it
-    return Classifier(model.header, model.network.to(place), place)
+    return Classifier(*model_files.ready(path, TASK, device))

@@ -1,13 +1,17 @@
-"""How large a piece of a picture a network is shown at once: what fits in memory, and is worth it."""
+"""Pieces of a picture that a network is shown: how large one may be, to fit in memory and be worth it, and what is made of it."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
+import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
+from sfumato.core.errors import Refusal
+from sfumato.core.levels import Unit
 from sfumato.core.system import devices
 from sfumato.nets.footprint import bytes_per_pixel
 from sfumato.nets.load import Contract
@@ -56,3 +60,17 @@ class Cutter:
     def _held(self) -> float:
         """Bytes that the network's tensors take for each pixel that it sees."""
         return bytes_per_pixel(self.network, self.contract.channels)
+
+
+def made_of(patch: Unit, network: Callable[[Tensor], Tensor], device: torch.device, meant: Callable[[Tensor], Tensor]) -> Unit:
+    """What a network makes of a piece of a picture, float32 (h, w, C) -> (h', w', outputs).  Refuses what are no numbers.
+
+    meant : what outputs go through before tiles are blended, float32 (1, outputs, h', w').
+    """
+    x = torch.from_numpy(np.ascontiguousarray(patch)).permute(2, 0, 1)[None].to(device)
+    with torch.inference_mode():
+        y = network(x).float()
+        if not torch.isfinite(y).all():
+            raise Refusal("The network gave values that are no numbers. The model is broken, or was trained to diverge.")
+        y = meant(y)
+    return np.ascontiguousarray(y[0].permute(1, 2, 0).cpu().numpy())

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from sfumato.core.levels import Levels
 from sfumato.data import depths
 from sfumato.data.depths import Metres
+from sfumato.nets import load as model_files
 from sfumato.nets.reach import as_it_is
 from sfumato.show import depths as drawn
 from sfumato.tasks.parts.seer import Seer
@@ -47,4 +48,4 @@ class DepthModel(Seer):
 
 def load(path: str | Path, *, device: str = "auto") -> DepthModel:
     """A model file on a device."""
-    return DepthModel.load(path, TASK, device)
+    return DepthModel(*model_files.ready(path, TASK, device))

@@ -28,7 +28,7 @@ from sfumato.metrics import depths as metrics
 from sfumato.show import depths as drawn
 from sfumato.tasks.parts import mapped
 from sfumato.tasks.parts.map_scores import MapScores, Worst
-from sfumato.tasks.parts.mapped import Map, Scene, spread
+from sfumato.tasks.parts.mapped import Map, Scene, Split, spread
 from sfumato.tasks.parts.sections import Deep
 from sfumato.tasks.parts.sources import LEAF_SIDE
 from sfumato.train.callbacks.stats import Stats
@@ -40,16 +40,7 @@ PIXELS = 1 << 16  # and pixels of each, about
 CONSTANT = "constant"  # the way in which every pixel of every picture is equally far
 
 
-@dataclass(frozen=True, eq=False)
-class Split:
-    """Training and held-out pictures, and where the held-out ones come from."""
-
-    train: Depths
-    held: Depths
-    what: str
-
-
-def gather(data: Deep, seed: Seed) -> Split:
+def gather(data: Deep, seed: Seed) -> Split[Depths]:
     """Find, match, split."""
     if data.folders:
         pictures = Items(tuple(item for folder in data.folders for item in items.from_folder(Path(folder))))

@@ -9,8 +9,7 @@ from torch import Tensor
 from sfumato.core import files
 from sfumato.core.levels import Levels, batch_to_levels
 from sfumato.data.batches import Batch, Source, finished
-from sfumato.show.sheets import gallery
-from sfumato.tasks.parts.watch import save_png
+from sfumato.show.sheets import gallery, save_png
 from sfumato.train.callback import Callback
 from sfumato.train.callbacks.change import Change
 from sfumato.train.learner import Learner

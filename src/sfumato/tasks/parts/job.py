@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -20,8 +21,12 @@ from sfumato.core.seed import Seed
 from sfumato.core.system import devices
 from sfumato.data.batches import Batches, Source
 from sfumato.data.rows import FirstBatches
+from sfumato.nets import catalogue as networks
+from sfumato.nets import encoder_unet
 from sfumato.nets.load import Contract, Header
+from sfumato.nets.reach import LIMIT
 from sfumato.nets.surgery import groups
+from sfumato.nets.surgery.borrow import lender
 from sfumato.tasks.parts import begun, training
 from sfumato.train import find_rate as rates
 from sfumato.train import ranks, tune
@@ -55,6 +60,7 @@ class Job(ABC):
     recipe: Any
     workers_here: int | None = None  # processes that load, instead of the recipe's number; the result does not depend on it
     looks_within_epochs: ClassVar[bool] = False  # held-out data is looked at after each tenth of the budget, though an epoch be longer
+    gathers_rows: ClassVar[bool] = False  # batches are picked from an array, which takes less than handing them over to others would
 
     # what each task says for itself -----------------------------------------------------------------------------------
 
@@ -101,9 +107,14 @@ class Job(ABC):
         """Kind and arguments of the network."""
 
     @property
-    @abstractmethod
+    def channels(self) -> int:
+        """Of the pictures that the network takes or, from noise, gives."""
+        return 3
+
+    @cached_property
     def contract(self) -> Contract:
-        """What the network promises to whoever uses it."""
+        """What the network promises to whoever uses it: that it takes a picture as a whole, unless a task says more."""
+        return Contract(channels=self.channels, stride=1, reach=LIMIT, tiles=False)
 
     # what is the same for all -----------------------------------------------------------------------------------------
 
@@ -111,6 +122,30 @@ class Job(ABC):
     def seed(self) -> Seed:
         """The run's seed."""
         return Seed(self.recipe.train.seed)
+
+    def seeded(self, purpose: str, make: Callable[[], nn.Module]) -> nn.Module:
+        """What `make` gives: its weights follow from the run's seed and the purpose alone."""
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(self.seed.number(purpose))
+            return make()
+
+    def fresh(self) -> nn.Module:
+        """A network from the run's seed, over a classifier's weights where one lends them."""
+        network = self.seeded("network", lambda: networks.build(self.network_spec, self.channels))
+        if self._lent is not None:
+            encoder_unet.lend(self._lent[1], network)  # type: ignore[arg-type]  # its spec says that it is one
+        return network
+
+    @cached_property
+    def asked(self) -> Any:
+        """Kind and arguments of the network that the recipe names, over the body that a classifier lends."""
+        spec = self.recipe.network
+        return spec if self._lent is None else replace(spec, encoder=self._lent[0], encoder_from="")
+
+    @cached_property
+    def _lent(self) -> tuple[Any, nn.Module] | None:
+        """The classifier whose body and weights the network takes, and what it is made from."""
+        return lender(self.recipe.network)
 
     @cached_property
     def ranks(self) -> Ranks:
@@ -136,7 +171,7 @@ class Job(ABC):
     def workers(self) -> int | None:
         """Processes that load beside the one that trains; None: to be measured."""
         wanted = self.recipe.train.workers if self.workers_here is None else self.workers_here
-        return None if isinstance(wanted, str) else wanted
+        return (0 if self.gathers_rows else None) if isinstance(wanted, str) else wanted
 
     @cached_property
     def budget(self) -> Budget:

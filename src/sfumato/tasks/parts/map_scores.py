@@ -12,10 +12,10 @@ from torch import Tensor
 
 from sfumato.core import files
 from sfumato.core.levels import Levels, batch_to_levels
-from sfumato.show.sheets import sheet
+from sfumato.show.sheets import save_png, sheet
 from sfumato.tasks.parts.judged import Judged
 from sfumato.tasks.parts.mapped import HeldMaps, Map, Scene
-from sfumato.tasks.parts.watch import forget_undone, save_png
+from sfumato.tasks.parts.watch import forget_undone
 from sfumato.train.callback import Callback
 from sfumato.train.callbacks.stats import Stats
 from sfumato.train.learner import Learner

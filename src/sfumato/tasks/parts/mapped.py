@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
-from typing import Any, NamedTuple, Self, TypeVar
+from typing import Any, Generic, NamedTuple, Self, TypeVar
 
 import numpy as np
 import torch
@@ -32,6 +32,15 @@ LOOKED_AT = 768  # px of each side, at most, of what is looked at while a networ
 MOST_LOOKED_AT = 16e6  # and px of all of them together, about: a look is a small part of a training
 HEADERS = 8  # pictures whose size is asked for that
 Told = Callable[[Levels], Map]
+
+
+@dataclass(frozen=True, eq=False)
+class Split(Generic[Found]):
+    """Training and held-out pictures, and where the held-out ones come from."""
+
+    train: Found
+    held: Found
+    what: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,11 +121,13 @@ class Scene(NamedTuple):
 def scenes(matched: Matched, told: Callable[[int], Map]) -> Iterator[Scene]:
     """One after the other, decoded when it is its turn, but for those that cannot be.  told : the map of a number, (H, W).
 
-    Refused where none can be.
+    Refused where none can be, and where a map is not as large as its picture.
     """
 
     def scene(item: Item, number: int) -> Scene:
-        return Scene(item.name, item.levels(3), told(number))
+        made = Scene(item.name, item.levels(3), told(number))
+        check_size(item.name, made.picture.shape[:2], made.map.shape, matched.called)
+        return made
 
     found = 0
     for one in left_out(partial(scene, item, number) for number, item in enumerate(matched.pictures)):

@@ -14,10 +14,9 @@ from sfumato.core.seed import Seed
 from sfumato.metrics import masks as metrics
 from sfumato.show import classes as charts
 from sfumato.show import masks as drawn
-from sfumato.show.sheets import gallery
+from sfumato.show.sheets import gallery, save_png
 from sfumato.tasks.parts.map_scores import Drawn, MapScores, ShowMaps, Worst
 from sfumato.tasks.parts.mapped import Scene
-from sfumato.tasks.parts.watch import save_png
 from sfumato.train.callbacks.stats import Stats
 from sfumato.train.learner import Learner
 from sfumato.train.run import Run

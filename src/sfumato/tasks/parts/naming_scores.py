@@ -10,8 +10,8 @@ from sfumato.core.seed import Seed
 from sfumato.data.labelled import Labelled
 from sfumato.metrics import classes as metrics
 from sfumato.show import classes as drawn
+from sfumato.show.sheets import save_png
 from sfumato.tasks.parts.judged import Judged
-from sfumato.tasks.parts.watch import save_png
 from sfumato.train.callbacks.predictions import Predictions
 from sfumato.train.callbacks.stats import Stats
 from sfumato.train.learner import Learner

@@ -13,6 +13,7 @@ from sfumato.core.seed import Seed
 from sfumato.data.reading.read import Pixels
 from sfumato.spoil import grammar
 from sfumato.spoil.missing import Border, stuff
+from sfumato.tasks.parts.begun import Undone
 from sfumato.tasks.parts.restorer import Restorer
 from sfumato.use.photograph import Photograph
 
@@ -78,11 +79,11 @@ class Panorama:
 
 def learnt(recipe: dict[str, Any]) -> Border:
     """The border that a model learnt to fill, by the chain in its header, which says nothing where pairs were there already."""
-    if (recipe.get("data") or {}).get("inputs"):
+    undone = Undone.by(recipe)
+    if undone.inputs:
         raise Refusal(f"This model has learnt from real pairs, and says nothing of growing a border. {ANOTHER}")
-    text = str((recipe.get("spoil") or {}).get("chain", ""))
-    found = [step.act for step in grammar.parse(text).single if isinstance(step.act, Border)] if text else []
+    found = [step.act for step in grammar.parse(undone.chain).single if isinstance(step.act, Border)] if undone.chain else []
     if not found:
-        undoes = repr(text) if text else "nothing that it says"
+        undoes = repr(undone.chain) if undone.chain else "nothing that it says"
         raise Refusal(f"This model has not learnt to grow a border: it undoes {undoes}, which has no step 'border'. {ANOTHER}")
     return found[-1]

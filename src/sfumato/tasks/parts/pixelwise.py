@@ -16,10 +16,7 @@ from sfumato.data.augment.light import Lighting
 from sfumato.data.geometry import Erase
 from sfumato.data.matched import Matched
 from sfumato.data.store import open_store
-from sfumato.nets import catalogue as networks
-from sfumato.nets import encoder_unet
 from sfumato.nets.load import Contract
-from sfumato.nets.surgery.borrow import lender
 from sfumato.tasks.parts import training
 from sfumato.tasks.parts.job import Job
 from sfumato.tasks.parts.mapped import Lit, MapCrops, Told
@@ -80,26 +77,14 @@ class Pixelwise(Job):
         return Lit(Lighting(light.brightness, light.contrast), self.seed)
 
     @cached_property
-    def _lent(self) -> tuple[Any, nn.Module] | None:
-        """The classifier whose body and weights the network takes, and what it is made from."""
-        return lender(self.recipe.network)
-
-    @cached_property
     def network_spec(self) -> Any:
         """Kind and arguments; how many outputs there are follows from the data."""
-        spec = self.recipe.network
-        if self._lent is not None:
-            spec = dataclasses.replace(spec, encoder=self._lent[0], encoder_from="")
-        return dataclasses.replace(spec, outputs=self.outputs)
+        return dataclasses.replace(self.asked, outputs=self.outputs)
 
     @cached_property
     def network(self) -> nn.Module:
         """A fresh network from the run's seed, over a classifier's weights where one is named; `start_from` gives all that fit."""
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(self.seed.number("network"))
-            network = networks.build(self.network_spec)
-        if self._lent is not None:
-            encoder_unet.lend(self._lent[1], network)  # type: ignore[arg-type]  # its spec says that it is one
+        network = self.fresh()
         if self.recipe.start_from:
             training.take_over(network, Path(self.recipe.start_from))
         network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's own stubs do not know it

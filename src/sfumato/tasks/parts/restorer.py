@@ -20,7 +20,7 @@ from sfumato.data.reading.read import is_grey, to_channels
 from sfumato.data.reading.wide import Wide
 from sfumato.nets import load as model_files
 from sfumato.nets.load import Contract, Header
-from sfumato.tasks.parts.cutting import Cutter
+from sfumato.tasks.parts.cutting import Cutter, made_of
 from sfumato.use import animation, blending, enlarge, film, folders, tiles
 from sfumato.use.animation import Animation
 from sfumato.use.folders import Source, Summary
@@ -230,14 +230,12 @@ class Restorer:
         return np.asarray(self._patchwise(patch).mean(axis=2, keepdims=True), np.float32)
 
     def _patchwise(self, patch: Unit) -> Unit:
-        x = torch.from_numpy(np.ascontiguousarray(patch)).permute(2, 0, 1)[None].to(self.device)
+        return made_of(patch, self._forward, self.device, meant=lambda y: y.clamp_(0, 1))
+
+    def _forward(self, x: Tensor) -> Tensor:
         x = x.expand(-1, self.contract.channels, -1, -1)  # of grey, as many channels as the network wants
-        with torch.inference_mode():
-            y = _in_all_positions(self.network, x) if self.ensemble else self.network(x).float()
-            if not torch.isfinite(y).all():
-                raise Refusal("The network gave values that are no numbers. The model is broken, or was trained to diverge.")
-            y.clamp_(0, 1)
-        return np.ascontiguousarray(y[0].permute(1, 2, 0).cpu().numpy())
+        made: Tensor = _in_all_positions(self.network, x) if self.ensemble else self.network(x)
+        return made
 
 
 def _in_all_positions(network: nn.Module, x: Tensor) -> Tensor:
@@ -263,7 +261,5 @@ def load(
     ensemble: bool = False,
 ) -> Restorer:
     """A model file, or the restorer that comes with the package, on a device.  What else may be told: see `Restorer`."""
-    place = devices.resolve(device).device
-    model = model_files.read(Path(path) if path is not None else shipped(), task=TASK)
-    model.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's own stubs do not know it
-    return Restorer(model.header, model.network.to(place), place, exact, enlarge, times, strength, keep_colour, ensemble)
+    header, network, place = model_files.ready(shipped() if path is None else path, TASK, device)
+    return Restorer(header, network, place, exact, enlarge, times, strength, keep_colour, ensemble)

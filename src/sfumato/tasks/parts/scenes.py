@@ -23,21 +23,12 @@ from sfumato.data.masks import Scenes
 from sfumato.data.store import Store
 from sfumato.losses import masks as losses
 from sfumato.tasks.parts import mapped
-from sfumato.tasks.parts.mapped import Scene
+from sfumato.tasks.parts.mapped import Scene, Split
 from sfumato.tasks.parts.sections import Masked
 from sfumato.train.objective import Outcome
 
 
-@dataclass(frozen=True, eq=False)
-class Split:
-    """Training and held-out pictures, and where the held-out ones come from."""
-
-    train: Scenes
-    held: Scenes
-    what: str
-
-
-def gather(data: Masked) -> Split:
+def gather(data: Masked) -> Split[Scenes]:
     """Find, match, split."""
     if data.folders:
         legend = masks.legend(Path(data.legend), data.void)

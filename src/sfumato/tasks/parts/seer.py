@@ -7,23 +7,21 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image
 from torch import Tensor, nn
 
-from sfumato.core import files
 from sfumato.core.errors import Refusal
 from sfumato.core.levels import Levels, Unit
 from sfumato.core.system import devices
 from sfumato.data.reading import read as decoding
 from sfumato.data.reading.read import to_channels
-from sfumato.nets import load as model_files
 from sfumato.nets.load import Contract, Header
-from sfumato.tasks.parts.cutting import Cutter
+from sfumato.show.sheets import save_png
+from sfumato.tasks.parts.cutting import Cutter, made_of
 from sfumato.use import folders, photograph, tiles
 from sfumato.use.folders import Source, Summary
 from sfumato.use.tiles import Finish
@@ -48,14 +46,6 @@ class Seer(ABC):
     def draw(self, picture: Levels, how: Any) -> NDArray[Any]:
         """What is written of a picture, uint8 (H, W, C): one of the ways that a subclass knows."""
 
-    @classmethod
-    def load(cls, path: str | Path, task: str, device: str) -> Self:
-        """A model file of a task on a device."""
-        place = devices.resolve(device).device
-        model = model_files.read(Path(path), task=task)
-        model.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's own stubs do not know it
-        return cls(model.header, model.network.to(place), place)
-
     @property
     def contract(self) -> Contract:
         """Channels, stride, reach."""
@@ -71,15 +61,7 @@ class Seer(ABC):
         if levels.ndim != 3 or levels.shape[2] not in (1, 3) or levels.dtype != np.uint8:
             raise Refusal(f"A picture is uint8 (H, W, 3) or (H, W, 1), not {levels.dtype} {levels.shape}.")
         seen = to_channels(levels, self.contract.channels)
-
-        def patchwise(patch: Unit) -> Unit:
-            x = torch.from_numpy(np.ascontiguousarray(patch)).permute(2, 0, 1)[None].to(self.device)
-            with torch.inference_mode():
-                y = meant(self.network(x).float())
-            if not torch.isfinite(y).all():
-                raise Refusal("The network gave values that are no numbers. The model is broken, or was trained to diverge.")
-            return np.ascontiguousarray(y[0].permute(1, 2, 0).cpu().numpy())
-
+        patchwise = partial(made_of, network=self.network, device=self.device, meant=meant)
         return tiles.restore(seen, patchwise, self.cutter.tiles(*seen.shape[:2]), finish=finish)
 
     def read(self, path: Path) -> Levels:
@@ -111,7 +93,7 @@ class Seer(ABC):
         return folders.over(
             source,
             out,
-            Stages(self.read, partial(self.draw, how=how), _write),
+            Stages(self.read, partial(self.draw, how=how), lambda pixels, path: save_png(path, pixels)),
             options=f"{self.header.task} {how} {self.header.sha256}",
             existing="replace" if overwrite else "keep",
             threads=0 if self.device.type == "cpu" else min(4, devices.cores()),
@@ -120,9 +102,3 @@ class Seer(ABC):
             quiet=quiet,
             dry_run=dry_run,
         )
-
-
-def _write(pixels: NDArray[Any], path: Path) -> None:
-    """A PNG, at once or not at all: uint8 (H, W) or (H, W, 3), or uint16 (H, W)."""
-    with files.replacing(path) as aside:
-        Image.fromarray(pixels).save(aside, format="PNG")

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from sfumato.core.levels import TOP, Levels, Mask, Unit
+from sfumato.nets import load as model_files
 from sfumato.show import masks as drawn
 from sfumato.tasks.parts.seer import Seer
 
@@ -77,4 +78,4 @@ def likely(logits: Tensor) -> Tensor:
 
 def load(path: str | Path, *, device: str = "auto") -> Segmenter:
     """A model file on a device."""
-    return Segmenter.load(path, TASK, device)
+    return Segmenter(*model_files.ready(path, TASK, device))

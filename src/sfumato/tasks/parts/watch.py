@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image
 
-from sfumato.core import files
 from sfumato.core.levels import Levels, batch_to_levels, to_unit
 from sfumato.metrics.pictures import psnr_rgb, ssim_rgb
-from sfumato.show.sheets import sheet
+from sfumato.show.sheets import save_png, sheet
 from sfumato.tasks.parts.judged import Judged
 from sfumato.tasks.parts.pairs import HeldOut
 from sfumato.train.callback import Callback
@@ -117,9 +114,3 @@ def forget_undone(run: Run, learner: Learner) -> None:
         step = path.stem.partition("-")[0]
         if step.isdigit() and int(step) > learner.begins_at:
             path.unlink(missing_ok=True)
-
-
-def save_png(path: Path, picture: Levels) -> None:
-    """uint8 (H, W, 1 or 3) -> a PNG, at once or not at all."""
-    with files.replacing(path) as aside:
-        Image.fromarray(picture[..., 0] if picture.shape[-1] == 1 else picture).save(aside, format="PNG")
