@@ -107,7 +107,7 @@ def read_mask(path: Path, legend: Legend) -> Mask:
     """
     values, palette = read.read_values(path)
     labels = legend.labels()
-    if palette is not None and _colours_are_meant(values, palette, labels):
+    if palette is not None and _colours_are_meant(np.asarray(values, np.uint8), palette, labels):
         values = palette[values]
     if values.ndim == 2:
         table = np.full(TOP16 + 1, -1, np.int16)

@@ -19,7 +19,7 @@ from sfumato.data.store import open_store
 from sfumato.nets.load import Contract
 from sfumato.tasks.parts import training
 from sfumato.tasks.parts.job import Job
-from sfumato.tasks.parts.mapped import Lit, MapCrops, Told
+from sfumato.tasks.parts.mapped import HeldMaps, Lit, MapCrops, Split, Told
 from sfumato.tasks.parts.settle import PHOTOGRAPHS, settle
 from sfumato.train.callbacks.change import Change, nothing
 from sfumato.train.run import Run
@@ -28,7 +28,12 @@ from sfumato.train.run import Run
 class Pixelwise(Job):
     """See the module."""
 
-    split: Any  # of `Matched`: train and held
+    split: Split[Any]
+
+    @property
+    @abstractmethod
+    def held(self) -> HeldMaps:
+        """See `Job`."""
 
     @property
     @abstractmethod
