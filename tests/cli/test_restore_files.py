@@ -145,7 +145,7 @@ def test_several_pictures_go_on_where_what_was_made_of_some_lies_beside_them(pho
     before = made.stat().st_mtime_ns
     code, _, said = type_in("restore", *sorted(tmp_path.glob("*.jpg")))
     said = " ".join(said.split())
-    assert code == 0 and "1 file done, 1 skipped (there already; --overwrite makes them anew)" in said
+    assert code == 0 and "1 file done, 1 skipped (there already; --overwrite replaces them)" in said
     assert f"1 input(s) are what is made of others, and are left out, such as {made.resolve()}." in said
     names = ["other-restored.jpg", "other.jpg", "photo-restored.jpg", "photo.jpg"]
     assert sorted(path.name for path in tmp_path.iterdir()) == names and made.stat().st_mtime_ns == before

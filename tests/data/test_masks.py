@@ -65,6 +65,14 @@ def test_colours_that_a_program_put_into_a_palette_in_its_own_order_are_meant(le
     assert masks.read_mask(tmp_path / "mask.png", legend).tolist() == LABELS
 
 
+def test_where_a_palette_begins_with_black_numbers_are_meant_though_what_is_no_class_is_black(legend, tmp_path):
+    picture = Image.fromarray(np.zeros((2, 3), np.uint8)).convert("P")
+    picture.putpalette([0, 0, 0, 128, 0, 0])
+    picture.putdata([0] * 6)
+    picture.save(tmp_path / "mask.png")
+    assert masks.read_mask(tmp_path / "mask.png", legend).tolist() == [[0, 0, 0]] * 2
+
+
 def test_a_jpeg_is_no_mask(legend, tmp_path):
     Image.fromarray(VALUES).save(tmp_path / "mask.jpg")
     with pytest.raises(Refusal, match=r"mask\.jpg is a JPEG.*PNG or TIFF"):

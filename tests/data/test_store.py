@@ -111,6 +111,14 @@ def test_pictures_decoded_ahead_are_decoded_once_even_where_nothing_is_kept(foun
     assert [kept[index].shape for index in range(3)] == [(120, 160, 3)] * 3
 
 
+def test_what_is_drawn_is_not_drawn_ahead(made, log, tmp_path):
+    """A scene and its depth are one drawing, which is made for both where they are asked for one after the other."""
+    kept = open_store(made, cache="ram", folder=tmp_path / "stores")
+    log()
+    kept.fill([0, 1, 2])
+    assert log() == []
+
+
 def test_a_picture_that_cannot_be_decoded_ahead_is_refused_when_it_is_asked_for(found, tmp_path):
     found[1].path.write_bytes(b"no picture")
     kept = open_store(found, cache="ram", folder=tmp_path)

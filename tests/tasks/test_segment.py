@@ -171,6 +171,16 @@ def test_of_many_pictures_some_are_looked_at_while_learning_and_all_at_the_end(f
     assert row["pixel_accuracy"]["n"] == len(task.split.held)
 
 
+def test_a_held_out_mask_that_does_not_fit_stops_before_the_training(folder, monkeypatch, tmp_path):
+    shutil.copytree(folder, tmp_path / "scenes")
+    monkeypatch.setattr("sfumato.tasks.parts.mapped.MOST_LOOKED_AT", 40 * 48)
+    changes = ["data.valid=0.5", "previews.count=1"]
+    held = segment.build(recipe(tmp_path / "scenes", *changes)).split.held
+    Image.fromarray(np.zeros((7, 7), np.uint8)).save(tmp_path / "scenes" / "masks" / held.pictures[len(held) - 2].name)
+    with pytest.raises(Refusal, match="its mask is 7 x 7 px"):
+        _ = segment.build(recipe(tmp_path / "scenes", *changes)).held
+
+
 def test_a_single_picture_is_learnt_from_and_nothing_is_scored(folder, tmp_path, capsys):
     for kind in ("pictures", "masks"):
         (tmp_path / kind).mkdir()

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -150,6 +151,15 @@ def test_an_output_that_was_changed_by_hand_is_kept_and_named(tree, out):
         assert (summary.done, summary.skipped, summary.exit_code) == (done, skipped, 3)
         assert (out / "one.png").read_bytes() == b"retouched, and longer than before"
     assert over(tree, out, existing="replace").done == 5 and over(tree, out).skipped == 5
+
+
+def test_what_was_made_before_a_run_that_failed_is_still_known(tree, out):
+    (tree / "p.png").write_bytes(b"whole")
+    over(tree, out)
+    (tree / "p.png").write_bytes(b"stops")
+    assert over(tree, out, STAGES, options="otherwise").exit_code == 130  # within p.png, which it had begun
+    (out / "p.png").write_bytes(b"retouched, and longer than before")
+    assert over(tree, out, options="otherwise").failed == ((tree / "p.png", f"{out / 'p.png'}: {folders.ALREADY}"),)
 
 
 def test_what_was_made_of_another_picture_of_that_name_is_kept_while_that_one_is_there(tree, out, tmp_path):
@@ -563,8 +573,11 @@ def test_of_pictures_named_one_by_one_those_are_skipped_whose_output_stands_ther
     (tree / "one-made.png").write_bytes(b"of an earlier run")
     [summary] = folders.in_turn(beside(tree, "one.png", "two.jpg"), lambda source, out: over(source, out))
     assert (summary.done, summary.skipped, summary.exit_code) == (1, 1, 0)
-    assert summary.sentence() == f"1 file done, 1 skipped (there already; --overwrite makes them anew), in {tree}."
+    assert summary.sentence() == f"1 file done, 1 skipped (there already; --overwrite replaces them), in {tree}."
     assert (tree / "one-made.png").read_bytes() == b"of an earlier run"
+    act = partial(over, dry_run=True)
+    [planned] = folders.in_turn(beside(tree, "one.png", "two.jpg"), act, dry_run=True)
+    assert planned.planned == () and planned.skipped == 2
     [anew] = folders.in_turn(beside(tree, "one.png"), lambda source, out: over(source, out, existing="replace"), existing="replace")
     assert anew.done == 1 and (tree / "one-made.png").read_bytes() == b"gnp.eno fo setyb"
 

@@ -39,7 +39,7 @@ def depth(
 
     loaded = depth_model.load(existing(model, "model file"), device=device)
     see = partial(loaded.tree, how=draw, overwrite=overwrite, dry_run=dry_run)
-    trees.tell(folders.in_turn(planned, see, existing="replace" if overwrite else "keep"), as_json)
+    trees.tell(folders.in_turn(planned, see, existing="replace" if overwrite else "keep", dry_run=dry_run), as_json)
 
 
 def score(model: Path, pictures: Path, maps: Path | None, *, seed: int, device: str, as_json: bool) -> None:

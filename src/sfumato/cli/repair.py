@@ -72,7 +72,7 @@ def restore(
     repair = partial(loaded.restore_tree, quality=quality, strip=strip, suffix=suffix, overwrite=overwrite, dry_run=dry_run)
     if pan:
         repair = partial(repair, work=panorama.Panorama(loaded, pan), does=f" pan={pan}")  # refused here, once, and not for every picture
-    trees.tell(folders.in_turn(planned, repair, existing="replace" if overwrite else "keep"), as_json)
+    trees.tell(folders.in_turn(planned, repair, existing="replace" if overwrite else "keep", dry_run=dry_run), as_json)
 
 
 def crappify(

@@ -38,7 +38,7 @@ def segment(
 
     loaded = segmenter.load(existing(model, "model file"), device=device)
     see = partial(loaded.tree, how=draw, overwrite=overwrite, dry_run=dry_run)
-    trees.tell(folders.in_turn(planned, see, existing="replace" if overwrite else "keep"), as_json)
+    trees.tell(folders.in_turn(planned, see, existing="replace" if overwrite else "keep", dry_run=dry_run), as_json)
 
 
 def score(model: Path, pictures: str, masks: tuple[Path, Path] | None, *, seed: int, device: str, as_json: bool) -> None:

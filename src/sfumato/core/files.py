@@ -101,13 +101,16 @@ def _short(name: str) -> str:
     return name.encode(errors="surrogateescape")[:80].decode(errors="ignore") or "-"
 
 
-def append(path: Path, data: bytes) -> int:
-    """Add to the end of a file, all of it or nothing; the file's new length in bytes."""
+def append(path: Path, data: bytes, *, sync: bool = False) -> int:
+    """Add to the end of a file, all of it or nothing; the file's new length in bytes.  sync : wait until it is on the disk."""
     length = None
     try:
         with open(path, "ab") as file:
             length = file.tell()
             file.write(data)
+            if sync:
+                file.flush()
+                os.fsync(file.fileno())
     except OSError as error:
         if length is not None:
             with suppress(OSError):

@@ -25,6 +25,11 @@ class Item:
     path: Path | None = None
     make: Callable[[], Levels] | None = None
 
+    @property
+    def is_file(self) -> bool:
+        """Whether it is decoded, be it by a `make` that has a `path` (masks, depth maps), and not drawn."""
+        return self.path is not None or hasattr(self.make, "path")
+
     def levels(self, channels: Channels | None = 3) -> Levels:
         """Decode: uint8 (H, W, channels); None: 1 or 3, as it is stored."""
         if self.path is not None:

@@ -136,7 +136,8 @@ def _colours_are_meant(values: Levels, palette: Levels, labels: Mapping[Kind, in
     if used[-1] >= len(palette):
         return False
     told = {number: by_colour.get(tuple(palette[number].tolist())) for number in used}
-    return None not in told.values() and any(label != by_number.get(number) for number, label in told.items())
+    apart = [number for number, label in told.items() if label != by_number.get(number)]
+    return None not in told.values() and bool(palette[apart].any())  # not where it is black alone, with which most palettes begin
 
 
 def _packed(colour: Colour | None) -> int:

@@ -61,7 +61,7 @@ class Store:
 
     def fill(self, indices: Iterable[int]) -> None:
         """Decode those that are not kept yet on all processors at once.  What cannot be read is refused when it is asked for."""
-        missing = [index for index in indices if self._room.get(index) is None]
+        missing = [index for index in indices if self.items[index].is_file and self._room.get(index) is None]
         self._ahead.clear()
         if len(missing) > 1:
             with ThreadPoolExecutor(cores()) as pool:

@@ -56,8 +56,11 @@ class DepthTask(Pixelwise):
     @cached_property
     def held(self) -> HeldMaps:
         """See `Job`."""
+        if self.recipe.data.folders:
+            mapped.check(self.split.held, self.split.held.metres)
         looked_at = mapped.few(self.split.held, self.recipe.previews.count)
-        return HeldMaps.of(depth_scores.knowing(scene.middle() for scene in mapped.scenes(looked_at, looked_at.metres)))
+        middles = (scene.middle() for scene in mapped.scenes(looked_at, looked_at.metres))
+        return HeldMaps.of(depth_scores.knowing(middles, "held-out depth maps, of which the middles are looked at while learning,"))
 
     @cached_property
     def objective(self) -> Ranging:

@@ -69,6 +69,8 @@ class SegmentTask(Pixelwise):
     @cached_property
     def held(self) -> HeldMaps:
         """See `Job`."""
+        if self.recipe.data.folders:
+            mapped.check(self.split.held, self.split.held.mask)
         looked_at = mapped.few(self.split.held, self.recipe.previews.count)
         return HeldMaps.of(scene.middle() for scene in scenes.held_out(looked_at))
 

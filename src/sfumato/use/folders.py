@@ -56,7 +56,7 @@ class Summary:
         dry = self.planned is not None
         parts = [f"Nothing was written: {_count(len(self.planned or ()), 'file')} to do" if dry else f"{_count(self.done, 'file')} done"]
         parts += [f"{self.skipped - self.there} skipped (done before)"] if self.skipped > self.there else []
-        parts += [f"{self.there} skipped (there already; --overwrite makes them anew)"] if self.there else []
+        parts += [f"{self.there} skipped (there already; --overwrite replaces them)"] if self.there else []
         parts += [f"{len(self.failed)} failed"] if self.failed else []
         parts += [f"{self.left} not reached"] if self.left else []
         ignored = f" {_count(self.ignored, 'other file')} left alone." if self.ignored else ""
@@ -134,11 +134,13 @@ def in_turn(
     act: Callable[[Source, Path], Summary],
     *,
     existing: Literal["keep", "replace"] = "keep",
+    dry_run: bool = False,
 ) -> list[Summary]:
     """One tree (or picture) after the other; a later one that is refused has failed, and what was done before it is still told.
 
     Pictures that go into one folder one after the other are taken together, and what came of one folder is one summary.
     existing : "keep" skips a file that stands there where a single picture would fall on it, so that the same command goes on.
+    dry_run : whether `act` only says what it would do.
     After Ctrl-C, and once the disk is full, no further one is begun.
     """
     summaries: list[Summary] = []
@@ -147,7 +149,7 @@ def in_turn(
         single = len(sources) == 1 and _is_single(sources[0], out)
         place = out.parent if single else out
         if single and existing == "keep" and out.exists():
-            summaries.append(Summary(out=place, done=0, skipped=1, failed=(), there=1))
+            summaries.append(Summary(out=place, done=0, skipped=1, failed=(), there=1, planned=() if dry_run else None))
             continue
         try:
             summaries.append(act(sources[0] if len(sources) == 1 else sources, out))

@@ -48,7 +48,8 @@ class Manifest:
         self.folder = folder
         self.options = digest(options.encode())
         self.entries = _read(self.path)
-        self._own: dict[str, Entry] = {}  # what was noted here
+        self._own: dict[str, Entry] = {}  # what was noted here,
+        self._before: dict[str, Entry] = {}  # and what was known of outputs that were begun here and never finished
         self._entered = False
 
     def __enter__(self) -> Self:
@@ -57,6 +58,10 @@ class Manifest:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        for name, entry in self._before.items():
+            with suppress(Unwritable, OSError):  # it failed, or was given up: what was made before stands there still
+                if (self.folder / name).stat().st_size == entry.output:
+                    self._note(entry)
         self._entered = False
         with suppress(Unwritable, OSError):  # every line stands there already; this only makes them fewer
             self._rewrite()
@@ -102,28 +107,33 @@ class Manifest:
         if not stat.S_ISREG(now.st_mode):
             raise OSError(errno.EINVAL, "it is a pipe or a device, and no file")
         read = digest_of(source)
-        reached = self._reached(source)
-        self._note(Entry(name=name, options=self.options, size=now.st_size, time=now.st_mtime_ns, input=read, source=reached))
+        reached, known = self._reached(source), self.entries.get(name)
+        if known is not None and known.output != -1:
+            self._before[name] = known
+        entry = Entry(name=name, options=self.options, size=now.st_size, time=now.st_mtime_ns, input=read, source=reached)
+        # On the disk before the output is, where another stands: without power a new one would else be taken for one that was changed
+        self._note(entry, sync=(self.folder / name).exists())
 
     def finish(self, name: str, result: Mapping[str, Any] | None) -> None:
         """Note that an output that was begun is whole."""
+        self._before.pop(name, None)
         self._note(replace(self.entries[name], output=(self.folder / name).stat().st_size, result=result))
 
     def unfinished(self) -> list[Path]:
         """Outputs that were begun, of which nothing is known since: they failed, or a kill came, or another process is at them."""
         return [self.folder / name for name, entry in self.entries.items() if entry.output == -1]
 
-    def _note(self, entry: Entry) -> None:
+    def _note(self, entry: Entry, *, sync: bool = False) -> None:
         self.entries[entry.name] = self._own[entry.name] = entry
         if self._entered:
-            append(self.path, _line(entry).encode())
+            append(self.path, _line(entry).encode(), sync=sync)
 
     def _rewrite(self) -> None:
         with _alone():
             # The file's last word on an output holds, for each run adds its lines as things happen.  What was noted here stands in for it
             # where a line could not be written, or fell between another run's reading and writing.
             kept = _read(self.path)
-            lost = {name: entry for name, entry in self._own.items() if name not in kept or kept[name].output == -1}
+            lost = {name: entry for name, entry in self._own.items() if name not in kept or kept[name] == _begun(entry)}
             self.entries = {**self.entries, **kept, **lost}
             write_text(self.path, "".join(_line(entry) for _, entry in sorted(self.entries.items())))
 
@@ -139,6 +149,10 @@ def _alone() -> Iterator[None]:
             place.parent.mkdir(parents=True, exist_ok=True)
             held.enter_context(FileLock(place, timeout=WAIT))
         yield
+
+
+def _begun(entry: Entry) -> Entry:
+    return replace(entry, output=-1, result=None)
 
 
 def _line(entry: Entry) -> str:

@@ -55,8 +55,11 @@ def held_out(found: Depths) -> Iterator[Scene]:
     return knowing(mapped.scenes(found, found.metres))
 
 
-def knowing(found: Iterable[Scene]) -> Iterator[Scene]:
-    """All but those whose map knows no pixel's depth, which are counted in a sentence.  Refuses none that knows any."""
+def knowing(found: Iterable[Scene], called: str = "held-out depth maps") -> Iterator[Scene]:
+    """All but those whose map knows no pixel's depth, which are counted in a sentence.  Refuses none that knows any.
+
+    called : what a sentence calls them.
+    """
     count = known = 0
     for scene in found:
         count += 1
@@ -64,9 +67,9 @@ def knowing(found: Iterable[Scene]) -> Iterator[Scene]:
             known += 1
             yield scene
     if count and not known:
-        raise Refusal(f"None of the {count} held-out depth maps knows any pixel's depth: 0 stands for unknown. Give other maps.")
+        raise Refusal(f"None of the {count} {called} knows any pixel's depth: 0 stands for unknown. Give other maps.")
     if known < count:
-        say(f"{count - known} of {count} held-out depth maps know no pixel's depth, and are left out")
+        say(f"{count - known} of {count} {called} know no pixel's depth, and are left out")
 
 
 def middle(train: Depths) -> float:

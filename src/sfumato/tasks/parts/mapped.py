@@ -142,6 +142,16 @@ def spread(count: int, wanted: int) -> list[int]:
     return [int(number) for number in np.linspace(0, count - 1, min(wanted, count)).round()]
 
 
+def check(matched: Matched, told: Callable[[int], Map]) -> None:
+    """Refuse maps that do not fit their pictures or their legend before a training is spent; of pictures the headers tell.
+
+    What cannot be decoded is named when it is its turn.
+    """
+    for number, item in enumerate(matched.pictures):
+        with suppress(Undecodable):
+            check_size(item.name, item.size(), told(number).shape[:2], matched.called)
+
+
 def few(matched: Found, least: int) -> Found:
     """Those of many held-out pictures that are looked at while a network learns, evenly chosen: at least so many."""
     sizes = []

@@ -85,7 +85,8 @@ class Restorer:
                 raise Refusal(f"restore takes uint8 or float32 (H, W, 3) or (H, W, 1), not {picture.dtype} {picture.shape}.")
             low, high = (picture.min(), picture.max()) if picture.size and picture.dtype == np.float32 else (0, 1)
             if not (low >= -1 and high <= 2):  # a little beyond 0..1 is what enlarging by a cubic kernel leaves
-                raise Refusal(f"Floats stand for black (0) to white (1), but these go from {low:g} to {high:g}: divide by {TOP}.")
+                hint = f"divide by {TOP}" if np.isfinite([low, high]).all() else "what is no number cannot be repaired"
+                raise Refusal(f"Floats stand for black (0) to white (1), but these go from {low:g} to {high:g}: {hint}.")
             return self._pixels(picture)
         return self._photograph(picture) if isinstance(picture, Photograph) else self._each(animation.read(Path(picture)))
 
