@@ -28,7 +28,10 @@ from sfumato.train.run import Run
 class Pixelwise(Job):
     """See the module."""
 
-    split: Split[Any]
+    @property
+    @abstractmethod
+    def split(self) -> Split[Any]:
+        """Training and held-out pictures."""
 
     @property
     @abstractmethod
