@@ -33,7 +33,7 @@ from sfumato.data.known import catalogue
 from sfumato.metrics import masks as metrics
 from sfumato.metrics import score
 from sfumato.tasks import segment
-from sfumato.tasks.parts import mask_scores, scenes
+from sfumato.tasks.parts import mapped, mask_scores
 
 RUNS = results.ROOT / "build" / "segmentation"
 NEEDED = 0.84
@@ -90,7 +90,7 @@ def scored(way: str, seed: int, minutes: float) -> dict[str, Any]:
         found: dict[str, Any] = {"way": way, "seed": seed, "minutes": took, "right": {}}
         for part in PARTS:
             held = catalogue.open_scenes("camvid", part=part)
-            matrices, _ = mask_scores.measured(scenes.held_out(held), seer(way, folder, part), len(held.legend.classes))
+            matrices, _ = mask_scores.measured(mapped.scenes(held), seer(way, folder, part), len(held.legend.classes))
             found[part] = {name: one.row() for name, one in metrics.scores(matrices, seed=0).items()}
             found["right"][part] = [metrics.pixel_accuracy(matrix) for matrix in matrices]
         files.write_json(path, found)

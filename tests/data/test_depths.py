@@ -47,10 +47,10 @@ def test_pictures_find_their_maps_by_name(tmp_path, steps):
         pixels = np.zeros((9, 13, 3), np.uint8) if folder == "pictures" else steps
         Image.fromarray(pixels).save(tmp_path / folder / name)
     found = depths.from_folders(from_folder(tmp_path / "pictures"), from_folder(tmp_path / "maps"), 0.01)
-    assert len(found) == 1 and np.abs(found.metres(0) - steps / 100).max() < 1e-3
+    assert len(found) == 1 and np.abs(found.map(0) - steps / 100).max() < 1e-3
     Image.fromarray(steps[:5]).save(tmp_path / "maps" / "a.png")
     with pytest.raises(Refusal, match="a.jpg is 13 x 9 px, but its depth map is 13 x 5 px"):
-        next(mapped.scenes(found, found.metres))
+        next(mapped.scenes(found))
     (tmp_path / "maps" / "a.png").rename(tmp_path / "maps" / "b.png")
     with pytest.raises(Refusal, match="have no depth map of the same name"):
         depths.from_folders(from_folder(tmp_path / "pictures"), from_folder(tmp_path / "maps"), 0.01)
@@ -61,6 +61,6 @@ def test_made_scenes_know_their_depth_and_are_made_once(monkeypatch):
     monkeypatch.setattr(dead_leaves, "generate", lambda *given: made.append(given) or plain(*given))
     found = depths.leaves(dead_leaves.items(3, 32, seed=77))
     for number in range(3):
-        picture, metres = found.pictures[number].levels(), found.metres(number)
+        picture, metres = found.pictures[number].levels(), found.map(number)
         assert picture.shape[:2] == metres.shape and metres.min() >= 0.999 * depths.NEAREST and metres.max() <= 1.001 * depths.FARTHEST
     assert len(made) == 3 and len(np.unique(metres)) > 3

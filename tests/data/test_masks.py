@@ -134,7 +134,7 @@ def scenes(folder, names=("a", "b", "c"), size=(6, 4)):
 
 def test_pictures_find_their_masks_by_name(tmp_path, legend):
     found = masks.from_folders(*scenes(tmp_path), legend)
-    assert [item.name for item in found.maps] == ["a.png", "b.png", "c.png"] and (found.mask(0) == 0).all()
+    assert [item.name for item in found.maps] == ["a.png", "b.png", "c.png"] and (found.map(0) == 0).all()
 
 
 def test_a_picture_without_a_mask_is_named(tmp_path, legend):
@@ -147,7 +147,7 @@ def test_a_mask_of_another_size_is_named(tmp_path, legend):
     found = masks.from_folders(*scenes(tmp_path), legend)
     Image.new("L", (4, 6)).save(tmp_path / "masks" / "b.png")
     with pytest.raises(Refusal, match="b.jpg is 6 x 4 px, but its mask is 4 x 6"):
-        list(mapped.scenes(found, found.mask))
+        list(mapped.scenes(found))
 
 
 def test_both_sides_of_a_split_have_somebody_and_stay_when_others_come(tmp_path, legend):

@@ -17,7 +17,7 @@ from sfumato.data.reading.read import read_levels
 from sfumato.nets import load as model_files
 from sfumato.report.page import write_report
 from sfumato.tasks import catalogue, segment
-from sfumato.tasks.parts import fitting, scenes, segmenter
+from sfumato.tasks.parts import fitting, mapped, segmenter
 from sfumato.tasks.segment_recipe import Segment
 from sfumato.train.callback import Callback
 from tests.data import icc
@@ -154,7 +154,7 @@ def test_of_a_large_photograph_the_middle_is_looked_at_while_learning_and_all_of
     monkeypatch.setattr("sfumato.tasks.parts.mapped.LOOKED_AT", 32)
     task = segment.build(recipe(folder, "train.steps=1"))
     assert {picture.shape[:2] for picture in task.held.pictures} == {one.shape for one in task.held.maps} == {(32, 32)}
-    whole = next(scenes.held_out(task.split.held))
+    whole = next(mapped.scenes(task.split.held))
     np.testing.assert_array_equal(task.held.maps[0], whole.map[4:36, 8:40])
     assert whole.picture.shape == (40, 48, 3)
 

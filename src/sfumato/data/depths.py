@@ -35,7 +35,7 @@ class Depths(Matched):
     unit: float
     called: ClassVar[str] = "depth map"
 
-    def metres(self, index: int) -> Metres:
+    def map(self, index: int) -> Metres:
         """float32 (H, W), 0 where it is unknown."""
         return to_metres(self.maps[index].levels(3), self.unit)
 

@@ -152,7 +152,7 @@ class Scenes(Matched):
     legend: Legend
     called: ClassVar[str] = "mask"
 
-    def mask(self, index: int) -> Mask:
+    def map(self, index: int) -> Mask:
         """uint8 (H, W)"""
         return self.maps[index].levels(1)[..., 0]
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
+
+from numpy.typing import NDArray
 
 from sfumato.core.errors import Refusal
 from sfumato.data.items import Items
@@ -12,7 +15,7 @@ from sfumato.data.split import held_numbers
 
 
 @dataclass(frozen=True, eq=False)
-class Matched:
+class Matched(ABC):
     """Pictures, and a map of the same size for each.  called : what a sentence calls a map."""
 
     pictures: Items
@@ -22,6 +25,10 @@ class Matched:
     def __post_init__(self) -> None:
         if len(self.pictures) != len(self.maps):
             raise Refusal(f"Each picture has one {self.called}, but there are {len(self.pictures)} and {len(self.maps)}.")
+
+    @abstractmethod
+    def map(self, index: int) -> NDArray[Any]:
+        """Of that number, decoded and understood: labels or metres, (H, W)."""
 
     def __len__(self) -> int:
         return len(self.pictures)

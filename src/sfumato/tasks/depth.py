@@ -16,7 +16,7 @@ from sfumato.data.depths import Depths
 from sfumato.nets import load as model_files
 from sfumato.nets.reach import as_it_is
 from sfumato.tasks.depth_recipe import Depth
-from sfumato.tasks.parts import depth_scores, fitting, mapped
+from sfumato.tasks.parts import depth_scores, fitting
 from sfumato.tasks.parts.depth_model import DepthModel
 from sfumato.tasks.parts.depth_model import load as load
 from sfumato.tasks.parts.depth_scores import DepthScores, Ranging
@@ -56,11 +56,8 @@ class DepthTask(Pixelwise):
     @cached_property
     def held(self) -> HeldMaps:
         """See `Job`."""
-        if self.recipe.data.folders:
-            mapped.check(self.split.held, self.split.held.metres)
-        looked_at = mapped.few(self.split.held, self.recipe.previews.count)
-        middles = (scene.middle() for scene in mapped.scenes(looked_at, looked_at.metres))
-        return HeldMaps.of(depth_scores.knowing(middles, "held-out depth maps, of which the middles are looked at while learning,"))
+        called = "held-out depth maps, of which the middles are looked at while learning,"
+        return HeldMaps.of(depth_scores.knowing(self.looked_at(), called))
 
     @cached_property
     def objective(self) -> Ranging:

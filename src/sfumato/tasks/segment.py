@@ -69,10 +69,7 @@ class SegmentTask(Pixelwise):
     @cached_property
     def held(self) -> HeldMaps:
         """See `Job`."""
-        if self.recipe.data.folders:
-            mapped.check(self.split.held, self.split.held.mask)
-        looked_at = mapped.few(self.split.held, self.recipe.previews.count)
-        return HeldMaps.of(scene.middle() for scene in scenes.held_out(looked_at))
+        return HeldMaps.of(self.looked_at())
 
     @cached_property
     def objective(self) -> Masking:
@@ -132,7 +129,7 @@ class SegmentTask(Pixelwise):
     def score(self, run: Run) -> None:
         """See `Pixelwise`."""
         model = load(run.last, device=self.device.type)
-        mask_scores.judge(run, scenes.held_out(self.split.held), model.segment, self.classes, self.palette, seed=self.seed)
+        mask_scores.judge(run, mapped.scenes(self.split.held), model.segment, self.classes, self.palette, seed=self.seed)
 
 
 def build(recipe: Segment, *, workers: int | None = None) -> SegmentTask:
@@ -149,5 +146,5 @@ def evaluate(model: Segmenter, pictures: Scenes, *, seed: Seed) -> dict[str, Any
     """Scores on pictures with masks of the model's own classes, in its order."""
     if (theirs := pictures.legend.names) != model.classes:
         raise Refusal(f"The masks tell {', '.join(theirs)} apart, but the model {', '.join(model.classes)}: it cannot be scored on them.")
-    matrices, _ = mask_scores.measured(scenes.held_out(pictures), model.segment, len(model.classes))
+    matrices, _ = mask_scores.measured(mapped.scenes(pictures), model.segment, len(model.classes))
     return metrics.judged(matrices, model.classes, seed=seed.value)

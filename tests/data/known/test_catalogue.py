@@ -319,7 +319,7 @@ def test_camvids_frames_come_with_a_mask_each_in_the_same_order(tmp_path):
     frames, scenes = open_set("camvid", part="valid", root=tmp_path), open_scenes("camvid", part="valid", root=tmp_path)
     assert [frames.name(index) for index in range(2)] == ["val/2.jpg", "val/10.jpg"] and frames.labels.tolist() == [-1, -1]
     assert [item.name for item in scenes.pictures] == ["val/2.jpg", "val/10.jpg"]
-    assert [int(scenes.mask(index)[0, 0]) for index in range(2)] == [2, 10] and len(frames.classes) == 12
+    assert [int(scenes.map(index)[0, 0]) for index in range(2)] == [2, 10] and len(frames.classes) == 12
 
 
 def test_a_set_without_masks_says_which_has_some(tmp_path):

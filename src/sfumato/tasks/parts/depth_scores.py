@@ -52,7 +52,7 @@ def gather(data: Deep, seed: Seed) -> Split[Depths]:
 
 def held_out(found: Depths) -> Iterator[Scene]:
     """One after the other, but for those that `knowing` leaves out."""
-    return knowing(mapped.scenes(found, found.metres))
+    return knowing(mapped.scenes(found))
 
 
 def knowing(found: Iterable[Scene], called: str = "held-out depth maps") -> Iterator[Scene]:
@@ -74,7 +74,7 @@ def knowing(found: Iterable[Scene], called: str = "held-out depth maps") -> Iter
 
 def middle(train: Depths) -> float:
     """The middle of the logarithms of known depths, in metres: of at most 64 maps, and of pixels in each, evenly chosen."""
-    makers = (partial(train.metres, number) for number in spread(len(train), LOOKED_AT))
+    makers = (partial(train.map, number) for number in spread(len(train), LOOKED_AT))
     found = [np.zeros(0, np.float32)]
     for metres in left_out(makers, "what is looked at before"):
         apart = max(1, math.isqrt(metres.size // PIXELS))

@@ -118,14 +118,14 @@ class Scene(NamedTuple):
         return Scene(self.name, *(centre(whole, LOOKED_AT).copy() for whole in (self.picture, self.map)))
 
 
-def scenes(matched: Matched, told: Callable[[int], Map]) -> Iterator[Scene]:
-    """One after the other, decoded when it is its turn, but for those that cannot be.  told : the map of a number, (H, W).
+def scenes(matched: Matched) -> Iterator[Scene]:
+    """One after the other, decoded when it is its turn, but for those that cannot be.
 
     Refused where none can be, and where a map is not as large as its picture.
     """
 
     def scene(item: Item, number: int) -> Scene:
-        made = Scene(item.name, item.levels(3), told(number))
+        made = Scene(item.name, item.levels(3), matched.map(number))
         check_size(item.name, made.picture.shape[:2], made.map.shape, matched.called)
         return made
 
@@ -142,14 +142,14 @@ def spread(count: int, wanted: int) -> list[int]:
     return [int(number) for number in np.linspace(0, count - 1, min(wanted, count)).round()]
 
 
-def check(matched: Matched, told: Callable[[int], Map]) -> None:
+def check(matched: Matched) -> None:
     """Refuse maps that do not fit their pictures or their legend before a training is spent; of pictures the headers tell.
 
     What cannot be decoded is named when it is its turn.
     """
     for number, item in enumerate(matched.pictures):
         with suppress(Undecodable):
-            check_size(item.name, item.size(), told(number).shape[:2], matched.called)
+            check_size(item.name, item.size(), matched.map(number).shape, matched.called)
 
 
 def few(matched: Found, least: int) -> Found:

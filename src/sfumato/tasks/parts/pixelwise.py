@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from abc import abstractmethod
+from collections.abc import Iterator
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
@@ -17,9 +18,9 @@ from sfumato.data.geometry import Erase
 from sfumato.data.matched import Matched
 from sfumato.data.store import open_store
 from sfumato.nets.load import Contract
-from sfumato.tasks.parts import training
+from sfumato.tasks.parts import mapped, training
 from sfumato.tasks.parts.job import Job
-from sfumato.tasks.parts.mapped import HeldMaps, Lit, MapCrops, Split, Told
+from sfumato.tasks.parts.mapped import HeldMaps, Lit, MapCrops, Scene, Split, Told
 from sfumato.tasks.parts.settle import PHOTOGRAPHS, settle
 from sfumato.train.callbacks.change import Change, nothing
 from sfumato.train.run import Run
@@ -50,6 +51,12 @@ class Pixelwise(Job):
     @abstractmethod
     def score(self, run: Run) -> None:
         """Score the last averaged weights, which no held-out picture chose, on whole held-out pictures; kept in scores.json."""
+
+    def looked_at(self) -> Iterator[Scene]:
+        """Middles of held-out pictures, few of many, for the looks while it learns.  Of one's own folders all held-out maps are checked."""
+        if self.recipe.data.folders:
+            mapped.check(self.split.held)
+        return (scene.middle() for scene in mapped.scenes(mapped.few(self.split.held, self.recipe.previews.count)))
 
     def judge(self, run: Run) -> None:
         """Measure how far the models look in effect, then score."""

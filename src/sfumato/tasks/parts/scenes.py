@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -22,8 +22,7 @@ from sfumato.data.known import catalogue
 from sfumato.data.masks import Scenes
 from sfumato.data.store import Store
 from sfumato.losses import masks as losses
-from sfumato.tasks.parts import mapped
-from sfumato.tasks.parts.mapped import Scene, Split
+from sfumato.tasks.parts.mapped import Split
 from sfumato.tasks.parts.sections import Masked
 from sfumato.train.objective import Outcome
 
@@ -65,11 +64,6 @@ def counts(store: Store, classes: int) -> NDArray[np.int64]:
     masks_ = left_out((partial(store.__getitem__, number) for number in range(len(store))), "the counting of classes")
     found = [np.bincount(label(mask).ravel(), minlength=VOID + 1) for mask in masks_]
     return np.stack(found)[:, :classes] if found else np.zeros((0, classes), np.int64)
-
-
-def held_out(scenes: Scenes) -> Iterator[Scene]:
-    """One after the other."""
-    return mapped.scenes(scenes, scenes.mask)
 
 
 @dataclass(frozen=True)
