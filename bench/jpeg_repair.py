@@ -2,7 +2,8 @@
 
     python bench/jpeg_repair.py [--minutes 30] [--seed 1] [--set network.width=48]
 
-With other minutes or changes only the terminal is told: chains and networks are chosen on a split of bsds/train (data.choose=true).
+With other minutes or changes only the terminal is told; --set data.choose=true holds out a share of bsds/train, learns from the rest and
+is scored on that share: so chains and networks are chosen.
 
 Trained on bsds/train by the recipe jpeg-grey; scored on bsds/valid, of which nothing was learnt: luma as a grey picture, compressed by
 libjpeg, repaired by the last averaged weights.  Two compressions: with the first quality, moved by nothing or by (4, 4) px, and with the
@@ -21,10 +22,13 @@ import results  # bench is a folder of scripts, not a package
 import trainings
 from results import Bar
 from sfumato.core.levels import Levels, to_unit
+from sfumato.core.seed import Seed
 from sfumato.data.reading.read import to_channels
 from sfumato.metrics import pictures as metrics
 from sfumato.metrics import score
+from sfumato.tasks import catalogue
 from sfumato.tasks.parts import restorer, sources
+from sfumato.tasks.restore_recipe import Restore
 
 RUNS = results.ROOT / "build" / "jpeg"
 MINUTES = 30.0
@@ -64,9 +68,10 @@ def main() -> None:
     given = options.parse_args()
     folder = RUNS / f"grey-{given.minutes:g}m-{given.seed}{trainings.label(given.changes)}"
     changes = ('data.folders=["known:bsds"]', f"train.minutes={given.minutes}", f"train.seed={given.seed}", *given.changes)
+    recipe: Restore = catalogue.read("jpeg-grey", list(changes))
     run = trainings.finished(folder, "jpeg-grey", *changes)
     model = restorer.load(run / "last.safetensors", device="cpu")
-    good = [to_channels(item.levels(3), 1) for item in sources.held_out("known:bsds")]
+    good = [to_channels(item.levels(3), 1) for item in sources.gather(recipe.data, Seed(given.seed))[1]]
     rows, bars = [], []
     for quality in QUALITIES:
         pairs = [(compressed(one, quality), one) for one in good]
