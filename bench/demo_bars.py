@@ -22,7 +22,7 @@ import spoil_reference
 from results import Bar
 from score_reference import Gains
 from sfumato.core.levels import Levels
-from sfumato.tasks import catalogue, restore
+from sfumato.tasks import catalogue
 from spoil_reference import Pair
 
 NEEDED = {"all": 5.8, "inside": 12.0, "outside": 0.3}  # dB
@@ -53,7 +53,7 @@ def trained(seed: int, out: Path) -> tuple[Gains, dict[str, Any]]:
     if (run / "scores.json").is_file():
         print(f"taken as it is: {run}", flush=True)
     else:
-        restore.train(catalogue.read("demo", [f"train.seed={seed}"]), run)
+        catalogue.train(catalogue.read("demo", [f"train.seed={seed}"]), run)
     facts = json.loads((run / "run.json").read_text(encoding="utf-8"))
     found = score_reference.gains(spoil_reference.load("demo"), score_reference.by_model(run / "last.safetensors"))
     return found, {name: facts.get(name) for name in ("minutes", "steps", "parameters", "versions")}

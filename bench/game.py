@@ -47,12 +47,12 @@ COIN = 100  # pairs of batches that a critic learns from nothing, and as many th
 
 def task(model: Path, *changes: str) -> restore.RestoreTask:
     """The recipe with changes, as a task."""
-    return restore.build(catalogue.read(RECIPE, [f"start_from={json.dumps(str(model))}", *changes]))
+    return restore.RestoreTask(catalogue.read(RECIPE, [f"start_from={json.dumps(str(model))}", *changes]))
 
 
 def ready(model: Path, folder: Path) -> Bar:
     """How often the critic is right before the game."""
-    restore.train(catalogue.read(RECIPE, [f"start_from={json.dumps(str(model))}", "train.minutes=off", "train.steps=1"]), folder)
+    catalogue.train(catalogue.read(RECIPE, [f"start_from={json.dumps(str(model))}", "train.minutes=off", "train.steps=1"]), folder)
     rows = [json.loads(line) for line in (folder / "stats.jsonl").read_text(encoding="utf-8").splitlines()]
     [taught] = [row for row in rows if row["kind"] == "taught"]
     return Bar(
@@ -138,7 +138,7 @@ def silent(model: Path, work: Path) -> Bar:
     losses = {}
     for name, change in {"plain": "critic.kind=none", "silent": "game.weight=0.0"}.items():
         fast = [*(one for one in FAST if "steps" not in one), "train.steps=60"]
-        restore.train(catalogue.read(RECIPE, [f"start_from={json.dumps(str(model))}", *fast, change]), work / name)
+        catalogue.train(catalogue.read(RECIPE, [f"start_from={json.dumps(str(model))}", *fast, change]), work / name)
         rows = [json.loads(line) for line in (work / name / "stats.jsonl").read_text(encoding="utf-8").splitlines()]
         losses[name] = [row["loss"] for row in rows if row["kind"] == "step"]
     same = losses["plain"] == losses["silent"]

@@ -72,6 +72,7 @@ def main() -> None:
     run = trainings.finished(folder, "jpeg-grey", *changes)
     model = restorer.load(run / "last.safetensors", device="cpu")
     good = [to_channels(item.levels(3), 1) for item in sources.gather(recipe.data, Seed(given.seed))[1]]
+    held = "a share of bsds/train" if recipe.data.choose else "bsds/valid"
     rows, bars = [], []
     for quality in QUALITIES:
         pairs = [(compressed(one, quality), one) for one in good]
@@ -80,7 +81,7 @@ def main() -> None:
         one = found["psnr_y"]
         bars.append(
             Bar(
-                what=f"grey JPEG of quality {quality}, bsds/valid, {given.minutes:g} minutes: PSNR gained, dB",
+                what=f"grey JPEG of quality {quality}, {held}, {given.minutes:g} minutes: PSNR gained, dB",
                 needed=f"at least {NEEDED}" if quality == QUALITIES[0] else "stated",
                 measured=round(one["mean"], 3),
                 spread=[round(one["low"], 3), round(one["high"], 3)],

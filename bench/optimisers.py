@@ -16,7 +16,7 @@ from pathlib import Path
 import results  # bench is a folder of scripts, not a package
 from results import Bar
 from sfumato.core.errors import Refusal
-from sfumato.tasks import catalogue, restore
+from sfumato.tasks import catalogue
 
 RATES = {"muon": (2.5e-3, 5e-3, 1e-2), "adamw": (5e-4, 1e-3, 2e-3, 4e-3)}
 
@@ -31,7 +31,7 @@ def gain(kind: str, rate: float, seed: int, minutes: float, out: Path) -> float 
         folder = json.dumps([str(results.unpacked() / "bsds" / "train")])
         asked = [f"data.folders={folder}", f"optimiser.kind={kind}", f"optimiser.rate={rate}", f"train.minutes={minutes}"]
         try:
-            restore.train(catalogue.read("restore", [*asked, f"train.seed={seed}"]), run)
+            catalogue.train(catalogue.read("restore", [*asked, f"train.seed={seed}"]), run)
         except Refusal as diverged:
             print(f"{kind} {rate:g}: {diverged}", flush=True)
             return None

@@ -37,7 +37,7 @@ from sfumato.nets.load import Model
 from sfumato.nets.reach import reach
 from sfumato.spoil import grammar
 from sfumato.spoil.chain import Chain
-from sfumato.tasks import catalogue, depth, restore, segment
+from sfumato.tasks import catalogue, restore
 from sfumato.tasks.parts import pairs, settle
 from sfumato.tasks.parts.restorer import Restorer
 from sfumato.use import tiles
@@ -51,7 +51,7 @@ UNSEEN = 0.5  # levels, which no picture of 8 bits shows
 ANYWHERE = ['data.folders=["builtin:photographs"]', "start_from=''"]
 SETTINGS = dict.fromkeys(("restore-sharp", "tiny-superres-critic"), ANYWHERE[:1])
 ELSEWHERE = {"segment": ['data.known="camvid"'], "depth": []}
-KINDS: dict[str, Any] = {"restore": restore, "segment": segment, "depth": depth}
+KINDS = ("restore", "segment", "depth")
 AS_LEVELS = {"segment": torch.nn.Softmax(1), "depth": torch.nn.Sigmoid()}
 
 
@@ -103,7 +103,7 @@ def model(name: str) -> tuple[Restorer, str]:
     path, kind = trained(name), catalogue.read(name, []).task
     if path is not None:
         return _shown(_settled(load.read(path), name), kind), f"trained ({path.parent.name})"
-    task = KINDS[kind].build(catalogue.read(name, SETTINGS.get(name, ELSEWHERE.get(kind, ANYWHERE))))
+    task = catalogue.build(catalogue.read(name, SETTINGS.get(name, ELSEWHERE.get(kind, ANYWHERE))))
     with torch.random.fork_rng(devices=[]), torch.no_grad():
         torch.manual_seed(1)
         network = task.network.eval()
@@ -183,7 +183,7 @@ def looked_at(one: Restorer, picture: Levels) -> dict[str, float]:
 
 def identity() -> bool:
     """Whether a network that returns its input does so in tiles, to the last bit."""
-    task = restore.build(catalogue.read("restore", ['data.folders=["builtin:photographs"]']))
+    task = restore.RestoreTask(catalogue.read("restore", ['data.folders=["builtin:photographs"]']))
     one = Restorer(task.header({}, data={}, card={}), task.network.eval(), torch.device("cpu"))
     cut = Tiles(side=SIDE, margin=reach(task.network), stride=one.contract.stride)
     return all(np.array_equal(tiles.restore(picture, one._patchwise, cut), picture) for picture in pictures().values())

@@ -18,7 +18,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
-import torch
 from PIL import Image
 
 from disk_cases.kit import Kit
@@ -186,7 +185,7 @@ def read(path: Path) -> None:
     """Read a whole file as what it is by its name; raises what its reader raises."""
     if path.suffix == ".safetensors":
         if path.parent.name == "state":
-            state.read(path, torch.device("cpu"))
+            state.read(path)
         else:
             load.read(path)
     elif path.suffix in PICTURES:

@@ -289,14 +289,14 @@ def made(recipe: Restore) -> None:
     """All that a recipe asks for and that needs no pictures; and the recipe again from its own text."""
     if recipes.read(Restore, recipes.to_toml(recipe)) != recipe:
         raise ValueError("the recipe does not read back from its own text")
-    task = restore.build(recipe)
+    task = restore.RestoreTask(recipe)
     chain = task.chain
     run(chain)
     if task.target_chain:
         run(task.target_chain)
     augment = recipe.augment
     Geometry(rotate=augment.rotate, zoom=augment.zoom, perspective=augment.perspective, pad=augment.pad)
-    training.half_life(recipe.train, training.budget(recipe.train, 100))
+    training.budget(recipe.train, 100)
     build(task.network_spec)
 
 

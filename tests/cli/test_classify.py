@@ -1,6 +1,7 @@
 """Naming pictures as a person types it."""
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 from PIL import Image
 
 from sfumato.core.errors import PARTLY, REFUSED
+from sfumato.train.run import Run
 from tests.cli.conftest import TypeIn
 
 
@@ -42,6 +44,9 @@ def test_a_picture_that_cannot_be_read_is_told_and_stops_nothing(model: Path, fo
     (folder / "black" / "bad.png").write_bytes(b"\x89PNG\r\n\x1a\nnothing")
     code, out, err = type_in("classify", model, folder)
     assert code == PARTLY and "bad.png" in err and len(out.splitlines()) == 40
+    code, out, _ = type_in("classify", model, folder, "--json")
+    [failed] = json.loads(out)["failed"]
+    assert code == PARTLY and failed["file"] == str(folder / "black" / "bad.png") and "bad.png" in failed["reason"]
 
 
 def test_a_restorer_names_nothing(folder: Path, type_in: TypeIn) -> None:
@@ -61,3 +66,22 @@ def test_a_classifier_is_scored_on_a_folder(model: Path, folder: Path, type_in: 
 def test_runs_tell_how_many_names_were_right(model: Path, type_in: TypeIn) -> None:
     code, out, _ = type_in("runs", model.parent.parent)
     assert code == 0 and "% right" in out
+
+
+def test_a_run_that_failed_at_length_or_is_damaged_spoils_no_list_of_runs(model: Path, type_in: TypeIn, tmp_path: Path) -> None:
+    for name in ("whole", "failed", "scoreless", "broken"):
+        shutil.copytree(model.parent, tmp_path / name)
+    Run(tmp_path / "failed").note(status="stopped: a very long story\nof a disk that was full, and of much else " + "and more " * 30)
+    (tmp_path / "scoreless" / "scores.json").write_text('{"rows": [')
+    (tmp_path / "broken" / "run.json").write_text("{")
+    code, out, _ = type_in("runs", tmp_path)
+    lines = dict(line.removeprefix(str(tmp_path)).strip("/").split(None, 1) for line in out.splitlines()[1:])
+    assert code == 0 and set(lines) == {"whole", "failed", "scoreless", "broken"}
+    assert lines["failed"].startswith("stopped: a very long") and max(map(len, lines.values())) < 80
+    assert lines["scoreless"].endswith("damaged") and lines["broken"].startswith("damaged") and "% right" in lines["whole"]
+
+
+@pytest.mark.parametrize("words", [("--spoil", "noise 40"), ("--metrics", "psnr_rgb"), ("--features", "tiny-features")])
+def test_what_only_a_repair_can_be_asked_is_refused_of_a_classifier(model: Path, folder: Path, type_in: TypeIn, words: list[str]) -> None:
+    code, out, err = type_in("eval", model, folder, *words)
+    assert (code, out) == (REFUSED, "") and f"{words[0]} is for a model of the task 'restore'" in " ".join(err.split())

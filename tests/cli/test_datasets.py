@@ -65,6 +65,15 @@ def test_a_set_is_counted_by_class_and_shown(type_in: TypeIn, flowers: Path, tmp
     assert code == 0 and set(counts) == {"daisy", "tulip"} and 20 < kept < 40
     with Image.open(tmp_path / "sheet.png") as sheet:
         assert sheet.width > 6 * 160
+    code, _, err = type_in("data", "show", "flowers-64", "--out", tmp_path / "sheet.png")
+    assert code == REFUSED and "sheet.png exists already" in " ".join(err.split())
+    assert type_in("data", "show", "flowers-64", "--out", tmp_path / "sheet.png", "--overwrite")[0] == 0
+
+
+def test_a_damaged_picture_spoils_no_sheet(type_in: TypeIn, flowers: Path, tmp_path: Path) -> None:
+    (flowers / "tulip" / "19.png").write_bytes(b"no picture")
+    code, _, err = type_in("data", "show", flowers, "--out", tmp_path / "sheet.png", "--count", "40")
+    assert code == 0 and (tmp_path / "sheet.png").is_file() and "It is left out of the sheet" in " ".join(err.split())
 
 
 def test_counts_for_programs(type_in: TypeIn, flowers: Path) -> None:

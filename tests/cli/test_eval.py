@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from sfumato.tasks import restore
+from sfumato.tasks import catalogue
 from tests.tasks.test_real_pairs import folders, recipe  # noqa: F401  # fixtures
 
 
@@ -109,7 +109,7 @@ def test_a_bad_picture_is_named_and_left_out_of_the_scores(sfumato, model, folde
 
 
 def test_it_is_scored_on_real_pairs_and_never_on_damage_it_has_not_learnt(folders, tmp_path, sfumato):  # noqa: F811
-    restore.train(recipe(folders), tmp_path / "run")
+    catalogue.train(recipe(folders), tmp_path / "run")
     model = tmp_path / "run" / "last.safetensors"
     done = sfumato("eval", model, folders[1])
     assert done.returncode == 2 and "has learnt from real pairs: give --inputs" in done.stderr
@@ -148,3 +148,8 @@ def test_where_the_eyes_look_may_be_named_and_unknown_places_are_refused(sfumato
     assert "taps stage1, stage2" in scores["protocols"]["feature"]
     done = scored(sfumato, model, folder, *seen, "--taps", "stage9")
     assert done.returncode == 2 and "stage9" in done.stderr
+
+
+def test_eyes_that_no_score_needs_are_refused(type_in, model, folder):
+    code, _, said = type_in("eval", model, folder, "--features", "tiny-features")
+    assert code == 2 and "--features is whose eyes feature and lpips need" in " ".join(said.split())

@@ -1,5 +1,6 @@
 """Pictures as phones take them: read with all they say, made into JPEG; and a sentence where the library is not there."""
 
+import json
 import sys
 
 import numpy as np
@@ -71,3 +72,11 @@ def test_without_the_library_it_says_what_to_install(phone, monkeypatch):
     monkeypatch.setitem(sys.modules, "pillow_heif", None)
     with pytest.raises(Refusal, match=r"pip install 'sfumato\[heic\]'"):
         read.read_levels(phone)
+
+
+def test_without_the_library_one_in_a_folder_is_named_and_the_others_are_repaired(phone, portrait, type_in, tmp_path, monkeypatch):
+    Image.fromarray(portrait[:40, :40]).save(phone.with_name("b.png"))
+    monkeypatch.setitem(sys.modules, "pillow_heif", None)
+    code, out, _ = type_in("restore", phone.parent, "--out", tmp_path / "out", "--json")
+    told = json.loads(out)
+    assert (code, told["done"], told["ignored"]) == (3, 1, 0) and "pip install 'sfumato[heic]'" in told["failed"][0]["reason"]

@@ -95,6 +95,9 @@ REFUSED_COMMANDS = {
     "a picture that is not there": (["restore", "nowhere.jpg"], "nowhere.jpg"),
     "a run that is not there": (["resume", "nowhere"], "nowhere"),
     "no runs": (["runs", "nowhere"], "nowhere"),
+    "a folder in place of a task": (["train", "."], "such as: restore ."),
+    "a place for one run's report": (["report", "runs/a", "--out", "page.html"], "give --ladder"),
+    "a plot that is no PNG": (["find-lr", "restore", "--out", "rates.pdf"], "rates.png"),
     "a model that is not there": (["models", "nowhere.safetensors"], "nowhere.safetensors"),
 }
 

@@ -3,6 +3,7 @@
 import json
 import tomllib
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,11 @@ import pytest
 from PIL import Image
 
 from sfumato.core import builtin
+from sfumato.core.errors import Refusal
+from sfumato.core.recipe import as_dict
+from sfumato.nets import load as model_files
 from sfumato.tasks import catalogue
+from sfumato.tasks.parts.restorer import shipped
 
 TypeIn = Callable[..., tuple[int, str, str]]
 
@@ -20,6 +25,14 @@ def test_every_built_in_recipe_is_one_and_is_read_by_its_name(name: str) -> None
     recipe = catalogue.read(name, [])
     catalogue.check(recipe)
     assert recipe == catalogue.read(str(builtin.recipes()[name].path), [])
+
+
+@pytest.mark.parametrize(
+    ("task", "key"), [("generate", "data.split"), ("restore", "look.surface"), ("segment", "previews.side"), ("depth", "look.surface")]
+)
+def test_a_key_that_a_task_does_not_read_is_refused_in_its_recipe(task: str, key: str) -> None:
+    with pytest.raises(Refusal, match=f"key among the changes.*{key}"):
+        catalogue.read(task, [f"{key}=64"])
 
 
 def test_recipes_are_listed_with_what_they_are_for(type_in: TypeIn) -> None:
@@ -35,6 +48,7 @@ def test_recipes_are_listed_for_programs(type_in: TypeIn) -> None:
 def test_a_recipe_that_is_printed_can_be_used(type_in: TypeIn) -> None:
     _, out, _ = type_in("recipes", "denoise")
     assert tomllib.loads(out)["name"] == "denoise"
+    assert json.loads(type_in("recipes", "denoise", "--json")[1]) == tomllib.loads(out)
 
 
 def test_a_dry_run_prints_the_whole_recipe_with_the_changes_and_counts_the_pictures(
@@ -119,16 +133,41 @@ def test_a_critic_brings_all_that_a_game_needs_and_leaves_what_a_recipe_says(tmp
 
 
 def test_damage_that_nobody_names_is_that_which_the_model_has_learnt_to_undo(tmp_path: Path, type_in: TypeIn) -> None:
-    from sfumato.tasks.parts.restorer import shipped
-
     own = "noise 3 | jpeg 40"
     recipe = catalogue.read("restore", ["spoil.chain=" + own, "train.steps=1", "train.tune=false", "data.crop=32"])
     model = tmp_path / "run" / "last.safetensors"
-    catalogue.module("restore").train(recipe, model.parent)
+    catalogue.train(recipe, model.parent)
     for more, chain in ((), own), (("--spoil", "blur 2"), "blur 2"), (("--set", "spoil.chain=blur 3"), "blur 3"):
         code, out, _ = type_in("train", "restore", "--from", model, *more, "--dry-run")
         assert (code, tomllib.loads(out)["spoil"]["chain"]) == (0, chain)
     assert tomllib.loads(type_in("train", "denoise", "--from", shipped(), "--dry-run")[1])["spoil"]["chain"].startswith("noise")
+    small = ("--set", "data.crop=32", "--set", "train.tune=false")
+    code, out, said = type_in("plan", "restore", "--from", model, *small)
+    assert code == 0 and own in out and "has learnt to undo" in said
+
+
+@pytest.mark.parametrize(
+    ("change", "words", "said"),
+    [
+        ('data={inputs = "scans"}', (), "has learnt from real pairs: give --pairs with both folders, or --spoil"),
+        ('spoil.steps_file="mine.py"', (), "If you trust it, give --steps-file"),
+        ('spoil.steps_file="mine.py"', ("--steps-file", "own.py"), ""),
+    ],
+)
+def test_damage_that_a_model_does_not_bring_must_be_named(
+    tmp_path: Path, type_in: TypeIn, change: str, words: tuple[str, ...], said: str
+) -> None:
+    (tmp_path / "own.py").write_text("")
+    words = tuple(str(tmp_path / word) if word.endswith(".py") else word for word in words)
+    path = tmp_path / "model.safetensors"
+    model = model_files.read(shipped())
+    recipe = catalogue.read("restore", [change, "spoil.chain=noise 7"])
+    model_files.write(path, model.network.state_dict(), replace(model.header, recipe=as_dict(recipe)))
+    code, out, err = type_in("train", "restore", "--from", path, *words, "--dry-run")
+    if said:
+        assert code == 2 and said in " ".join(err.split())
+    else:
+        assert code == 0 and tomllib.loads(out)["spoil"]["chain"] == "noise 7"
     usual = catalogue.read("restore", []).spoil.chain
     assert tomllib.loads(type_in("train", "restore", "--from", model, "--spoil", usual, "--dry-run")[1])["spoil"]["chain"] == usual
 

@@ -176,3 +176,21 @@ def test_a_preview_never_falls_on_a_picture(photo, type_in):
     before = photo.read_bytes()
     code, _, said = type_in("crappify", photo, "--preview", photo)
     assert code == 2 and "exists already" in " ".join(said.split()) and photo.read_bytes() == before
+
+
+def test_a_model_among_the_pictures_is_no_picture(photo, type_in):
+    """Other verbs take it first."""
+    from sfumato.tasks.parts.restorer import shipped
+
+    code, _, said = type_in("restore", shipped(), photo)
+    assert code == 2 and f"is a model and no picture: name it by --model {shipped()}" in said.replace("\n", " ")
+
+
+def test_letters_that_a_terminal_lacks_are_written_by_their_numbers(photo, sfumato, monkeypatch):
+    """What was done must be told even so."""
+    monkeypatch.setenv("PYTHONIOENCODING", "latin-1")
+    named = photo.rename(photo.with_name("\u56fe.jpg"))
+    done = sfumato("restore", named, "--dry-run")
+    assert done.returncode == 0 and "\\u56fe.jpg ->" in done.stdout
+    done = sfumato("restore", named, "--dry-run", "--json")
+    assert json.loads(done.stdout)["planned"][0]["file"] == str(named)

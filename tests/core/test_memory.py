@@ -1,10 +1,13 @@
-"""Freed memory is kept where that was asked for."""
+"""Devices are those that are there, and freed memory is kept where that was asked for."""
 
 import platform
 import subprocess
 import sys
 
 import pytest
+
+from sfumato.core.errors import Refusal
+from sfumato.core.system import devices
 
 CODE = """
 import resource, sys
@@ -30,3 +33,9 @@ def test_memory_that_was_freed_is_there_for_the_next_batch():
         could, missing[how] = map(int, ended.stdout.split())
         assert could
     assert missing["kept"] < 100 < missing["unless told"]  # pages; three arrays have 4400
+
+
+@pytest.mark.parametrize("name", ["cpu:x", "cuda:99", "gpu"])
+def test_a_device_that_is_none_is_refused_by_its_name(name):
+    with pytest.raises(Refusal, match=name):
+        devices.resolve(name)

@@ -83,3 +83,7 @@ def test_a_way_that_is_nearer_to_the_truth_gains(rng):
     far, near = rng.normal(size=(400, 8)) + 0.6, rng.normal(size=(400, 8)) + 0.1
     mean, low, high = features.kid_change(far, near, truth, seed=Seed(1), size=200)
     assert low < mean < high < 0
+    mean, low, high = features.kid_change(far[:40], near[:40], truth[:40], seed=Seed(1))
+    assert low < mean < high  # of fewer pictures than a subset is large, halves are compared
+    with pytest.raises(Refusal, match="at least 4 pictures"):
+        features.kid_change(far[:3], near[:3], truth[:3], seed=Seed(1))

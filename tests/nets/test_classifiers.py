@@ -155,8 +155,9 @@ def test_pictures_are_normalised_inside_by_numbers_that_are_not_weights():
 
 
 @pytest.mark.parametrize("order", ["pre", "post"])
-def test_blocks_that_start_at_zero_are_their_shortcuts(order):
-    network = make(ResNet(widths=(8,), strides=(1,), blocks=(1,), order=order, zero_last=True, classes=2)).train()
+@pytest.mark.parametrize("norm", ["batch", "none"])
+def test_blocks_that_start_at_zero_are_their_shortcuts(order, norm):
+    network = make(ResNet(widths=(8,), strides=(1,), blocks=(1,), order=order, norm=norm, zero_last=True, classes=2)).train()
     block, x = network.body.stages[0][0], torch.rand(2, 8, 6, 6)
     assert torch.equal(block(x), x)
 

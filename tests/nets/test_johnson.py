@@ -69,6 +69,19 @@ def test_how_far_it_looks_is_seen_through_its_last_activation():
     assert reach(network) == network.pad == 4 + 4 * 2 + 2
 
 
+@pytest.mark.parametrize("up", WAYS)
+def test_no_output_of_what_one_px_becomes_looks_farther_than_the_reach(up):
+    """Every way of doubling: some see farther on one side, and it is the last of the px that shows it."""
+    network = wake(catalogue.build(Johnson(width=4, blocks=1, up=up, enlarges=2))).eval()
+    far, here = reach(network), 32
+    row = torch.rand(1, 3, 16, 64, generator=torch.Generator().manual_seed(1))
+    changed = row.clone()
+    changed[..., here + far + 1 :] = 0
+    changed[..., : here - far] = 0
+    own = slice(2 * here, 2 * here + 2)
+    assert torch.equal(network(row)[..., own], network(changed)[..., own])
+
+
 def test_a_network_whose_outputs_have_no_slope_is_taken_to_look_as_far_as_its_kernels_allow():
     class Saturated(torch.nn.Module):
         stride, enlarges = 1, 1

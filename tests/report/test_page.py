@@ -170,6 +170,12 @@ def test_a_young_run_says_that_it_is_not_finished_and_how_to_go_on(young):
     assert "200 steps in 1.7 min so far" in words and f"sfumato resume {young}" in words and "There are no scores" in words
 
 
+def test_a_run_that_was_resumed_and_killed_tells_how_far_it_came(young):
+    """Its facts are of the stop before."""
+    note(young, status="running", steps=50, minutes=0.4)
+    assert "200 steps in 1.7 min so far" in read(young).words
+
+
 def test_a_line_that_a_kill_cut_short_is_counted(young):
     assert "lines of stats.jsonl that could not be read 1" in read(young).words
 

@@ -9,6 +9,7 @@ from PIL import Image
 
 from sfumato.core import recipe as recipes
 from sfumato.core.errors import Interrupted, Refusal
+from sfumato.report.page import write_report
 from sfumato.tasks import catalogue, generate
 from sfumato.tasks.generate_recipe import Generate
 from sfumato.train.callback import Callback
@@ -35,7 +36,7 @@ def recipe(folder, *changes):
 @pytest.fixture(scope="module")
 def trained(discs, tmp_path_factory):
     run = tmp_path_factory.mktemp("runs") / "discs"
-    generate.train(recipe(discs, "train.steps=900", "optimiser.rate=0.001", "critic.rate=0.001"), run)
+    catalogue.train(recipe(discs, "train.steps=900", "optimiser.rate=0.001", "critic.rate=0.001"), run)
     return run
 
 
@@ -52,6 +53,11 @@ def test_a_picture_follows_from_its_seed_and_number_alone(trained):
     assert not np.array_equal(model.sample(2, seed=3), model.sample(2, seed=4))
 
 
+def test_its_report_speaks_of_pictures_that_were_made(trained):
+    page = write_report(trained).read_text(encoding="utf-8")
+    assert "How it came to make pictures" in page and "pictures from the same noise, sheet 1" in page and "held-out picture" not in page
+
+
 def test_the_critic_plays_five_times_as_often(trained):
     rows = [json.loads(line) for line in (trained / "stats.jsonl").read_text().splitlines()]
     steps = [row["step"] for row in rows if row["kind"] == "step"]
@@ -60,7 +66,7 @@ def test_the_critic_plays_five_times_as_often(trained):
 
 
 def test_clipped_weights_stay_within_their_limit(discs, tmp_path):
-    task = generate.build(recipe(discs, "train.steps=12", "critic.keep=clip"))
+    task = generate.GenerateTask(recipe(discs, "train.steps=12", "critic.keep=clip"))
     generate.fitting.train(task, tmp_path / "run")
     assert max(weight.abs().max().item() for weight in task.critic.parameters()) <= 0.01 + 1e-7
 
@@ -75,12 +81,12 @@ class Stop(Callback):
 
 def test_a_game_goes_on_where_it_was(discs, tmp_path, monkeypatch):
     made = recipe(discs, "train.steps=12", "train.state_steps=6")
-    generate.train(made, tmp_path / "whole")
+    catalogue.train(made, tmp_path / "whole")
     watching = generate.GenerateTask.watching
     with monkeypatch.context() as patch:
         patch.setattr(generate.GenerateTask, "watching", lambda self, run, stats: [*watching(self, run, stats), Stop()])
         with pytest.raises(Interrupted, match="for a test"):
-            generate.train(made, tmp_path / "stopped")
+            catalogue.train(made, tmp_path / "stopped")
     catalogue.resume(tmp_path / "stopped")
     models = [generate.load(tmp_path / name / "last.safetensors", device="cpu") for name in ("whole", "stopped")]
     whole, stopped = (model.network.state_dict() for model in models)

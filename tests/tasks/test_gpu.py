@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from sfumato.core import recipe as recipes
-from sfumato.tasks import restore
+from sfumato.tasks import catalogue
 from sfumato.tasks.parts import restorer
 from sfumato.tasks.restore_recipe import Restore
 
@@ -27,7 +27,7 @@ SMALL = [
 
 
 def learn(run, *changes):
-    restore.train(recipes.read(Restore, {}, [*SMALL, *changes]), run)
+    catalogue.train(recipes.read(Restore, {}, [*SMALL, *changes]), run)
     return [json.loads(line) for line in (run / "stats.jsonl").read_text().splitlines()]
 
 

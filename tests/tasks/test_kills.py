@@ -44,7 +44,7 @@ def killed(run, folder, *changes):
 
 @needs_signals
 def test_a_run_that_is_killed_at_a_random_moment_resumes_bit_for_bit_with_other_workers(tmp_path, photograph_folder):
-    restore.train(recipe(photograph_folder, "spoil.chain=noise 25", "train.steps=100", "train.workers=0"), tmp_path / "whole")
+    catalogue.train(recipe(photograph_folder, "spoil.chain=noise 25", "train.steps=100", "train.workers=0"), tmp_path / "whole")
     killed(tmp_path / "run", photograph_folder, "train.workers=2")
     assert json.loads((tmp_path / "run" / "run.json").read_text())["status"] == "running"
     kept = (tmp_path / "run" / "recipe.toml").read_bytes()
@@ -58,7 +58,7 @@ def test_a_training_in_a_folder_that_is_in_use_names_the_owner(tmp_path, photogr
     with locks.owned(tmp_path / "run"):
         (tmp_path / "run" / "recipe.toml").write_text("the first one's")
         with pytest.raises(Refusal, match=f"process {os.getpid()} on "):
-            restore.train(recipe(photograph_folder), tmp_path / "run")
+            catalogue.train(recipe(photograph_folder), tmp_path / "run")
     assert (tmp_path / "run" / "recipe.toml").read_text() == "the first one's"
 
 
@@ -72,7 +72,7 @@ def test_a_damaged_note_of_what_was_measured_is_named(tmp_path, photograph_folde
 
 def test_previews_of_steps_that_a_kill_undid_go(tmp_path, photograph_folder):
     run = runs.create(tmp_path / "run")
-    held = restore.build(recipe(photograph_folder)).held
+    held = restore.RestoreTask(recipe(photograph_folder)).held
     learner = toy_learner()
     learner.resumed = {"learner": {"step": 20}}
     run.previews.mkdir()

@@ -70,7 +70,7 @@ def rows(run, kind):
 def judged(classifier, tmp_path_factory):
     """A short training over the classifier's body, which judges too."""
     run = tmp_path_factory.mktemp("runs") / "judged"
-    restore.train(recipe(classifier, *seen(classifier, "feature.gram=[0.5]", "loss.colour=0.5"), "train.steps=120"), run)
+    catalogue.train(recipe(classifier, *seen(classifier, "feature.gram=[0.5]", "loss.colour=0.5"), "train.steps=120"), run)
     return run
 
 
@@ -84,7 +84,7 @@ def test_every_part_is_written_down_by_name_and_their_sum_is_the_loss(judged):
 def test_a_part_that_is_no_number_is_named_with_its_files_and_nothing_is_learnt_from_it(part, classifier, tmp_path, monkeypatch, capsys):
     """In the first of the two batches that make up the only step."""
     made = recipe(classifier, *seen(classifier), "train.accumulate=2", "train.steps=1", "train.average=off")
-    task, plain = restore.build(made), Difference.__call__
+    task, plain = restore.RestoreTask(made), Difference.__call__
     first = next(task.batches.stream(0, 0)).items
 
     def poisoned(self, network, batch, draw):
@@ -96,7 +96,7 @@ def test_a_part_that_is_no_number_is_named_with_its_files_and_nothing_is_learnt_
         return Outcome(torch.stack(list(terms.values())).sum(), parts, outcome.outputs, terms=terms)
 
     monkeypatch.setattr(Difference, "__call__", poisoned)
-    restore.train(made, tmp_path / "run")
+    catalogue.train(made, tmp_path / "run")
     names = ", ".join(dict.fromkeys(task.source.name(item) for item in first))
     assert f"step 0: the gradient is not finite ({part} = nan, in {names}): this update is left out." in capsys.readouterr().err
     kept = load.read(tmp_path / "run" / "last.safetensors").network.state_dict()
@@ -115,7 +115,7 @@ def test_shares_of_the_gradient_sum_to_one(judged):
 
 
 def test_a_weight_twice_as_large_doubles_its_part_and_raises_its_share(classifier):
-    tasks = [restore.build(recipe(classifier, *seen(classifier, f"feature.weights=[{weight}]"))) for weight in (0.5, 1.0)]
+    tasks = [restore.RestoreTask(recipe(classifier, *seen(classifier, f"feature.weights=[{weight}]"))) for weight in (0.5, 1.0)]
     batch = next(tasks[0].batches.stream(0, 0))
     outputs = (0.5 * batch.input + 0.5 * batch.target.mean()).requires_grad_(True)
     one, two = (task.plain.terms(outputs, batch.target) for task in tasks)
@@ -125,7 +125,7 @@ def test_a_weight_twice_as_large_doubles_its_part_and_raises_its_share(classifie
 
 
 def test_a_classifier_looks_from_another_place_in_each_step_but_judges_from_the_corner(classifier):
-    task = restore.build(recipe(classifier, *seen(classifier, "feature.shift=3")))
+    task = restore.RestoreTask(recipe(classifier, *seen(classifier, "feature.shift=3")))
     batch = next(task.batches.stream(0, 0))
 
     def found(training):
@@ -146,7 +146,7 @@ def test_a_part_that_is_far_too_strong_is_told_with_the_weight_that_brings_it_ne
     """The suggestion, followed, leaves nothing to suggest; and a part within ten times is let be."""
 
     def told(weight):
-        task = restore.build(recipe(classifier, *seen(classifier, f"feature.weights=[0.0,{weight}]")))
+        task = restore.RestoreTask(recipe(classifier, *seen(classifier, f"feature.weights=[0.0,{weight}]")))
         lines = foresight.look(task.plain, task.network, next(task.batches.stream(0, 0)))
         return [line for line in lines if line.startswith("suggestion")]
 
@@ -159,20 +159,18 @@ def test_a_part_that_is_far_too_strong_is_told_with_the_weight_that_brings_it_ne
 
 def test_a_tap_that_does_not_see_the_damage_is_told(classifier):
     """Nothing is spoilt; then noise is."""
-    blind, sees = (
-        foresight.look(task.plain, task.network, next(task.batches.stream(0, 0)))
-        for task in (restore.build(recipe(classifier, *seen(classifier), f"spoil.chain={chain}")) for chain in ("noise 0", "noise 25"))
-    )
+    spoilt = [recipe(classifier, *seen(classifier), f"spoil.chain={chain}") for chain in ("noise 0", "noise 25")]
+    blind, sees = (foresight.look(task.plain, task.network, next(task.batches.stream(0, 0))) for task in map(restore.RestoreTask, spoilt))
     assert any("hardly sees the damage at stage1, stage2" in line for line in blind) and not any("hardly" in line for line in sees)
 
 
 def test_colour_alone_beside_the_pixels_is_looked_at_too(classifier):
-    about = restore.build(recipe(classifier, "loss.colour=0.5")).about()
+    about = restore.RestoreTask(recipe(classifier, "loss.colour=0.5")).about()
     assert any("gradient       charbonnier" in line and "colour" in line for line in about)
 
 
 def test_the_body_begins_with_the_classifiers_weights(classifier):
-    network = restore.build(recipe(classifier)).network
+    network = restore.RestoreTask(recipe(classifier)).network
     theirs = open_classifier(str(classifier))[1].state_dict()
     ours = network.encoder.state_dict()
     assert ours and all(torch.equal(tensor, theirs[name]) for name, tensor in ours.items())
@@ -180,18 +178,18 @@ def test_the_body_begins_with_the_classifiers_weights(classifier):
 
 def test_a_frozen_body_does_not_move_by_a_bit_and_then_it_does(classifier, tmp_path):
     """Nor by the look that a plan takes at a loss of several parts."""
-    begun = restore.build(recipe(classifier)).network.encoder.state_dict()
+    begun = restore.RestoreTask(recipe(classifier)).network.encoder.state_dict()
     for frozen, moves in ((1.0, False), (0.3, True)):
         run = tmp_path / f"frozen-{frozen}"
         changes = ["train.steps=10", "train.average=off", f"fine_tune.frozen={frozen}"]
-        restore.train(recipe(classifier, *seen(classifier), *changes), run)
+        catalogue.train(recipe(classifier, *seen(classifier), *changes), run)
         state = load.read(run / "last.safetensors").network.encoder.state_dict()
         assert any(not torch.equal(tensor, begun[name]) for name, tensor in state.items()) is moves
 
 
 @pytest.mark.parametrize(("frozen", "warned"), [(0.3, True), (1.0, False)])
 def test_batch_norm_that_stands_still_throughout_may_see_one_picture_at_a_time(frozen, warned, classifier):
-    plan = restore.build(recipe(classifier, "train.batch=1", f"fine_tune.frozen={frozen}")).plan()
+    plan = restore.RestoreTask(recipe(classifier, "train.batch=1", f"fine_tune.frozen={frozen}")).plan()
     assert ("one picture at a time" in plan) is warned
 
 
@@ -210,7 +208,7 @@ def test_a_model_needs_its_body_no_more(judged, classifier, tmp_path):
 def played(classifier, judged, tmp_path_factory):
     """A short game, begun from the trained model."""
     run = tmp_path_factory.mktemp("runs") / "played"
-    restore.train(game(classifier, judged, "train.steps=40", "game.patience=99"), run)
+    catalogue.train(game(classifier, judged, "train.steps=40", "game.patience=99"), run)
     return run
 
 
@@ -242,13 +240,13 @@ def test_the_critic_is_asked_about_pictures_that_taught_it_nothing(crops, rng):
 @pytest.mark.parametrize(("rule", "ends"), [("accuracy", True), ("both", False)])
 def test_by_the_rule_of_accuracy_a_critic_is_taught_until_it_would_give_the_turn_away(rule, ends, classifier, judged, tmp_path):
     changes = ["train.steps=1", f"game.rule={rule}", "game.low=0.55", "game.high=0.6"]
-    restore.train(game(classifier, judged, *changes), tmp_path / "run")
+    catalogue.train(game(classifier, judged, *changes), tmp_path / "run")
     [taught] = rows(tmp_path / "run", "taught")
     assert (taught["steps"] < 150) is ends
 
 
 def test_a_rule_begins_with_how_good_the_critic_is(classifier, judged, tmp_path):
-    restore.train(game(classifier, judged, "train.steps=1"), tmp_path / "run")
+    catalogue.train(game(classifier, judged, "train.steps=1"), tmp_path / "run")
     [taught] = rows(tmp_path / "run", "taught")
     assert rows(tmp_path / "run", "game")[0]["accuracy"] == taught["accuracy"] > 0.5
 
@@ -264,7 +262,7 @@ def test_a_game_by_the_rule_of_loss_gives_turns_by_the_critics_loss(classifier, 
 
     monkeypatch.setattr(games.Game, "turns", turns)
     limits = ["game.rule=loss", "game.low=0.4", "game.high=0.5", "game.most=4"]
-    restore.train(game(classifier, judged, *limits, "train.steps=60", "game.patience=99"), tmp_path / "run")
+    catalogue.train(game(classifier, judged, *limits, "train.steps=60", "game.patience=99"), tmp_path / "run")
     wanted = []
     for table, _ in chosen[1:]:
         stays = table.loss > 0.4 if table.player == games.CRITIC else table.loss < 0.5
@@ -312,7 +310,7 @@ def test_a_collapse_that_sets_in_within_a_run_is_named_at_the_next_look(plant, s
 
     monkeypatch.setattr(EncoderUNet, "forward", shows)
     monkeypatch.setattr(guards.Guards, "after_phase", look)
-    restore.train(game(classifier, judged, "train.steps=8", "game.patience=99", "game.warm_steps=1"), tmp_path / "run")
+    catalogue.train(game(classifier, judged, "train.steps=8", "game.patience=99", "game.warm_steps=1"), tmp_path / "run")
     first, *later = rows(tmp_path / "run", "game")
     assert first["faults"] == [] and later and all(said in " ".join(row["faults"]) for row in later)
     assert said in capsys.readouterr().err
@@ -327,7 +325,7 @@ def test_a_critic_that_cannot_be_fooled_is_named(classifier, judged, tmp_path, m
     monkeypatch.setattr(
         EncoderUNet, "forward", lambda network, picture: 0.0 * plain(network, picture) + torch.arange(picture.shape[-1]) % 2
     )
-    restore.train(game(classifier, judged, "train.steps=100", "game.limit=1.0", "game.warm_steps=400"), tmp_path / "run")
+    catalogue.train(game(classifier, judged, "train.steps=100", "game.limit=1.0", "game.warm_steps=400"), tmp_path / "run")
     assert "it has won" in capsys.readouterr().err
 
 
@@ -340,7 +338,7 @@ def test_a_game_that_goes_well_is_never_accused(played):
 @pytest.mark.parametrize("name", ["restore-sharp", "tiny-superres-critic"])
 def test_in_the_games_that_come_along_nobody_remembers_past_directions(name, judged):
     recipe = catalogue.read(name, [f"start_from={json.dumps(str(judged / 'last.safetensors'))}", "feature.network=''"])
-    task = restore.build(recipe)
+    task = restore.RestoreTask(recipe)
     [critic] = task.opponents(task.tuned() if not recipe.train.tune else tune.chosen("float32", ""))
     assert critic.optimiser.param_groups[0]["betas"][0] == 0.0
     assert task.optimiser(task.network, True).param_groups[0]["betas"][0] == 0.0
@@ -362,7 +360,7 @@ def test_a_critic_that_sees_by_a_classifier_needs_one():
 
 def test_a_game_is_tuned_and_looked_into_like_any_training(classifier, judged, tmp_path):
     changes = ["train.tune=true", "look.every=5", "train.steps=12", "game.weight=0.05", "game.patience=99"]
-    restore.train(game(classifier, judged, *changes), tmp_path / "run")
+    catalogue.train(game(classifier, judged, *changes), tmp_path / "run")
     parts = rows(tmp_path / "run", "step")[-1]["parts"]
     assert {"critic", "critic accuracy"} <= set(parts)
     with np.load(tmp_path / "run" / "instruments" / "activations.npz") as kept:
@@ -375,7 +373,7 @@ def test_a_game_is_tuned_and_looked_into_like_any_training(classifier, judged, t
 
 def test_a_critic_by_the_classifiers_eyes_plays_too(classifier, judged, tmp_path):
     kept = [change for change in CRITIC if not change.startswith("critic.")]
-    restore.train(
+    catalogue.train(
         game(classifier, judged, "critic.kind=features", "critic.width=16", "train.steps=10", "game.patience=99", critic=kept),
         tmp_path / "run",
     )
@@ -386,13 +384,13 @@ def test_without_a_word_of_the_critic_a_training_goes_as_plainly(classifier, jud
     """The same batches, draws and losses, though a critic plays beside."""
     weights = {}
     for name, critic in {"plain": CRITIC[-1:], "game": [*CRITIC, "game.weight=0.0", "game.patience=99"]}.items():
-        restore.train(game(classifier, judged, "train.steps=6", critic=critic), tmp_path / name)
+        catalogue.train(game(classifier, judged, "train.steps=6", critic=critic), tmp_path / name)
         weights[name] = load.read(tmp_path / name / "last.safetensors").network.state_dict()
     assert all(torch.equal(tensor, weights["game"][key]) for key, tensor in weights["plain"].items())
 
 
 def test_crops_grow_at_their_epochs(classifier):
-    task = restore.build(recipe(classifier, "data.grows=[48,64]", "data.grow_after=[1,3]"))
+    task = restore.RestoreTask(recipe(classifier, "data.grows=[48,64]", "data.grow_after=[1,3]"))
     sizes = [task.pairs.pair(epoch, 0)[0].shape[0] for epoch in range(5)]
     assert sizes == [32, 48, 48, 64, 64]
     with pytest.raises(Refusal, match="rising epochs"):
@@ -402,10 +400,10 @@ def test_crops_grow_at_their_epochs(classifier):
 def test_a_training_goes_on_as_its_crops_grow_and_after_a_stop(classifier, tmp_path):
     """Two growths, with norms and an average of the weights; gone on with between them it ends the same, bit by bit."""
     grows = ["data.grows=[48,64]", "data.grow_after=[1,2]", "data.crops_per_picture=1", "network.norm=batch"]
-    epoch = restore.build(recipe(classifier, *grows)).batches.per_epoch
+    epoch = restore.RestoreTask(recipe(classifier, *grows)).batches.per_epoch
     changes = [*grows, f"train.steps={3 * epoch}", f"train.state_steps={2 * epoch - 1}"]
     whole, again = tmp_path / "whole", tmp_path / "again"
-    restore.train(recipe(classifier, *changes), whole)
+    catalogue.train(recipe(classifier, *changes), whole)
     shutil.copytree(whole, again)
     between, end = sorted((again / "state").iterdir())
     assert (int(between.stem), int(end.stem)) == (2 * epoch - 1, 3 * epoch)
@@ -413,14 +411,14 @@ def test_a_training_goes_on_as_its_crops_grow_and_after_a_stop(classifier, tmp_p
         path.unlink()
     catalogue.resume(again)
     kept = [load.read(folder / "last.safetensors").network.state_dict() for folder in (whole, again)]
-    begun = restore.build(recipe(classifier, *grows)).network.state_dict()
+    begun = restore.RestoreTask(recipe(classifier, *grows)).network.state_dict()
     assert all(torch.equal(tensor, kept[1][name]) for name, tensor in kept[0].items())
     assert any(not torch.equal(tensor, begun[name]) for name, tensor in kept[0].items())
 
 
 def test_growing_crops_are_the_same_with_and_without_workers(classifier):
     changes = ["data.grows=[48]", "data.grow_after=[1]", "data.crops_per_picture=1"]
-    ways = [restore.build(recipe(classifier, *changes), workers=workers).batches for workers in (0, 2)]
+    ways = [restore.RestoreTask(recipe(classifier, *changes), workers_here=workers).batches for workers in (0, 2)]
     for epoch, side in ((0, 32), (1, 48)):
         streams = [way.stream(epoch, 0) for way in ways]
         for one, other in islice(zip(*streams, strict=True), 1):
@@ -441,8 +439,8 @@ def test_a_model_is_scored_by_a_classifiers_eyes(judged, classifier, photograph_
 
 def test_a_game_that_begins_oddly_says_so(classifier, judged, tmp_path, capsys):
     """From nothing; and from a model that has learnt to undo another damage."""
-    fresh = restore.build(recipe(classifier, *seen(classifier), *CRITIC))
+    fresh = restore.RestoreTask(recipe(classifier, *seen(classifier), *CRITIC))
     assert any("a network that has learnt nothing" in line for line in fresh.about())
-    assert not any("warning" in line for line in restore.build(game(classifier, judged)).about())
-    restore.train(game(classifier, judged, "spoil.chain=jpeg 30", "train.steps=1", "game.warm_steps=0"), tmp_path / "run")
+    assert not any("warning" in line for line in restore.RestoreTask(game(classifier, judged)).about())
+    catalogue.train(game(classifier, judged, "spoil.chain=jpeg 30", "train.steps=1", "game.warm_steps=0"), tmp_path / "run")
     assert "the model has learnt to undo 'noise 25', but is to learn 'jpeg 30'" in capsys.readouterr().err

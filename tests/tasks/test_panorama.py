@@ -9,7 +9,7 @@ from skimage import data as photographs
 
 from sfumato.core import recipe as recipes
 from sfumato.core.errors import Refusal
-from sfumato.tasks import restore
+from sfumato.tasks import catalogue
 from sfumato.tasks.parts import panorama, restorer
 from sfumato.tasks.restore_recipe import Restore
 from sfumato.use.photograph import Photograph
@@ -21,7 +21,7 @@ def model(tmp_path_factory):
     run = tmp_path_factory.mktemp("runs") / "border"
     small = ["data.crop=64", "train.tune=false", "train.batch=4", "train.steps=60", "previews.count=0", "network.widths=[8,16,16]"]
     small += ["network.blocks=[1,1,1]", "network.blocks_up=[1,1]", "spoil.chain=" + json.dumps("border 8..16")]
-    restore.train(recipes.read(Restore, {}, small), run)
+    catalogue.train(recipes.read(Restore, {}, small), run)
     return restorer.load(run / "last.safetensors", device="cpu")
 
 
@@ -79,6 +79,9 @@ def test_what_a_strip_cannot_be_made_with_is_refused(model):
     for changes in ({"enlarge": 2}, {"strength": 0.5}, {"keep_colour": True}):
         with pytest.raises(Refusal, match="leave --enlarge, --strength and --keep-colour out"):
             panorama.Panorama(replace(model, **changes), 1)
+    coloured = replace(model.header, contract=replace(model.contract, colours=True))
+    with pytest.raises(Refusal, match="gives colour to grey pictures, and would to the strips alone"):
+        panorama.Panorama(replace(model, header=coloured), 1)
     one_sided = replace(model, header=replace(model.header, recipe={"spoil": {"chain": "border 8..16 side=left"}}))
     with pytest.raises(Refusal, match="grow a picture to the right, only to: left"):
         panorama.Panorama(one_sided, 1)

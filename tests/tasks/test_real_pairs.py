@@ -9,7 +9,7 @@ from PIL import Image
 from sfumato.core import recipe as recipes
 from sfumato.core.errors import Refusal
 from sfumato.core.levels import batch_to_levels
-from sfumato.tasks import restore
+from sfumato.tasks import catalogue, restore
 from sfumato.tasks.restore_recipe import Restore
 
 
@@ -30,7 +30,7 @@ def recipe(folders, *changes):
 
 
 def test_both_are_moved_alike_and_nothing_is_spoilt(folders):
-    task = restore.build(recipe(folders, "augment.quarter_turns=true"))
+    task = restore.RestoreTask(recipe(folders, "augment.quarter_turns=true"))
     batch = next(task.batches.stream(0, 0))
     dark, good = (batch_to_levels(part).numpy().astype(int) for part in (batch.input, batch.target))
     assert np.abs(dark - good // 2).max() <= 1  # JPEG files are decoded once more
@@ -39,27 +39,27 @@ def test_both_are_moved_alike_and_nothing_is_spoilt(folders):
 
 def test_pairs_for_a_recipe_that_enlarges_are_refused(folders):
     with pytest.raises(Refusal, match="enlarge 4 times, but real pairs belong pixel to pixel"):
-        restore.build(recipe(folders, "spoil.chain=shrink 4")).plan()
+        restore.RestoreTask(recipe(folders, "spoil.chain=shrink 4")).plan()
 
 
 def test_it_learns_the_way_back(folders, tmp_path):
-    restore.train(recipe(folders), tmp_path / "run")
+    catalogue.train(recipe(folders), tmp_path / "run")
     gains = json.loads((tmp_path / "run" / "scores.json").read_text())["gains"]
     assert gains["psnr_rgb"]["mean"] > 1
 
 
 def test_grey_inputs_of_colourful_targets_teach_to_give_colour(folders):
-    assert not restore.build(recipe(folders)).contract.colours
+    assert not restore.RestoreTask(recipe(folders)).contract.colours
     for path in folders[0].rglob("*.png"):
         Image.open(path).convert("L").convert("RGB").save(path)
-    assert restore.build(recipe(folders)).contract.colours
+    assert restore.RestoreTask(recipe(folders)).contract.colours
 
 
 def test_inputs_that_are_nobodys_are_counted_once_and_nothing_is_said_of_perfect_pairs(folders, tmp_path, capsys):
-    restore.train(recipe(folders, "train.steps=1"), tmp_path / "one")
+    catalogue.train(recipe(folders, "train.steps=1"), tmp_path / "one")
     assert "of the same name" not in " ".join(capsys.readouterr().err.split())
     (folders[1] / "left" / "coffee0.jpg").unlink()
-    restore.train(recipe(folders, "train.steps=1"), tmp_path / "two")
+    catalogue.train(recipe(folders, "train.steps=1"), tmp_path / "two")
     said = " ".join(capsys.readouterr().err.split())
     assert said.count("of the same name") == 1 and "1 of 6 inputs have no target" in said
 
@@ -67,18 +67,18 @@ def test_inputs_that_are_nobodys_are_counted_once_and_nothing_is_said_of_perfect
 def test_a_target_without_an_input_is_named(folders):
     (folders[0] / "left" / "coffee0.png").unlink()
     with pytest.raises(Refusal, match=r"no input of the same name in .*dark.*coffee0.jpg"):
-        restore.build(recipe(folders)).pairs.pair(0, 0)
+        restore.RestoreTask(recipe(folders)).pairs.pair(0, 0)
 
 
 def test_a_pair_of_unlike_sizes_is_named(folders):
     for path in folders[0].rglob("*.png"):
         Image.new("RGB", (20, 30)).save(path)
     with pytest.raises(Refusal, match="is 160 x 120 px, but its input is 20 x 30 px"):
-        restore.build(recipe(folders)).held  # noqa: B018  # made when it is asked for
+        restore.RestoreTask(recipe(folders)).held  # noqa: B018  # made when it is asked for
 
 
 def test_one_pair_of_unlike_sizes_is_named_before_anything_is_learnt(folders):
     path = sorted(folders[0].rglob("*.png"))[-1]
     Image.new("RGB", (20, 30)).save(path)
     with pytest.raises(Refusal, match=f"{path.stem}.* is 160 x 120 px, but its input is 20 x 30 px"):
-        restore.build(recipe(folders)).pairs  # noqa: B018  # made when it is asked for
+        restore.RestoreTask(recipe(folders)).pairs  # noqa: B018  # made when it is asked for

@@ -50,7 +50,7 @@ def trained(tmp_path_factory):
     """A few seconds of learning to take noise out of the built-in photographs."""
     run = tmp_path_factory.mktemp("runs") / "noise"
     changes = ["spoil.chain=noise 25", "train.steps=500", "train.batch=8", "optimiser.rate=0.01", "data.crops_per_picture=32"]
-    restore.train(recipe("builtin:photographs", *changes), run)
+    catalogue.train(recipe("builtin:photographs", *changes), run)
     return run
 
 
@@ -96,7 +96,7 @@ def test_grey_comes_back_grey(trained, portrait):
 
 
 def test_a_network_that_has_seen_grey_alone_colours_the_luma_of_what_has_a_tint(portrait, tmp_path):
-    best = restore.train(recipe("builtin:photographs", "spoil.chain=grey", "train.steps=2"), tmp_path / "run")
+    best = catalogue.train(recipe("builtin:photographs", "spoil.chain=grey", "train.steps=2"), tmp_path / "run")
     model = sfumato.load(best)
     assert model.contract.greys
     sepia = (portrait.mean(2, keepdims=True) * [1.0, 0.9, 0.7]).astype(np.uint8)
@@ -108,7 +108,7 @@ def test_a_network_that_has_seen_grey_alone_colours_the_luma_of_what_has_a_tint(
 
 def test_a_network_that_repairs_grey_alone_repairs_the_luma_of_colours_and_leaves_their_tints(portrait, tmp_path):
     spec = recipe("builtin:photographs", "spoil.chain=grey | jpeg 20", "spoil.target=grey", "train.steps=2")
-    restore.train(spec, tmp_path / "run")
+    catalogue.train(spec, tmp_path / "run")
     model = sfumato.load(tmp_path / "run" / "last.safetensors")
     half = (portrait // 2 + 64).astype(np.float32) / 255  # far from black and white, where nothing is cut off
     assert (model.contract.greys, model.contract.colours) == (True, False)
@@ -119,7 +119,7 @@ def test_a_network_that_repairs_grey_alone_repairs_the_luma_of_colours_and_leave
 
 def test_colours_are_learnt_in_lab_too(tmp_path):
     changes = ["spoil.chain=grey", "loss.space=lab", "train.steps=60", "optimiser.rate=0.01", "train.average=off"]
-    restore.train(recipe("builtin:photographs", *changes), tmp_path / "run")
+    catalogue.train(recipe("builtin:photographs", *changes), tmp_path / "run")
     rows = [json.loads(line) for line in (tmp_path / "run" / "stats.jsonl").read_text().splitlines()]
     looks = [row["loss"] for row in rows if row["kind"] == "valid"]
     assert looks[-1] < looks[0]
@@ -127,7 +127,7 @@ def test_colours_are_learnt_in_lab_too(tmp_path):
 
 @pytest.mark.parametrize("chain", ["grey | noise 20", "maybe(0.5, grey)", "noise 5"])
 def test_a_network_that_sees_colour_is_shown_it(chain):
-    assert not restore.build(recipe("builtin:photographs", f"spoil.chain={chain}")).contract.greys
+    assert not restore.RestoreTask(recipe("builtin:photographs", f"spoil.chain={chain}")).contract.greys
 
 
 @pytest.mark.parametrize("value", [float("inf"), float("-inf"), float("nan")])
@@ -157,7 +157,7 @@ def test_held_out_pictures_that_cannot_be_scored_are_named_and_left_out(photogra
     Image.new("RGB", (9, 40)).save(photograph_folder / "right" / "small.png")
     (tmp_path / "held.txt").write_text("\n".join(held))
     changes = ["data.split=list", f"data.valid_list={json.dumps(str(tmp_path / 'held.txt'))}", "train.steps=2"]
-    restore.train(recipe(photograph_folder, *changes), tmp_path / "run")
+    catalogue.train(recipe(photograph_folder, *changes), tmp_path / "run")
     assert [one["name"] for one in json.loads((tmp_path / "run" / "scores.json").read_text())["pictures"]] == held[-1:]
     said = capsys.readouterr().err
     assert "cut.jpg" in said and "small.png is 9 x 40 px, too small for a score" in said
@@ -168,19 +168,19 @@ def test_a_step_that_breaks_its_promise_is_no_bad_picture(tmp_path):
     spec = recipe("builtin:photographs", "spoil.chain=wide", f"spoil.steps_file={json.dumps(str(tmp_path / 'wide.py'))}")
     for wanted in (lambda task: task.pairs.pair(0, 0), lambda task: task.held):
         with pytest.raises(Refusal, match="The step 'wide' gave float32"):
-            wanted(restore.build(spec))
+            wanted(restore.RestoreTask(spec))
 
 
 def test_what_gives_colour_is_scored_on_grey_pictures_as_well(photograph_folder, tmp_path):
     for path in photograph_folder.rglob("*.*"):
         Image.open(path).convert("L").save(path)
     changes = ["data.valid=0.3", "train.steps=2", f'data.folders=["builtin:photographs", {json.dumps(str(photograph_folder))}]']
-    restore.train(recipe(photograph_folder, "spoil.chain=grey", *changes), tmp_path / "run")
+    catalogue.train(recipe(photograph_folder, "spoil.chain=grey", *changes), tmp_path / "run")
     assert json.loads((tmp_path / "run" / "scores.json").read_text())["pictures"]
 
 
 def test_a_network_that_learnt_to_colour_gives_colour_to_grey(trained, portrait, tmp_path):
-    best = restore.train(recipe("builtin:photographs", "spoil.chain=grey", "train.steps=2"), tmp_path / "run")
+    best = catalogue.train(recipe("builtin:photographs", "spoil.chain=grey", "train.steps=2"), tmp_path / "run")
     assert sfumato.load(best).restore(np.ascontiguousarray(portrait[..., :1])).shape == portrait.shape
 
 
@@ -200,7 +200,7 @@ def test_a_network_that_learnt_to_colour_gives_colour_to_grey(trained, portrait,
     ],
 )
 def test_whether_colour_is_learnt_is_seen_in_the_pairs(chain, target, gives):
-    task = restore.build(recipe("builtin:photographs", f"spoil.chain={json.dumps(chain)}", f"spoil.target={json.dumps(target)}"))
+    task = restore.RestoreTask(recipe("builtin:photographs", f"spoil.chain={json.dumps(chain)}", f"spoil.target={json.dumps(target)}"))
     assert task.contract.colours is gives
 
 
@@ -230,7 +230,7 @@ def test_every_sheet_of_previews_shows_the_same_pictures_and_so_does_one_after_a
 
     monkeypatch.setattr(restore.RestoreTask, "watching", lambda self, run, stats: [*watching(self, run, stats), Look()])
     with pytest.raises(Interrupted, match="for a test"):
-        restore.train(recipe("builtin:photographs", "spoil.chain=noise 25", "train.steps=10"), run)
+        catalogue.train(recipe("builtin:photographs", "spoil.chain=noise 25", "train.steps=10"), run)
     before = len(sheets)
     catalogue.resume(run)
     sheets.append(np.array(Image.open(run / "previews" / "sheet.png")))  # the last, by what everybody repairs with
@@ -240,9 +240,16 @@ def test_every_sheet_of_previews_shows_the_same_pictures_and_so_does_one_after_a
     assert all(np.array_equal(one, first) for one in later)
 
 
+@pytest.mark.parametrize("change", ["spoil.chain=jpg 30", 'data.folders=["nowhere"]', "feature.network=nowhere.safetensors"])
+def test_a_recipe_that_is_refused_leaves_no_run_folder(change, tmp_path):
+    with pytest.raises(Refusal):
+        catalogue.train(recipe("builtin:photographs", change), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
 def test_no_steps_give_back_what_was_begun_with(trained, tmp_path):
     begun = f"start_from={json.dumps(str(trained / 'last.safetensors'))}"
-    best = restore.train(recipe("builtin:photographs", "spoil.chain=noise 25", "train.steps=0", begun), tmp_path / "run")
+    best = catalogue.train(recipe("builtin:photographs", "spoil.chain=noise 25", "train.steps=0", begun), tmp_path / "run")
     kept, start = sfumato.load(best).network.state_dict(), sfumato.load(trained / "last.safetensors").network.state_dict()
     assert all(torch.equal(kept[name], start[name]) for name in kept)
 
@@ -251,9 +258,9 @@ def test_a_file_that_is_found_by_two_ways_is_not_learnt_from_and_held_out(photog
     both = json.dumps([str(photograph_folder), str(photograph_folder / "left")])
     for valid in (0.2, 0.4, 0.6):
         with pytest.raises(Refusal, match="two of data.folders hold the same files"):
-            restore.build(recipe(photograph_folder, f"data.folders={both}", f"data.valid={valid}")).items  # noqa: B018  # made when asked for
+            restore.RestoreTask(recipe(photograph_folder, f"data.folders={both}", f"data.valid={valid}")).items  # noqa: B018  # made when asked for
     twice = json.dumps([str(photograph_folder)] * 2)
-    assert restore.build(recipe(photograph_folder, f"data.folders={twice}")).items
+    assert restore.RestoreTask(recipe(photograph_folder, f"data.folders={twice}")).items
 
 
 def test_a_folder_is_repaired_around_a_bad_file(trained, photograph_folder, tmp_path):
@@ -276,7 +283,7 @@ def test_training_may_start_from_a_model_and_keeps_it_when_it_only_hurts(trained
         "optimiser.rate=0.5",
         "train.average=off",
     ]
-    best = restore.train(recipe("builtin:photographs", *changes), tmp_path / "run")
+    best = catalogue.train(recipe("builtin:photographs", *changes), tmp_path / "run")
     kept, start = sfumato.load(best).network.state_dict(), sfumato.load(trained / "last.safetensors").network.state_dict()
     assert all(torch.equal(kept[name], start[name]) for name in kept)
 
@@ -285,7 +292,7 @@ def test_a_chain_that_shrinks_makes_a_network_that_enlarges(photograph_folder, t
     changes = ["spoil.chain=shrink 2", "network.kind=residual", "network.width=8", "network.blocks=1", "train.steps=2", "data.valid=0.3"]
     changes = [*SMALL[3:], *changes]
     spec = recipes.read(Restore, {}, [f"data.folders={json.dumps([str(photograph_folder)])}", *changes])
-    best = restore.train(spec, tmp_path / "run")
+    best = catalogue.train(spec, tmp_path / "run")
     made, plain = sfumato.load(best).restore(portrait), enlarge(portrait, 2)
     assert made.shape == plain.shape == (256, 256, 3)
     assert np.array_equal(restorer.load(best, strength=0.0).restore(portrait), plain)
@@ -298,8 +305,8 @@ def test_a_network_that_is_folded_when_it_is_saved_enlarges_as_it_learnt_to(phot
     """Many branches learn, one convolution is kept of them."""
     changes = ["spoil.chain=shrink 2", "network.kind=span", "network.width=8", "network.blocks=2", "train.steps=2", "train.average=off"]
     spec = recipes.read(Restore, {}, [f"data.folders={json.dumps([str(photograph_folder)])}", *SMALL[3:], *changes])
-    task = restore.build(spec)
-    restore.train(spec, tmp_path / "run")
+    task = restore.RestoreTask(spec)
+    catalogue.train(spec, tmp_path / "run")
     model = sfumato.load(tmp_path / "run" / "last.safetensors")
     count = [sum(weight.numel() for weight in network.parameters()) for network in (model.network, task.network)]
     assert model.restore(portrait).shape == (256, 256, 3) and count[0] < count[1]
@@ -309,13 +316,14 @@ def test_a_network_that_is_folded_when_it_is_saved_enlarges_as_it_learnt_to(phot
 
 @pytest.mark.parametrize(("chain", "mirrors"), [("maybe(0.3, hole 4..8)", False), ("noise 5 | border 4..8", False), ("noise 5", True)])
 def test_where_something_may_be_missing_at_the_sides_nothing_is_put_around_a_picture(chain, mirrors, photograph_folder):
-    assert restore.build(recipe(photograph_folder, f"spoil.chain={chain}")).contract.mirrors is mirrors
+    assert restore.RestoreTask(recipe(photograph_folder, f"spoil.chain={chain}")).contract.mirrors is mirrors
 
 
 def test_grids_of_compression_lie_anywhere_in_a_crop_as_often(portrait, tmp_path):
     """What a crop begins with in its window says where a grid of 8 px lies: all 64 places, as often."""
     (tmp_path / "place.py").write_text(PLACE)
-    task = restore.build(recipe("builtin:photographs", "spoil.chain=place", f"spoil.steps_file={json.dumps(str(tmp_path / 'place.py'))}"))
+    own = f"spoil.steps_file={json.dumps(str(tmp_path / 'place.py'))}"
+    task = restore.RestoreTask(recipe("builtin:photographs", "spoil.chain=place", own))
     found = np.bincount([int(task.pairs.pair(epoch, index)[0][0, 0, 0]) for epoch in range(40) for index in range(16)], minlength=64)
     expected = found.sum() / 64
     assert len(found) == 64 and np.square(found - expected).sum() / expected < 103.4  # chi square of 63 degrees, one in a thousand
@@ -343,7 +351,7 @@ STEPS = {"place": Place}
 def test_what_features_alone_make_is_chosen_by_the_loss_and_not_by_psnr(tmp_path):
     changes = ["loss.weight=0.0", "feature.network=tiny-features", 'feature.taps=["stage1"]', "feature.weights=[1.0]", "train.steps=6"]
     run = tmp_path / "run"
-    restore.train(recipe("builtin:photographs", "spoil.chain=noise 25", "look.every=2", *changes), run)
+    catalogue.train(recipe("builtin:photographs", "spoil.chain=noise 25", "look.every=2", *changes), run)
     looks = [json.loads(line) for line in (run / "stats.jsonl").read_text().splitlines()]
     looks = [look for look in looks if look["kind"] == "valid"]
     best = min(looks, key=lambda look: look["loss"])
@@ -352,12 +360,12 @@ def test_what_features_alone_make_is_chosen_by_the_loss_and_not_by_psnr(tmp_path
 
 def test_a_unet_is_not_asked_to_enlarge(photograph_folder):
     with pytest.raises(Refusal, match=r"network\.kind = 'residual'"):
-        restore.build(recipe(photograph_folder, "spoil.chain=shrink 2")).plan()
+        restore.RestoreTask(recipe(photograph_folder, "spoil.chain=shrink 2")).plan()
 
 
 def test_a_crop_is_spoilt_as_the_whole_picture_is(portrait):
     """With a margin of the chain's reach, what a crop's pixels become does not depend on where the window ends."""
-    task = restore.build(recipe("builtin:photographs", "spoil.chain=blur 1.5", "augment.flip=false"))
+    task = restore.RestoreTask(recipe("builtin:photographs", "spoil.chain=blur 1.5", "augment.flip=false"))
     spoilt, good = task.pairs.pair(0, 0)
     from sfumato.spoil import grammar
 
@@ -369,7 +377,7 @@ def test_a_crop_is_spoilt_as_the_whole_picture_is(portrait):
 
 @pytest.mark.parametrize("chain", ["jpeg 20 | scale 2", "scale 2 | jpeg 10..70 | text", "blur 2 | shrink 3", "shrink 2 | jpeg 30"])
 def test_a_crop_is_cut_from_a_window_that_holds_all_it_depends_on_and_hardly_more(chain):
-    found = restore.build(recipe("builtin:photographs", f"spoil.chain={chain}")).pairs
+    found = restore.RestoreTask(recipe("builtin:photographs", f"spoil.chain={chain}")).pairs
     for phase in range(0, found.chain.period, found.chain.enlarges):
         low, high = found.chain.context(found.lead + phase, found.lead + phase + found.crop)
         assert low >= 0 and high <= found.widest
@@ -378,12 +386,12 @@ def test_a_crop_is_cut_from_a_window_that_holds_all_it_depends_on_and_hardly_mor
 
 def test_a_picture_that_was_shrunk_and_compressed_is_enlarged(tmp_path, portrait):
     changes = ["spoil.chain=shrink 2 | jpeg 30", "network.kind=residual", "network.width=8", "network.blocks=1", "train.steps=2"]
-    best = restore.train(recipes.read(Restore, {}, [*SMALL[3:], "data.crop=32", *changes]), tmp_path / "run")
+    best = catalogue.train(recipes.read(Restore, {}, [*SMALL[3:], "data.crop=32", *changes]), tmp_path / "run")
     assert sfumato.load(best).restore(portrait).shape == (2 * portrait.shape[0], 2 * portrait.shape[1], 3)
 
 
 def test_pairs_follow_from_epoch_and_index_alone(photograph_folder):
-    one, other = (restore.build(recipe(photograph_folder)).pairs for _ in range(2))
+    one, other = (restore.RestoreTask(recipe(photograph_folder)).pairs for _ in range(2))
     for place in ((0, 3), (2, 5)):
         for a, b in zip(one.pair(*place), other.pair(*place), strict=True):
             assert np.array_equal(a, b)
@@ -397,13 +405,13 @@ def test_pairs_follow_from_epoch_and_index_alone(photograph_folder):
 )
 def test_who_asks_for_another_network_than_the_one_that_is_begun_with_hears_of_it(trained, asked, warned):
     begun = f"start_from={json.dumps(str(trained / 'last.safetensors'))}"
-    plan = restore.build(recipes.read(Restore, {}, [*SMALL[3:], *asked, begun])).plan()
+    plan = restore.RestoreTask(recipes.read(Restore, {}, [*SMALL[3:], *asked, begun])).plan()
     assert ("what the recipe says of one is not heeded" in plan) is warned
 
 
 def test_weights_that_were_begun_with_bring_their_terms(trained, tmp_path):
     begun = f"start_from={json.dumps(str(trained / 'last.safetensors'))}"
-    best = restore.train(recipe("builtin:photographs", "train.steps=1", begun), tmp_path / "run")
+    best = catalogue.train(recipe("builtin:photographs", "train.steps=1", begun), tmp_path / "run")
     now, before = (sfumato.load(path).header.licence for path in (best, trained / "last.safetensors"))
     assert now == f"{before}; and of last.safetensors, whose weights it began with: {before}"
 
@@ -418,19 +426,19 @@ def test_weights_that_were_begun_with_bring_their_terms(trained, tmp_path):
     ],
 )
 def test_the_plan_warns_of_batch_norm_that_learns_from_one_picture_at_a_time(changes, warned, photograph_folder):
-    plan = restore.build(recipe(photograph_folder, "train.batch=1", *changes)).plan()
+    plan = restore.RestoreTask(recipe(photograph_folder, "train.batch=1", *changes)).plan()
     assert ("warning        batch norm takes its statistics from one picture at a time" in plan) is warned
 
 
 def test_a_diverging_rate_is_said_by_the_run(tmp_path):
     changes = ["spoil.chain=noise 25", "train.steps=200", "optimiser.kind=adamw", "optimiser.rate=50", "optimiser.clip=off"]
     with pytest.raises(Refusal, match="learning rate"):
-        restore.train(recipe("builtin:photographs", *changes), tmp_path / "run")
+        catalogue.train(recipe("builtin:photographs", *changes), tmp_path / "run")
 
 
 def test_two_budgets_at_once_are_refused(photograph_folder):
     with pytest.raises(Refusal, match="both given"):
-        _ = restore.build(recipe(photograph_folder, "train.steps=3", "train.minutes=1")).budget
+        _ = restore.RestoreTask(recipe(photograph_folder, "train.steps=3", "train.minutes=1")).budget
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGTERM to catch")

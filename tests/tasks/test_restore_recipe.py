@@ -14,6 +14,7 @@ from sfumato.tasks.restore_recipe import Restore
     [
         (["network.widths=[1000000000]"], "network.widths"),
         (["network.widths=[8,8]"], "network.blocks needs 2"),
+        (["network.widths=[8]", "network.blocks=[1]", "network.blocks_up=[]", "network.cross=true"], "network.cross"),
         (["network.kind=residual", "network.blocks=1000000"], "at least 1 and at most 256"),
         (["train.batch=1000000000000"], "train.batch"),
         (["train.batch=60000", "data.crop=1024"], "pixels at once"),

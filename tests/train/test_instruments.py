@@ -130,7 +130,7 @@ def test_a_resumed_run_has_the_records_of_one_that_was_never_stopped(tmp_path):
     with pytest.raises(Interrupted):
         learner_in(parts, [Stop(8)]).fit()
     second = learner_in(parts)
-    second.resumed = state.newest(parts, torch.device("cpu"))
+    second.resumed = state.newest(parts)
     second.fit()
     one, other = recorded(whole), recorded(parts)
     assert one.keys() == other.keys() and all(np.array_equal(one[name], other[name]) for name in one)

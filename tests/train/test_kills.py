@@ -65,7 +65,7 @@ def learner_in(run, extra=(), *, steps=20, every=5, network=None, muon=False, **
 
 def resumed_in(run, extra=(), **options):
     learner = learner_in(run, extra, **options)
-    learner.resumed = state.newest(run, torch.device("cpu"))
+    learner.resumed = state.newest(run)
     return learner
 
 
@@ -124,7 +124,7 @@ def test_a_resumed_run_validates_where_it_would_have(tmp_path, held_out, killed,
         try:
             learner.fit()
         except Die:
-            saved = state.newest(run, torch.device("cpu"))["learner"]["step"]
+            saved = state.newest(run)["learner"]["step"]
             return [step for step in seen.validations if step < saved]
         return seen.validations
 
@@ -173,7 +173,7 @@ def test_a_stop_comes_after_the_whole_step_where_gradients_are_gathered(tmp_path
     run = runs.create(tmp_path / "run")
     with pytest.raises(Interrupted):
         learner_in(run, [StopAt(batches)], accumulate=2).fit()
-    assert state.newest(run, torch.device("cpu"))["learner"]["step"] == 4
+    assert state.newest(run)["learner"]["step"] == 4
     second = resumed_in(run, accumulate=2)
     second.fit()
     assert same(whole.network, second.network)

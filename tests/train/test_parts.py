@@ -10,6 +10,7 @@ from sfumato.core.errors import Refusal
 from sfumato.core.seed import Seed
 from sfumato.train.budget import Budget
 from sfumato.train.callbacks.averages import WeightAverage
+from sfumato.train.callbacks.stats import ShowProgress
 from sfumato.train.find_rate import find_rate
 from sfumato.train.objective import Outcome
 from sfumato.train.steps import schedules
@@ -42,6 +43,20 @@ def test_the_average_of_a_ramp_has_its_closed_form():
         average.after_update(learner)
         expected = float(step) if step == 1 else decay * expected + (1 - decay) * step
     assert average.average.weight.item() == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.parametrize("updates", [90, 6000])
+def test_an_average_whose_half_life_follows_its_count_forgets_how_it_began(updates):
+    """Weights 1, 2, 3 ...: the average lies behind by about what a half-life of a 60th, and at most 60, makes it."""
+    network = nn.Linear(1, 1, bias=False)
+    average = WeightAverage(half_life=None)
+    average.before_fit(toy_learner(network=network, optimiser=torch.optim.SGD(network.parameters(), lr=0)))
+    for step in range(1, updates + 1):
+        with torch.no_grad():
+            network.weight.fill_(step)
+        average.after_update(None)
+    half_life = min(60, updates / 60)
+    assert updates - average.average.weight.item() == pytest.approx(half_life / 0.693, rel=0.25)
 
 
 def test_the_average_follows_buffers():
@@ -173,3 +188,13 @@ def test_the_rate_finder_restores_everything_and_suggests_a_rate_that_trains():
     assert all(torch.equal(one, other) for one, other in zip(before, learner.network.parameters(), strict=True))
     assert torch.equal(state, torch.random.get_rng_state())
     assert 1e-4 < found.suggested < 0.3 and math.isfinite(found.losses[-1])
+
+
+def test_the_bar_of_a_resumed_run_begins_where_it_was():
+    """Else the time left would be told as if all before had been done since."""
+    learner = toy_learner()
+    learner.progress = 0.9
+    shown = ShowProgress()
+    shown.before_phase(learner)
+    assert (shown.bar.done, shown.bar.left) == (900, None)
+    shown.after_fit(learner)

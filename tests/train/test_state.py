@@ -43,7 +43,7 @@ def test_stop_and_resume_equals_no_stop(tmp_path, stop, muon):
     with pytest.raises(Interrupted):
         learner_in(run, [StopAt(stop)], muon=muon).fit()
     second = learner_in(run, muon=muon)
-    second.resumed = state.newest(run, torch.device("cpu"))
+    second.resumed = state.newest(run)
     second.fit()
     for one, other in ((whole.network, second.network), (whole.shown, second.shown)):
         for (name, a), b in zip(one.state_dict().items(), other.state_dict().values(), strict=True):
@@ -59,7 +59,7 @@ def test_a_run_may_be_resumed_with_another_number_of_workers(tmp_path):
     with pytest.raises(Interrupted):
         learner_in(run, [StopAt(8)], workers=2).fit()
     second = learner_in(run, workers=0)
-    second.resumed = state.newest(run, torch.device("cpu"))
+    second.resumed = state.newest(run)
     second.fit()
     assert all(torch.equal(a, b) for a, b in zip(whole.network.state_dict().values(), second.network.state_dict().values(), strict=True))
 
@@ -73,7 +73,7 @@ def test_what_dropout_drops_follows_from_the_seed_and_the_step(tmp_path):
     with pytest.raises(Interrupted):
         learner_in(run, [StopAt(8)], dropout=True, workers=2).fit()
     second = learner_in(run, dropout=True)
-    second.resumed = state.newest(run, torch.device("cpu"))
+    second.resumed = state.newest(run)
     second.fit()
     assert all(torch.equal(a, b) for a, b in zip(whole.network.state_dict().values(), second.network.state_dict().values(), strict=True))
 
@@ -83,7 +83,7 @@ def test_a_damaged_state_is_passed_over_for_the_one_before(tmp_path):
     learner_in(run).fit()
     newest = max(run.states.glob("*.safetensors"))
     newest.write_bytes(newest.read_bytes()[:200])
-    assert state.newest(run, torch.device("cpu"))["learner"]["step"] == 15
+    assert state.newest(run)["learner"]["step"] == 15
 
 
 def test_only_two_states_are_kept(tmp_path):
@@ -101,7 +101,7 @@ def test_a_run_folder_is_never_overwritten(tmp_path):
 def test_a_tree_of_tensors_and_values_comes_back(tmp_path):
     tree = {"a": [1, 2.5, "x", None, True], "b": {"c": torch.arange(6).reshape(2, 3), "d": torch.tensor(3)}}
     state.write(tmp_path / "tree.safetensors", tree)
-    back = state.read(tmp_path / "tree.safetensors", torch.device("cpu"))
+    back = state.read(tmp_path / "tree.safetensors")
     assert back["a"] == tree["a"]
     assert torch.equal(back["b"]["c"], tree["b"]["c"]) and torch.equal(back["b"]["d"], tree["b"]["d"])
 
@@ -120,7 +120,7 @@ def test_a_state_for_which_there_is_no_room_stops_the_run_and_the_one_before_it_
     with pytest.raises(Unwritable, match="00000010.safetensors could not be written: File too large"):
         learner_in(run, [LimitAt(7, lambda: sizes_limited(2000))]).fit()
     assert [path.name for path in run.states.iterdir()] == ["00000005.safetensors"]
-    assert state.newest(run, torch.device("cpu"))["learner"]["step"] == 5
+    assert state.newest(run)["learner"]["step"] == 5
 
 
 def test_lines_for_which_there_is_no_room_stop_the_run_and_leave_no_half_line(tmp_path, sizes_limited):

@@ -3,7 +3,6 @@
 import sys
 
 import pytest
-import torch
 
 from sfumato.core.errors import Interrupted, Refusal
 from sfumato.train import run as runs
@@ -69,7 +68,7 @@ def test_a_resumed_run_tells_every_step_once(tmp_path):
         learner_in(run, tmp_path / "boards", extra=[Stop()]).fit()
     (run.states / "00000008.safetensors").unlink()  # as after a kill: the newest state is that of step 5
     second = learner_in(run, tmp_path / "boards")
-    second.resumed = state.newest(run, torch.device("cpu"))
+    second.resumed = state.newest(run)
     second.fit()
     whole = learner_in(runs.create(tmp_path / "whole"), tmp_path / "whole-boards")
     whole.fit()

@@ -33,12 +33,12 @@ def classify(
     first, *others = (classifier.load(existing(path, "model file"), device=device) for path in (model, *(also or [])))
     asked = first.beside(others)
     paths = [path for given in pictures for path in (find_pictures(given) if existing(given, "file or folder").is_dir() else [given])]
-    failed, rows = 0, []
+    failed, rows = [], []
     for path in paths:
         try:
             found = asked.classify(path, top=top, views="flip" if flip else "one")
         except Refusal as refusal:
-            failed += 1
+            failed.append({"file": str(path), "reason": str(refusal)})
             complain(str(refusal), PARTLY)
             continue
         rows.append({"picture": str(path), "names": [{"name": name, "probability": share} for name, share in found]})

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from sfumato.cli.verb import Json, complain, option, show, show_json, show_table
+from sfumato.cli.verb import Json, Overwrite, complain, free, option, show, show_json, show_table
 from sfumato.core import progress
 from sfumato.core.errors import PARTLY, unknown
 
@@ -114,6 +114,7 @@ def look(
     part: Annotated[str, option("--part", says="train, valid or test.")] = "train",
     out: Annotated[Path | None, option("--out", "-o", shape="FILE.png", says="Write a contact sheet there.", default="no sheet")] = None,
     count: Annotated[int, typer.Option("--count", min=1, max=400, metavar="N", help="Pictures on the sheet.")] = 24,
+    overwrite: Overwrite = False,
     as_json: Json = False,
 ) -> None:
     """Say how many pictures of each class there are, and write a sheet of some of them.
@@ -124,6 +125,8 @@ def look(
       sfumato data show tiny-imagenet-20 --part valid --out sheet.png
       sfumato data show photos/by-kind --out sheet.png --count 48
     """
+    if out is not None:
+        free(out, overwrite=overwrite)
     labelled = _part(name, part)
     counts = dict(zip(labelled.classes, labelled.counts().tolist()))
     if as_json:

@@ -57,10 +57,11 @@ def evaluate(
     from sfumato.nets import load
 
     task = load.read_header(model).task
+    only_repairs = {"inputs": inputs, "ensemble": ensemble, "spoil": spoil, "steps-file": steps_file, "metrics": metrics}
+    only_repairs |= {"features": eyes, "taps": taps, "heads": heads}
     belong: dict[str, tuple[Any, str]] = {
         "against": (against, "restore"),
-        "inputs": (inputs, "restore"),
-        "ensemble": (ensemble or None, "restore"),
+        **{name: (given or None, "restore") for name, given in only_repairs.items()},
         "depths": (depths, "depth"),
         "masks": (masks, "segment"),
     }
@@ -91,20 +92,23 @@ def evaluate(
         raise Refusal(f"The score {min(blind)!r} is taken as a classifier sees it: name one with --features, such as tiny-features.")
     if not eyes and (taps or heads):
         raise Refusal(f"--{'taps' if taps else 'heads'} says how a classifier looks: name one with --features, such as tiny-features.")
+    if eyes and not {"feature", "lpips"} & set(names):
+        raise Refusal("--features is whose eyes feature and lpips need: name one of them with --metrics, or leave it out.")
     seen = scoring.through(eyes, heads, [tap.strip() for tap in taps.split(",")] if taps else ()) if eyes else {}
     items = sources.held_out(str(folder))
     if str(folder).startswith(sources.KNOWN):
         examine.check_published(str(folder).removeprefix(sources.KNOWN))
     if inputs is not None:
-        if spoil:
-            raise Refusal("What is in --inputs is spoilt already: leave --spoil out.")
-        channels, least = restore.scored_in(tested.contract), scoring.least_side(names)
+        if spoil or steps_file:
+            raise Refusal("What is in --inputs is spoilt already: leave --spoil and --steps-file out.")
+        channels, least = restore.scored_in(tested.contract), scoring.least_side(names, seen)
         real = real_pairs.examples(items, existing(inputs, "folder"), channels=channels, least=least)
         scores = restore.score(tested, real, count=len(items), seed=seeds.Seed(seed), names=names, seen=seen)
         how = f"as they are in {inputs}"
     else:
         own = begun.Undone.by(tested.header.recipe)
-        own.check_repeatable(model, chain_given=spoil is not None, steps_given=steps_file is not None)
+        pairs = "--inputs with the folder of what is to be repaired"
+        own.check_repeatable(model, chain_given=spoil is not None, steps_given=steps_file is not None, pairs=pairs)
         ways = catalogue.with_file(steps_file or "")
         chain = grammar.parse(spoil or own.chain, ways)
         target = grammar.parse(own.target, ways) if own.target else None

@@ -4,18 +4,24 @@ import json
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from itertools import count
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from sfumato.cli.verb import OwnSpoil, Set, StepsFile, complain, option, show, switch
+from sfumato.cli.verb import Overwrite, OwnSpoil, Set, StepsFile, complain, free, option, png, show, switch
 from sfumato.core import progress
 from sfumato.core.errors import PARTLY, Interrupted, Refusal
 
 Task = Annotated[str, typer.Argument(metavar="TASK|RECIPE", help="A recipe (sfumato recipes), a task such as restore, or a TOML file.")]
 Pictures = Annotated[list[Path] | None, typer.Argument(help="Folders of good pictures, instead of the recipe's.")]
+Minutes = Annotated[float | None, option("--minutes", says="Time budget.")]
+Steps = Annotated[int | None, option("--steps", says="Budget in steps.")]
+StartFrom = Annotated[Path | None, option("--from", shape="MODEL", says="Start from a model's weights.")]
+Pairs = Annotated[tuple[Path, Path] | None, option("--pairs", shape="INPUTS TARGETS", says="Real pairs: two folders with the same names.")]
+Critic = Annotated[bool, switch("--critic", says="Play against a critic, so that pictures look sharp; see --from.")]
 Out = Annotated[Path | None, option("--out", "-o", says="Run folder: new or empty.", default="runs/NAME-N")]
 
 
@@ -34,7 +40,7 @@ def demo(
     from sfumato.train.run import Run
 
     recipe = catalogue.read("demo", [f"train.minutes={minutes}"])
-    _finish(out, lambda: catalogue.module(recipe.task).train(recipe, out))
+    _finish(out, lambda: catalogue.train(recipe, out))
     progress.say(f"sheet: {Run(out).previews / 'sheet.png'}")
     progress.say(f"use it: sfumato restore PICTURES --model {Run(out).last}")
 
@@ -75,7 +81,18 @@ def _begin(task: str, photos: Path, out: Path) -> None:
     show(f"{out} is written. Look at it, change what you like, and run: sfumato train {out}")
 
 
-def plan(task: Task, pictures: Pictures = None, changes: Set = None, spoil: OwnSpoil = None, steps_file: StepsFile = None) -> None:
+def plan(
+    task: Task,
+    pictures: Pictures = None,
+    changes: Set = None,
+    spoil: OwnSpoil = None,
+    minutes: Minutes = None,
+    steps: Steps = None,
+    start_from: StartFrom = None,
+    steps_file: StepsFile = None,
+    pairs: Pairs = None,
+    critic: Critic = False,
+) -> None:
     """Say what a training would do: the recipe, the data, the network, and who acts when.  Trains nothing.
 
     \b
@@ -86,9 +103,9 @@ def plan(task: Task, pictures: Pictures = None, changes: Set = None, spoil: OwnS
     from sfumato.core import recipe as recipes
     from sfumato.tasks import catalogue
 
-    recipe = catalogue.read(task, _changes(pictures, changes, spoil, steps_file))
+    recipe = _asked(task, pictures, changes, spoil, steps_file, minutes, steps, start_from=start_from, pairs=pairs, critic=critic)
     show(recipes.difference(recipe))
-    show(catalogue.module(recipe.task).build(recipe).plan())
+    show(catalogue.build(recipe).plan())
 
 
 def train(
@@ -96,15 +113,13 @@ def train(
     pictures: Pictures = None,
     changes: Set = None,
     spoil: OwnSpoil = None,
-    minutes: Annotated[float | None, option("--minutes", says="Time budget.")] = None,
-    steps: Annotated[int | None, option("--steps", says="Budget in steps.")] = None,
+    minutes: Minutes = None,
+    steps: Steps = None,
     out: Out = None,
-    start_from: Annotated[Path | None, option("--from", shape="MODEL", says="Start from a model's weights.")] = None,
+    start_from: StartFrom = None,
     steps_file: StepsFile = None,
-    pairs: Annotated[
-        tuple[Path, Path] | None, option("--pairs", shape="INPUTS TARGETS", says="Real pairs: two folders with the same names.")
-    ] = None,
-    critic: Annotated[bool, switch("--critic", says="Play against a critic, so that pictures look sharp; see --from.")] = False,
+    pairs: Pairs = None,
+    critic: Critic = False,
     overfit: Annotated[int | None, option("--overfit", shape="N", says="Learn N batches by heart: does learning work at all?")] = None,
     dry_run: Annotated[bool, switch("--dry-run", says="Check and print the recipe, count the pictures, train nothing.")] = False,
 ) -> None:
@@ -125,29 +140,20 @@ def train(
     from sfumato.core import recipe as recipes
     from sfumato.tasks import catalogue
     from sfumato.train import ranks
+    from sfumato.train.run import check_new
 
-    if pairs and (pictures or spoil):
-        raise Refusal("Real pairs (--pairs INPUTS TARGETS) bring their own pictures and damage: leave folders and --spoil out.")
-    more = {
-        "data.inputs": pairs and str(pairs[0]),
-        "start_from": start_from and str(start_from),
-        "train.overfit": overfit,
-        "train.minutes": minutes,
-        "train.steps": steps,
-    }
-    all_changes = _changes(pictures or (pairs and [pairs[1]]), changes, spoil, steps_file, **more)
-    recipe = catalogue.read(task, [*(catalogue.game(task, all_changes) if critic else ()), *all_changes])
-    if recipe.task == "restore" and recipe.start_from and not recipe.data.inputs:
-        recipe = _as_begun(recipe, catalogue.said(task, all_changes))
+    asked = partial(_asked, task, pictures, changes, spoil, steps_file, minutes, steps)
+    recipe = asked(start_from=start_from, pairs=pairs, critic=critic, overfit=overfit)
     if out is None and ranks.count() > 1:
         raise Refusal("Several processes (torchrun) must be told the same run folder: give --out.")
     folder = out or _next_free(Path("runs"), recipe.name)
     if dry_run:
+        check_new(folder)
         catalogue.check(recipe)
         show(recipes.to_toml(recipe).rstrip())
         show("\n".join(["", *(f"# {line}" for line in catalogue.sources(recipe)), f"# the run would go to {folder}"]))
         return
-    _finish(folder, lambda: catalogue.module(recipe.task).train(recipe, folder))
+    _finish(folder, lambda: catalogue.train(recipe, folder))
 
 
 def resume(
@@ -176,24 +182,47 @@ def resume(
     _finish(existing(run).folder, lambda: catalogue.resume(run, workers=workers))
 
 
-def _changes(
-    pictures: list[Path] | None, changes: list[str] | None, spoil: str | None, steps_file: Path | None, **more: object
-) -> list[str]:
-    """What the command line changes in a recipe: options first, so that --set has the last word."""
+def _asked(
+    task: str,
+    pictures: list[Path] | None,
+    changes: list[str] | None,
+    spoil: str | None,
+    steps_file: Path | None,
+    minutes: float | None = None,
+    steps: int | None = None,
+    *,
+    start_from: Path | None = None,
+    pairs: tuple[Path, Path] | None = None,
+    critic: bool = False,
+    overfit: int | None = None,
+) -> Any:
+    """The recipe that a command line means: options change it first, so that --set has the last word."""
+    from sfumato.tasks import catalogue
+
+    if pairs and (pictures or spoil):
+        raise Refusal("Real pairs (--pairs INPUTS TARGETS) bring their own pictures and damage: leave folders and --spoil out.")
     given = {
-        "data.folders": [str(path) for path in pictures or []],
+        "data.folders": [str(path) for path in pictures or (pairs and [pairs[1]]) or []],
+        "data.inputs": pairs and str(pairs[0]),
         "spoil.chain": spoil,
         "spoil.steps_file": steps_file and str(steps_file),
-        **more,
+        "start_from": start_from and str(start_from),
+        "train.overfit": overfit,
+        "train.minutes": minutes,
+        "train.steps": steps,
     }
-    return [f"{key}={json.dumps(value, ensure_ascii=False)}" for key, value in given.items() if value not in (None, [])] + (changes or [])
+    told = [f"{key}={json.dumps(value, ensure_ascii=False)}" for key, value in given.items() if value not in (None, [])] + (changes or [])
+    recipe = catalogue.read(task, [*(catalogue.game(task, told) if critic else ()), *told])
+    if recipe.task != "restore" or not recipe.start_from or recipe.data.inputs:
+        return recipe
+    return _as_begun(recipe, catalogue.said(task, told))
 
 
 def _as_begun(recipe: Any, said: Iterable[str]) -> Any:
     """The same, with the damage that the model undoes with which it begins, where nobody names another."""
     from sfumato.tasks.parts import begun
 
-    own = {} if any(key.startswith("spoil.") for key in said) else begun.own_spoil(Path(recipe.start_from))
+    own = {} if "spoil.chain" in said else begun.own_spoil(Path(recipe.start_from), steps_given=bool(recipe.spoil.steps_file))
     if not own:
         return recipe
     progress.say(f"spoil: {own['chain']}, as {recipe.start_from} has learnt to undo; --spoil asks for another")
@@ -215,8 +244,8 @@ def _finish(folder: Path, learn: Callable[[], Path]) -> None:
     began_before = run.stats.is_file()
     try:
         model = learn()
-    except (Interrupted, Refusal) as stopped:
-        if isinstance(stopped, Interrupted) or (run.stats.is_file() and not began_before):
+    except (Interrupted, KeyboardInterrupt, Refusal) as stopped:
+        if run.stats.is_file() and not (isinstance(stopped, Refusal) and began_before):
             with suppress(Refusal):  # the news is what stopped the run
                 progress.say(f"report: {page.write_report(folder)}")
         raise
@@ -238,7 +267,8 @@ def find_rate(
     changes: Set = None,
     spoil: OwnSpoil = None,
     steps_file: StepsFile = None,
-    out: Annotated[Path, option("--out", "-o", says="Where the plot goes.")] = Path("find-lr.png"),
+    out: Annotated[Path, option("--out", "-o", shape="FILE.png", says="Where the plot goes.")] = Path("find-lr.png"),
+    overwrite: Overwrite = False,
 ) -> None:
     """Find a learning rate: it rises step by step on a copy of the network, until the loss blows up.
 
@@ -251,8 +281,8 @@ def find_rate(
     from sfumato.show import plots
     from sfumato.tasks import catalogue
 
-    recipe = catalogue.read(task, _changes(pictures, changes, spoil, steps_file))
-    found = catalogue.module(recipe.task).build(recipe).find_rate()
+    png(free(out, overwrite=overwrite))
+    found = catalogue.build(_asked(task, pictures, changes, spoil, steps_file)).find_rate()
     show(f"--set optimiser.rate={found.suggested:.2g}")  # first, for where the plot cannot be written it is not lost
     files.write_bytes(out, plots.rate_finder(found.rates, found.losses, found.suggested))
     progress.say(f"plot: {out}")

@@ -9,10 +9,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from sfumato.cli.verb import Json, existing, option, show, show_json, show_table, switch
+from sfumato.cli.verb import Json, Overwrite, complain, existing, free, option, show, show_json, show_table, switch
+from sfumato.core.errors import PARTLY, REFUSED, Refusal, shortened
 
 if TYPE_CHECKING:
     from sfumato.train.run import Run
+
+STATUS = 24  # letters of it in a table; all are in the run's facts (--json)
 
 
 def recipes(
@@ -27,9 +30,14 @@ def recipes(
       sfumato recipes demo > mine.toml
     """
     from sfumato.core import builtin
+    from sfumato.core.recipe import read_table
 
     if name is not None:
-        show(builtin.find(name).read_text(encoding="utf-8").rstrip())
+        path = builtin.find(name)
+        if as_json:
+            show_json(read_table(path))
+        else:
+            show(path.read_text(encoding="utf-8").rstrip())
         return
     known = builtin.recipes().values()
     if as_json:
@@ -53,11 +61,15 @@ def models(
     from sfumato.nets import load
     from sfumato.tasks.parts.restorer import shipped
 
-    found = {path: load.read_header(path) for path in _model_files(paths or [shipped()])}
+    found, odd = {}, 0
+    for path in _model_files(paths or [shipped()]):
+        try:
+            found[path] = load.read_header(path)
+        except Refusal as refusal:
+            odd = complain(str(refusal), PARTLY)
     if as_json:
         show_json([{"path": path, **asdict(header)} for path, header in found.items()])
-        return
-    for path, header in found.items():
+    for path, header in () if as_json else found.items():
         show(f"{path}  ({path.stat().st_size / 2**20:.1f} MB)")
         network = ", ".join(f"{name} {value}" for name, value in header.network.items() if name != "kind")
         lines = {
@@ -70,6 +82,8 @@ def models(
         }
         for name, value in lines.items():
             show(f"  {_harmless(f'{name}: {value}')}")
+    if odd:
+        raise typer.Exit(odd if found else REFUSED)
 
 
 def _harmless(text: str) -> str:
@@ -101,7 +115,7 @@ def runs(
     from sfumato.train.run import Run
 
     found = [Run(path.parent) for path in sorted(existing(folder, "folder").glob("*/recipe.toml"))]
-    facts = [{"run": str(run.folder), **run.read_facts(), "running": locks.is_owned(run.folder)} for run in found]
+    facts = [{"run": str(run.folder), **_facts(run), "running": locks.is_owned(run.folder)} for run in found]
     if as_json:
         show_json(facts)
         return
@@ -111,19 +125,32 @@ def runs(
     show_table(titles, rows)
 
 
+def _facts(run: Run) -> dict[str, Any]:
+    try:
+        return run.read_facts()
+    except Refusal:
+        return {"status": "damaged"}
+
+
 def _status(facts: dict[str, Any]) -> str:
     """A run that says it is running while nobody owns its folder was killed."""
     status = str(facts.get("status", "begun"))
     if facts["running"]:
         return "running"
-    return "killed (sfumato resume goes on)" if status == "running" else status
+    return "killed: resume it" if status == "running" else shortened(" ".join(status.split()), STATUS)
 
 
 def _outcome(run: Run) -> str:
     """What the run's own scores say: what was gained by a repair, how many names were right, how many depths."""
     if not run.scores.is_file():
         return ""
-    scores = json.loads(run.scores.read_text(encoding="utf-8"))
+    try:
+        return _best_told(json.loads(run.scores.read_text(encoding="utf-8")))
+    except (ValueError, LookupError, TypeError):
+        return "damaged"
+
+
+def _best_told(scores: dict[str, Any]) -> str:
     if scores.get("task") == "depth":
         return f"{100 * scores['rows'][-1]['delta1']['mean']:.2f} % within 1.25"
     if "gains" in scores:
@@ -140,7 +167,8 @@ def _cell(value: Any) -> str:
 def report(
     run: Annotated[list[Path], typer.Argument(help="Run folder; of a ladder several, the lowest rung first.")],
     ladder: Annotated[bool, switch("--ladder", says="Put several runs on one page, with the same pictures in the same order.")] = False,
-    out: Annotated[Path, option("--out", "-o", says="Where a ladder's page goes.")] = Path("ladder.html"),
+    out: Annotated[Path | None, option("--out", "-o", says="Where a ladder's page goes.", default="ladder.html")] = None,
+    overwrite: Overwrite = False,
 ) -> None:
     """Write a run's report.html again: curves, before and after, scores, the recipe; or several runs side by side.
 
@@ -152,8 +180,10 @@ def report(
     if ladder:
         from sfumato.report import ladder as ladders
 
-        show(str(ladders.write_ladder(run, out)))
+        show(str(ladders.write_ladder(run, free(out or Path("ladder.html"), overwrite=overwrite))))
         return
+    if out is not None:
+        raise Refusal("A run's report lies in its folder, and --out is for a page of several: give --ladder, or leave --out out.")
     from sfumato.report import page
 
     for folder in run:

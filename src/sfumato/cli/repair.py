@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 import typer
 
 from sfumato.cli import trees
-from sfumato.cli.verb import Device, DryRun, Json, Overwrite, Seed, StepsFile, existing, option, show, switch
+from sfumato.cli.verb import Device, DryRun, Json, Overwrite, Seed, StepsFile, existing, free, option, switch
 from sfumato.core import progress
 from sfumato.core.errors import Refusal
 from sfumato.data.reading.find import PICTURE_SUFFIXES
@@ -55,6 +55,8 @@ def restore(
         if SHORT.get(ending, ending) in PICTURE_SUFFIXES - {suffix}:
             raise Refusal(f"--format {form} and --out {out.name} ask for unlike formats: leave one of them out.")
     inputs = [existing(path, "file or folder") for path in pictures]
+    if models := [path for path in inputs if path.suffix == ".safetensors"]:
+        raise Refusal(f"{models[0]} is a model and no picture: name it by --model {models[0]}.")
     planned = trees.targets(inputs, out, made="restored", overwrite=overwrite, suffix=suffix)
     from sfumato.tasks.parts import panorama, restorer
     from sfumato.use import folders
@@ -103,12 +105,12 @@ def crappify(
     if out is not None and not spoil:
         raise Refusal("How shall the pictures be spoilt? Give --spoil 'blur 0..2 | jpeg 20..60', for example.")
     steps = steps_file or ""
-    if preview is not None and not dry_run and preview.exists() and not overwrite:
-        if out is None:
-            raise Refusal(f"{preview} exists already. Give --overwrite to replace it, or another --preview.")
+    if preview is not None and out is None:
+        free(preview, "--preview", overwrite=overwrite)
+    if preview is not None and preview.exists() and not overwrite:
         progress.say(f"{preview} exists already, and is left as it is")
     elif preview is not None and dry_run:
-        show(f"{folder} -> {preview}")
+        progress.say(f"{folder} -> {preview}")
     elif preview is not None:
         progress.say(f"sheet: {task.preview(folder, preview, chain=spoil, steps_file=steps, seed=seed)}")
     if out is not None:

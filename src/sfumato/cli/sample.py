@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from sfumato.cli.verb import Device, Overwrite, existing, option, show
-from sfumato.core.errors import Refusal
+from sfumato.cli.verb import Device, Overwrite, existing, free, option, png, show
+from sfumato.data.reading.find import PICTURE_SUFFIXES
 
 
 def sample(
@@ -30,15 +30,16 @@ def sample(
     from sfumato.show.sheets import save_png, sheet
     from sfumato.tasks.parts import dreams
 
-    single = [out] if out.suffix else [out / f"{index:05d}.png" for index in range(count)]
-    if not overwrite and (taken := [path for path in single if path.exists()]):
-        raise Refusal(f"{taken[0]} exists already. Give --overwrite to replace it, or another --out.")
+    folder = out.is_dir() or not PICTURE_SUFFIXES & {out.suffix.lower()}
+    paths = [out / f"{index:05d}.png" for index in range(count)] if folder else [png(out)]
+    for path in paths:
+        free(path, overwrite=overwrite)
     made = dreams.load(existing(model, "model file"), device=device).sample(count, seed=seed)
-    if out.suffix:
+    if folder:
+        files.make_folder(out)
+        for path, picture in zip(paths, made, strict=True):
+            save_png(path, picture)
+    else:
         across = max(1, round(count**0.5))
         save_png(out, sheet([[*made[start : start + across]] for start in range(0, count, across)], scale=1))
-    else:
-        files.make_folder(out)
-        for path, picture in zip(single, made, strict=True):
-            save_png(path, picture)
     show(str(out))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from sfumato.cli.verb import complain, show, show_json
+from sfumato.cli.verb import complain, png, show, show_json
 from sfumato.core import progress
 from sfumato.core.errors import DONE, INTERRUPTED, PARTLY, REFUSED, Refusal
 from sfumato.data.reading.find import FILM_SUFFIXES, PICTURE_SUFFIXES, written_as
@@ -87,8 +87,8 @@ def pngs(pictures: list[Path], out: Path | None, *, made: str, overwrite: bool) 
     if films := [path for path in pictures if path.is_file() and not _is_picture(path)]:
         raise Refusal(f"{films[0]} is a film, and only pictures are taken here: take its frames apart first.")
     single = len(pictures) == 1 and pictures[0].is_file()
-    if single and out is not None and not out.is_dir() and out.suffix.lower() not in ("", ".png"):
-        raise Refusal(f"What is made is written as PNG, not as {out.suffix}: call it {out.with_suffix('.png').name}.")
+    if single and out is not None and not out.is_dir() and out.suffix:
+        png(out)
     return targets(pictures, out, made=made, overwrite=overwrite, suffix=".png")
 
 
@@ -97,6 +97,8 @@ def _named(path: Path, suffix: str | None) -> str:
 
 
 def _beside(path: Path, made: str, suffix: str | None) -> Path:
+    if not path.name:
+        raise Refusal(f"{path} is a whole disk: say where what is made goes, by --out.")
     if not path.is_file():
         return path.with_name(f"{path.name}-{made}")
     if not suffix and not _is_known(path):
@@ -119,7 +121,8 @@ def tell(summaries: list[Summary], as_json: bool) -> None:
     """What became of the files, and the exit code that says it."""
     if as_json:
         failed = [{"file": path, "reason": reason} for summary in summaries for path, reason in summary.failed]
-        counts = {name: sum(getattr(summary, name) for summary in summaries) for name in ("done", "skipped", "left")}
+        names = ("done", "skipped", "left", "ignored", "films")
+        counts = {name: sum(getattr(summary, name) for summary in summaries) for name in names}
         stopped = next((summary.stopped for summary in summaries if summary.stopped), "")
         dry = any(summary.planned is not None for summary in summaries)
         planned = {"planned": [{"file": path, "out": made} for path, made in _planned(summaries)]} if dry else {}

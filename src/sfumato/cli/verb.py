@@ -134,16 +134,18 @@ def complain(sentence: str, code: int) -> int:
 
 
 def show(text: str) -> None:
-    """What a verb was asked for, on stdout."""
+    """What a verb was asked for, on stdout; signs that it has none for are written by their numbers."""
+    signs = sys.stdout.encoding or "utf-8"  # a file's name may hold bytes that are no text, or letters that an old terminal lacks
     try:
-        print(text.encode(errors="backslashreplace").decode())  # a file's name may hold bytes that are no text
+        print(text.encode(signs, "backslashreplace").decode(signs))
     except OSError as error:
         raise Unheard(error) from error
 
 
 def show_json(value: Any) -> None:
     """The same for programs: one JSON value on stdout."""
-    show(json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False, default=str))
+    plain = (sys.stdout.encoding or "utf-8").lower().replace("-", "") != "utf8"
+    show(json.dumps(value, indent=1, sort_keys=True, ensure_ascii=plain, default=str))
 
 
 def show_table(titles: list[str], rows: list[list[str]]) -> None:
@@ -175,6 +177,20 @@ def show_row(scores: dict[str, Any], which: str, *, as_json: bool) -> None:
         show(f"{name} {told(row[name])}   {protocol}")
     count = max(row[name]["n"] for name in scores["protocols"])  # it is the same for all
     show(f"{count:,} pictures{which}; in brackets the 95 % interval")
+
+
+def free(path: Path, name: str = "--out", *, overwrite: bool) -> Path:
+    """Where a verb will write what a person named by an option, refused in words when something is there that shall stay."""
+    if path.exists() and not overwrite:
+        raise Refusal(f"{path} exists already. Give --overwrite to replace it, or another {name}.")
+    return path
+
+
+def png(path: Path) -> Path:
+    """The name of a PNG, refused in words when it says something else."""
+    if path.suffix.lower() != ".png":
+        raise Refusal(f"What is made is written as PNG, not as {path.suffix or 'a file without an ending'}: call it {path.stem}.png.")
+    return path
 
 
 def existing(path: Path, what: str) -> Path:

@@ -147,7 +147,9 @@ class Batches:
         if self.batch % ranks:
             raise Refusal(f"Batches of {self.batch} cannot be shared by {ranks} processes alike: make train.batch a multiple of {ranks}.")
         object.__setattr__(self, "batch", min(self.batch, len(self.source) // ranks * ranks))
-        if self.batch and not self.per_epoch:
+        if not self.batch:
+            raise Refusal(f"{len(self.source)} picture(s) to learn from are too few for {ranks} process(es): give more, or start fewer.")
+        if not self.per_epoch:
             batches = len(self.source) // self.batch
             raise Refusal(
                 f"An epoch has {batches} batches of {self.batch}, fewer than the {self.accumulate} that make up a step: "

@@ -6,6 +6,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 from sfumato.core.errors import Refusal, shortened, unknown
 from sfumato.core.levels import TOP, Levels
 from sfumato.core.seed import Seed
+from sfumato.data.bad import left_out
 from sfumato.data.items import Item, Items
 from sfumato.data.split import held_numbers
 from sfumato.show.sheets import sheet
@@ -165,7 +167,7 @@ class Labelled:
     def show(self, count: int = 12, columns: int = 4) -> Levels:
         """A contact sheet of some, spread over the list, each with the name of its class.  uint8 (H', W', 3)"""
         chosen = np.unique(np.linspace(0, len(self) - 1, min(count, len(self))).round().astype(np.int64))
-        cells = [self[int(index)] for index in chosen]
+        cells = list(left_out([partial(self.__getitem__, int(index)) for index in chosen], "the sheet"))
         if not cells:
             raise Refusal("There is no picture to show.")
         height, width = (max(picture.shape[axis] for picture, _ in cells) for axis in (0, 1))

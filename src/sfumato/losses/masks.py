@@ -28,7 +28,7 @@ def cross_entropy(logits: Tensor, masks: Tensor, *, weights: Tensor | None = Non
 
 
 def dice(logits: Tensor, masks: Tensor) -> Tensor:
-    """1 less the mean over the classes that are there of 2 |A and B| / (|A| + |B|), soft, over the batch (Milletari et al. 2016).
+    """1 less the mean over the classes that are there of 2 |A and B| / (|A| + |B|), soft, over the batch (Sudre et al. 2017, unweighted).
 
     (B, K, H, W) and int64 (B, H, W) -> a scalar in 0..1
     """

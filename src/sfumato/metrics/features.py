@@ -94,7 +94,7 @@ def _seen(see: See, pictures: Levels) -> Iterator[list[Tensor]]:
     for start in range(0, len(pictures), AT_ONCE):
         batch = batch_to_unit(torch.from_numpy(np.array(pictures[start : start + AT_ONCE])))
         with torch.inference_mode():  # not around the loop: who asks for the next ones would be in it too
-            found = [tap.double().cpu() for tap in see(batch)]
+            found = [tap.cpu().double() for tap in see(batch)]
         yield found
 
 
@@ -121,7 +121,9 @@ def kid_change(before: Float, after: Float, truth: Float, *, seed: Seed, size: i
     before, after : features of the same pictures, made in two ways; below zero, the second way is nearer to the truth.
     """
     rng = seed.at("kid-gain")
-    size = min(size, len(truth))
+    size = min(size, len(truth) // 2)  # of the whole there would be one subset alone
+    if size < 2:
+        raise Refusal(f"KID compares sets of at least 4 pictures, but there are {len(truth)}.")
     kernels: dict[str, Any] = {}
     for name, made in (("before", before), ("after", after)):
         kernels[name] = (_kernel(made, made), _kernel(made, truth))

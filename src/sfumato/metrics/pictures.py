@@ -1,7 +1,7 @@
 """How near one picture is to another.  A score's protocol is a sentence, and a part of the score.
 
 Pictures are Unit (H, W, C) with C 1 or 3; both are rounded to 8 bits first, for what counts is what is written to disk.
-All arithmetic is float64.
+All arithmetic is float64, but for colours in Lab, which OpenCV gives in float32.
 """
 
 import re

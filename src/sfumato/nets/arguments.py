@@ -34,6 +34,8 @@ class UNet:
                 f"network.widths names {levels} level(s), so network.blocks needs {levels} and network.blocks_up {levels - 1} numbers, "
                 f"but they have {len(self.blocks)} and {len(self.blocks_up)}."
             )
+        if self.cross and levels == 1:
+            raise Refusal("network.cross is what skips go through, and a network of one level has none: leave it out, or give more levels.")
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)

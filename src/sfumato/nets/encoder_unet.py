@@ -22,7 +22,8 @@ from sfumato.nets.surgery.pyramid import Encoder, Level
 SIDE = 256  # px of the picture on which the encoder's grids are told
 SMALL = 1e-3  # of what weights usually begin with, where start is "small"
 GLOBAL = (  # in the name of a class that looks at the whole picture
-    "AdaptiveAvgPool", "Squeeze", "SEModule", "Attention", "Attn", "Cbam", "GatherExcite", "GlobalContext", "GroupNorm", "LayerNorm",
+    "AdaptiveAvgPool", "Squeeze", "SEModule", "Attention", "Attn", "Cbam", "GatherExcite", "GlobalContext", "GroupNorm", "LayerNorm", "Eca",
+    "StdConv",  # or whose weights are standardised as they are used, so that its reach cannot be measured by other weights
 )  # fmt: skip
 
 

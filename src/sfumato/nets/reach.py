@@ -118,7 +118,8 @@ def _extent(probe: nn.Module, channels: int, stride: int, enlarges: int, length:
     def view(phase: int) -> tuple[int, int]:
         """The first and the last column that an output depends on."""
         strip = torch.ones(1, channels, stride, length, dtype=torch.float64, requires_grad=True)
-        picked = probe(strip)[0, :, :, (middle + phase) * enlarges]
+        begins = (middle + phase) * enlarges  # of all that one px becomes: the last may see farther to the right than the first
+        picked = probe(strip)[0, :, :, begins : begins + enlarges]
         (gradient,) = torch.autograd.grad(picked.sum(), strip)
         seen = gradient.abs().sum((0, 1, 2)).nonzero()
         return (int(seen[0]), int(seen[-1])) if len(seen) else (-1, -1)

@@ -62,12 +62,12 @@ def _name(run: RunFiles) -> str:
 
 
 def _cells(run: RunFiles) -> tuple[str, ...]:
-    facts = run.facts
+    facts, (steps, minutes) = run.facts, run.reached
     trained, held = _ends(run, "loss")
     psnr = series(run.validations, "scores", "psnr_rgb")
     return (
-        f"{float(facts.get('minutes') or run.seconds / 60):.1f}",
-        words.amount(float(facts.get("steps") or run.step)),
+        f"{minutes:.1f}",
+        words.amount(steps),
         words.amount(facts["parameters"]) if facts.get("parameters") else "",
         _told(trained),
         _told(held),

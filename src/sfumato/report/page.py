@@ -82,8 +82,8 @@ class Status:
 def status(run: RunFiles) -> Status:
     """Whether the run is done, and if not, how far it came and what to do."""
     said = str(run.facts.get("status", "")) or "running"
-    minutes = float(run.facts.get("minutes") or run.seconds / 60)
-    reached = f"{words.several(int(run.facts.get('steps') or run.step), 'step')} in {words.duration(minutes)}"
+    steps, minutes = run.reached
+    reached = f"{words.several(steps, 'step')} in {words.duration(minutes)}"
     if said == "done":
         return Status("finished", "good", f"{reached}.")
     go_on = f"To go on: sfumato resume {run.folder}"
@@ -99,7 +99,7 @@ def figures(run: RunFiles) -> list[tuple[str, str]]:
     """The few large numbers: (value, what it is)."""
     known = run.facts
     shown = classes.figures(run.scores) if classes.knows_classes(run.scores) else scores.figures(run.scores)
-    minutes = float(known.get("minutes") or run.seconds / 60)
+    _, minutes = run.reached
     shown += [(words.duration(minutes), "in training")] if minutes else []
     shown += [(words.amount(known["parameters"]), "parameters")] if known.get("parameters") else []
     shown += [(words.size(known["peak_memory"]), "memory at most")] if known.get("peak_memory") else []
@@ -123,18 +123,21 @@ class Comparison:
 
 @dataclass(frozen=True)
 class Sides:
-    """What the two pictures under the slider, and the one beside them, are called."""
+    """What the two pictures under the slider, the one beside them, each set of them, and their history are called."""
 
     before: str
     after: str
     good: str
+    each: str = "held-out picture"
+    history: str = "How the repair came about"
 
 
-REPAIRED, SEEN = Sides("spoilt", "repaired", "good"), Sides("picture", "seen", "true")
+REPAIRED, SEEN = Sides("spoilt", "repaired", "good"), Sides("picture", "seen", "true", history="How it came to see")
+DREAMT = Sides("", "made", "", each="pictures from the same noise, sheet", history="How it came to make pictures")
 
 
 def _sides(run: RunFiles) -> Sides:
-    return SEEN if run.facts.get("task") in ("segment", "depth") else REPAIRED
+    return {"segment": SEEN, "depth": SEEN, "generate": DREAMT}.get(str(run.facts.get("task")), REPAIRED)
 
 
 def _comparison(preview: Preview, run: RunFiles) -> Comparison:
@@ -167,7 +170,7 @@ def _decibels(path: Path, truth: Path | None) -> str:
 
 def _picture_name(preview: Preview, run: RunFiles) -> str:
     named = [] if _sides(run) is SEEN else run.scores.get("pictures", [])  # of which the worst are told, not the first
-    return str(named[preview.index]["name"]) if preview.index < len(named) else f"held-out picture {preview.index + 1}"
+    return str(named[preview.index]["name"]) if preview.index < len(named) else f"{_sides(run).each} {preview.index + 1}"
 
 
 def _history(preview: Preview, run: RunFiles) -> tuple[str, list[tuple[str, str]]]:
@@ -222,7 +225,6 @@ def facts(run: RunFiles) -> list[tuple[str, str]]:
     """What else is known: (what, value)."""
     known = run.facts
     shown = [("device", str(known.get("device", "")))]
-    shown += [("pictures to learn from", words.amount(known["pictures"]))] if known.get("pictures") else []
     shown += [("whole time, with loading and scoring", words.duration(float(known["wall_minutes"])))] if known.get("wall_minutes") else []
     shown += [(name, str(version)) for name, version in dict(known.get("versions", {})).items()]
     shown += [(f"fault at step {words.amount(row['step'])}", " ".join(row["faults"])) for row in run.games if row.get("faults")]

@@ -57,6 +57,12 @@ class RunFiles:
         return max((float(row.get("seconds", 0)) for row in (*self.steps, *self.validations)), default=0.0)
 
 
+    @property
+    def reached(self) -> tuple[int, float]:
+        """Steps, and minutes in training, as far as either the facts or what was written down go: a run that was killed told no facts."""
+        return max(int(self.facts.get("steps") or 0), self.step), max(float(self.facts.get("minutes") or 0), self.seconds / 60)
+
+
 def read_run(folder: Path) -> RunFiles:
     """Read a run folder; refused when it holds no recipe, for then it is none."""
     folder = Path(folder)

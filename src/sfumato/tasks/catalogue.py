@@ -1,21 +1,26 @@
 """The tasks a recipe can name.  A table to read; a task is imported when it is used, its recipe's type needs no torch."""
 
+from __future__ import annotations
+
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sfumato.core import builtin, recipe
-from sfumato.core.errors import unknown
+from sfumato.core.errors import Refusal, unknown
 from sfumato.train import run as runs
+
+if TYPE_CHECKING:
+    from sfumato.tasks.parts.job import Job
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One task: its recipe's type ("file:Class" inside this room), the file that runs it, the one of `parts` that uses its models."""
+    """One task: the types of its recipe and of itself ("file:Class" inside this room), and the file of `parts` that uses its models."""
 
     recipe: str
     task: str
@@ -24,11 +29,11 @@ class Entry:
 
 
 TASKS = {
-    "classify": Entry("classify_recipe:Classify", "classify", "classifier", "learn to tell what pictures show"),
-    "depth": Entry("depth_recipe:Depth", "depth", "depth_model", "learn to tell how far away each pixel is"),
-    "generate": Entry("generate_recipe:Generate", "generate", "dreams", "learn to make pictures from noise"),
-    "restore": Entry("restore_recipe:Restore", "restore", "restorer", "learn to repair pictures"),
-    "segment": Entry("segment_recipe:Segment", "segment", "segmenter", "learn to tell what each pixel shows"),
+    "classify": Entry("classify_recipe:Classify", "classify:ClassifyTask", "classifier", "learn to tell what pictures show"),
+    "depth": Entry("depth_recipe:Depth", "depth:DepthTask", "depth_model", "learn to tell how far away each pixel is"),
+    "generate": Entry("generate_recipe:Generate", "generate:GenerateTask", "dreams", "learn to make pictures from noise"),
+    "restore": Entry("restore_recipe:Restore", "restore:RestoreTask", "restorer", "learn to repair pictures"),
+    "segment": Entry("segment_recipe:Segment", "segment:SegmentTask", "segmenter", "learn to tell what each pixel shows"),
 }
 BUDGETS = ("train.minutes", "train.steps", "train.epochs")
 
@@ -49,6 +54,8 @@ def _source(name: str) -> Path | None:
     if name in TASKS and name not in builtin.recipes():
         return None
     path = Path(name)
+    if path.is_dir() and name not in builtin.recipes():
+        raise Refusal(f"{name} is a folder, and what shall be learnt comes before it, such as: restore {name}")
     if not path.suffix and len(path.parts) == 1 and not path.is_file() and name not in builtin.recipes():
         raise unknown("task or recipe", name, {*TASKS, *builtin.recipes()})
     return builtin.find(name)
@@ -99,9 +106,17 @@ def sources(recipe: Any) -> list[str]:
     return found
 
 
-def module(task: str) -> ModuleType:
-    """The file of a task, imported now."""
-    return import_module(f"sfumato.tasks.{_entry(task).task}")
+def build(asked: Any, *, workers: int | None = None) -> Job:
+    """The task a recipe describes; what is wrong with it is said when the part is made.  workers : see `resume`."""
+    job: Job = _named_type(_entry(asked.task).task)(asked, workers)
+    return job
+
+
+def train(asked: Any, folder: Path) -> Path:
+    """Train by a recipe from the start in a new run folder; returns the path of its best model."""
+    from sfumato.tasks.parts import fitting  # torch
+
+    return fitting.train(build(asked), folder)
 
 
 def resume(folder: Path, *, workers: int | None = None) -> Path:
@@ -112,7 +127,7 @@ def resume(folder: Path, *, workers: int | None = None) -> Path:
     from sfumato.tasks.parts import fitting  # torch
 
     asked = read(str(runs.existing(folder).recipe), [])
-    return fitting.resume(module(asked.task).build(asked, workers=workers), folder)
+    return fitting.resume(build(asked, workers=workers), folder)
 
 
 def load(path: str | Path | None, *, device: str = "auto") -> Any:
@@ -124,12 +139,17 @@ def load(path: str | Path | None, *, device: str = "auto") -> Any:
 
 
 def _kind(task: Any) -> type[Any]:
-    kind: type[Any] = getattr(_recipe_module(task), _entry(task).recipe.split(":")[1])
-    return kind
+    return _named_type(_entry(task).recipe)
 
 
 def _recipe_module(task: Any) -> ModuleType:
     return import_module(f"sfumato.tasks.{_entry(task).recipe.split(':')[0]}")
+
+
+def _named_type(place: str) -> type[Any]:
+    file, name = place.split(":")
+    kind: type[Any] = getattr(import_module(f"sfumato.tasks.{file}"), name)
+    return kind
 
 
 def _entry(task: Any) -> Entry:

@@ -28,7 +28,7 @@ from sfumato.nets import load as model_files
 from sfumato.nets.surgery import summary
 from sfumato.show import plots
 from sfumato.tasks.classify_recipe import Classify
-from sfumato.tasks.parts import classifier, fitting, inside, labels, naming_scores, training
+from sfumato.tasks.parts import classifier, inside, labels, naming_scores, training
 from sfumato.tasks.parts.classifier import load as load
 from sfumato.tasks.parts.inside import ShowBatch
 from sfumato.tasks.parts.job import Job, parameters_of
@@ -190,16 +190,6 @@ class ClassifyTask(Job):
 def _array(part: Labelled) -> np.ndarray:
     assert isinstance(part.pictures, np.ndarray)  # packed
     return part.pictures
-
-
-def build(recipe: Classify, *, workers: int | None = None) -> ClassifyTask:
-    """The task a recipe describes; what is wrong with it is said when the part is made.  workers: instead of the recipe's number."""
-    return ClassifyTask(recipe, workers)
-
-
-def train(recipe: Classify, folder: Path) -> Path:
-    """Train from the start in a new run folder; returns the path of its best model."""
-    return fitting.train(build(recipe), folder)
 
 
 def evaluate(model: classifier.Classifier, pictures: Labelled, *, seed: Seed, views: classifier.Views = "one") -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """The recipe of the task `classify`: labelled pictures, what is done to them, a network.  It needs neither torch nor OpenCV."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 from pydantic.dataclasses import dataclass
@@ -31,6 +31,17 @@ class Loss:
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
+class LookAround(Look):
+    """What is looked at inside while a network learns, and around it at the end; the report shows it."""
+
+    surface: Literal["off"] | Annotated[int, Field(ge=3, le=101)] = "off"  # places a direction of a slice of the loss; an odd number
+
+    def __post_init__(self) -> None:
+        if isinstance(self.surface, int) and self.surface % 2 == 0:
+            raise Refusal(f"look.surface is {self.surface}, but must be odd, with the network in the middle: give {self.surface + 1}.")
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
 class Classify:
     """Everything a run of `train classify` is made from."""
 
@@ -43,7 +54,7 @@ class Classify:
     optimiser: Muon | AdamW = Field(default=AdamW(rate=5e-3, weight_decay=0.02), discriminator="kind")
     schedule: Schedule = Schedule()
     train: Train = Train(batch=128)
-    look: Look = Look(every=20)
+    look: LookAround = LookAround(every=20)
     fine_tune: FineTune = FineTune()
     start_from: str = ""  # a model file whose weights the training starts from: all that fit by name, the head apart
 

@@ -14,7 +14,7 @@ from sfumato.core.errors import Refusal
 from sfumato.core.files import digest
 from sfumato.core.levels import Levels
 from sfumato.core.seed import Seed
-from sfumato.data.reading.find import find_pictures, look_below
+from sfumato.data.reading.find import find_pictures
 from sfumato.data.reading.read import read_levels
 from sfumato.show.sheets import sheet
 from sfumato.spoil import catalogue, grammar
@@ -96,19 +96,11 @@ def crappify(
         options=options,
         suffix=suffix,
         existing=existing,
-        jobs=_jobs(source) if jobs == "auto" else jobs,
+        jobs=jobs,
         what="spoiling",
         quiet=quiet,
         dry_run=dry_run,
     )
-
-
-def _jobs(source: Path) -> int:
-    if source.is_file() or len(look_below(source, cache=False).pictures) < 8:
-        return 1  # a process starts in half a second
-    from sfumato.core.system import devices  # it imports torch, which no process that spoils needs
-
-    return devices.cores()
 
 
 def preview(source: Path, path: Path, *, chain: str = "", steps_file: str | Path = "", seed: int = 42) -> Path:

@@ -16,7 +16,7 @@ from sfumato.data.depths import Depths
 from sfumato.nets import load as model_files
 from sfumato.nets.reach import as_it_is
 from sfumato.tasks.depth_recipe import Depth
-from sfumato.tasks.parts import depth_scores, fitting
+from sfumato.tasks.parts import depth_scores
 from sfumato.tasks.parts.depth_model import DepthModel
 from sfumato.tasks.parts.depth_model import load as load
 from sfumato.tasks.parts.depth_scores import DepthScores, Ranging
@@ -103,16 +103,6 @@ class DepthTask(Pixelwise):
         """See `Pixelwise`."""
         model = load(run.last, device=self.device.type)
         depth_scores.judge(run, depth_scores.held_out(self.split.held), model.depth, math.exp(self.middle), seed=self.seed)
-
-
-def build(recipe: Depth, *, workers: int | None = None) -> DepthTask:
-    """The task a recipe describes; what is wrong with it is said when the part is made.  workers: instead of the recipe's number."""
-    return DepthTask(recipe, workers)
-
-
-def train(recipe: Depth, folder: Path) -> Path:
-    """Train from the start in a new run folder; returns the path of its best model."""
-    return fitting.train(build(recipe), folder)
 
 
 def evaluate(model: DepthModel, pictures: Depths, *, seed: Seed) -> dict[str, Any]:

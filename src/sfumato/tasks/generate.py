@@ -19,11 +19,12 @@ from sfumato.nets import load as model_files
 from sfumato.nets.dreaming import Judge
 from sfumato.show.sheets import save_png, sheet
 from sfumato.tasks.generate_recipe import Generate
-from sfumato.tasks.parts import dreams, fitting, training
+from sfumato.tasks.parts import dreams, training
 from sfumato.tasks.parts.dreams import Clip, Dreaming, Judging
 from sfumato.tasks.parts.dreams import load as load
 from sfumato.tasks.parts.job import Job, parameters_of
 from sfumato.tasks.parts.sections import AdamW
+from sfumato.tasks.parts.watch import forget_undone
 from sfumato.train.callback import Callback
 from sfumato.train.callbacks.game import CRITIC, Game, Ratio
 from sfumato.train.callbacks.stats import ShowProgress, Stats
@@ -137,6 +138,10 @@ class Samples(Callback):
         self.run, self.task = run, task
         self.noise = dreams.noises(task.recipe.network.noise, SHOWN * SHOWN, task.seed)
 
+    def before_fit(self, learner: Learner) -> None:
+        """Those of steps that a kill undid go."""
+        forget_undone(self.run, learner)
+
     def after_phase(self, learner: Learner) -> None:
         """A sheet in `previews`, and last.safetensors."""
         if learner.phase != "valid":
@@ -146,13 +151,3 @@ class Samples(Callback):
         for name in (f"{learner.step:07d}-00.png", "sheet.png"):
             save_png(self.run.previews / name, sheet(rows, scale=1))
         self.task.save(self.run.last, learner.shown, learner.step)
-
-
-def build(recipe: Generate, *, workers: int | None = None) -> GenerateTask:
-    """The task a recipe describes.  workers: instead of the recipe's number."""
-    return GenerateTask(recipe, workers)
-
-
-def train(recipe: Generate, folder: Path) -> Path:
-    """Train from the start in a new run folder; returns the path of its model."""
-    return fitting.train(build(recipe), folder)

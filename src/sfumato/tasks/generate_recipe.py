@@ -8,7 +8,7 @@ from pydantic.dataclasses import dataclass
 from sfumato.core.errors import Refusal
 from sfumato.nets.dreaming_arguments import Dreamer
 from sfumato.tasks.parts import places
-from sfumato.tasks.parts.sections import STRICT, AdamW, FineTune, Labelled, Look, Schedule, Train, check_name
+from sfumato.tasks.parts.sections import STRICT, AdamW, FineTune, Look, Schedule, Squares, Train, check_name
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
@@ -29,7 +29,7 @@ class Generate:
 
     task: Literal["generate"] = "generate"
     name: str = "generate"
-    data: Labelled = Labelled(known="lsun-bedrooms", side=64, channels="colour", split="none")
+    data: Squares = Squares(known="lsun-bedrooms", side=64, channels="colour")
     network: Dreamer = Dreamer()
     critic: Wasserstein = Wasserstein()
     optimiser: AdamW = AdamW(rate=1e-4, beta1=0.0, beta2=0.9, weight_decay=0.0, clip="off")

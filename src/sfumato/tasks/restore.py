@@ -28,7 +28,7 @@ from sfumato.nets.load import Contract
 from sfumato.spoil import catalogue as steps
 from sfumato.spoil import grammar
 from sfumato.spoil.chain import Chain
-from sfumato.tasks.parts import against, begun, fitting, foresight, guards, pairs, real_pairs, scoring, sources, training
+from sfumato.tasks.parts import against, begun, foresight, guards, pairs, real_pairs, scoring, sources, training
 from sfumato.tasks.parts.against import Fooling, Telling, Warming
 from sfumato.tasks.parts.difference import Difference, objective
 from sfumato.tasks.parts.guards import Guards
@@ -307,16 +307,6 @@ class RestoreTask(Job):
         _warn(scores["gains"]["psnr_rgb"]["mean"])
 
 
-def build(recipe: Restore, *, workers: int | None = None) -> RestoreTask:
-    """The task a recipe describes; what is wrong with it is said when the part is made.  workers: instead of the recipe's number."""
-    return RestoreTask(recipe, workers)
-
-
-def train(recipe: Restore, folder: Path) -> Path:
-    """Train from the start in a new run folder; returns the path of its best model."""
-    return fitting.train(build(recipe), folder)
-
-
 def evaluate(
     model: Restorer,
     items: Items,
@@ -331,7 +321,7 @@ def evaluate(
     """Spoil pictures, repair them and score both: see parts/scoring.py.  `side`: only the middle of each picture, in px."""
     if chain.enlarges != model.contract.enlarges:
         raise Refusal(f"The chain shrinks {chain.enlarges} times, but the model enlarges {model.contract.enlarges} times.")
-    channels, least = scored_in(model.contract), scoring.least_side(names)
+    channels, least = scored_in(model.contract), scoring.least_side(names, seen)
     spoilt = pairs.examples(items, chain, target, seed=seed, side=side, channels=channels, least=least)
     return {**score(model, spoilt, count=len(items), seed=seed, side=side, names=names, seen=seen), "spoil": str(chain)}
 

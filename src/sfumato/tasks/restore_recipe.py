@@ -39,6 +39,13 @@ class Spoil:
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
+class SizedPreviews(Previews):
+    """Held-out pictures, always the same ones: what is made of them is kept again and again, and scored."""
+
+    side: int = Field(default=256, ge=32, le=4096)  # px, the largest side of each
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
 class Restore:
     """Everything a run of `train restore` is made from."""
 
@@ -53,7 +60,7 @@ class Restore:
     optimiser: Muon | AdamW = Field(default=Muon(), discriminator="kind")
     schedule: Schedule = Schedule()
     train: Train = Train()
-    previews: Previews = Previews()
+    previews: SizedPreviews = SizedPreviews()
     look: Look = Look()
     fine_tune: FineTune = FineTune()
     critic: NoCritic | Patch | Seeing = Field(default=NoCritic(), discriminator="kind")

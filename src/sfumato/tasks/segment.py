@@ -11,14 +11,14 @@ import numpy as np
 from torch import Tensor, nn
 
 from sfumato.core.errors import Refusal, unknown
-from sfumato.core.levels import Levels
+from sfumato.core.levels import VOID, Levels
 from sfumato.core.seed import Seed
 from sfumato.data.masks import Scenes
 from sfumato.losses.masks import balanced_weights
 from sfumato.metrics import masks as metrics
 from sfumato.nets import load as model_files
 from sfumato.show import masks as drawn
-from sfumato.tasks.parts import fitting, mapped, mask_scores, scenes, segmenter
+from sfumato.tasks.parts import mapped, mask_scores, scenes, segmenter
 from sfumato.tasks.parts.job import parameters_of
 from sfumato.tasks.parts.judged import SaveModels
 from sfumato.tasks.parts.map_scores import MapPreviews
@@ -69,7 +69,7 @@ class SegmentTask(Pixelwise):
     @cached_property
     def held(self) -> HeldMaps:
         """See `Job`."""
-        return HeldMaps.of(self.looked_at())
+        return HeldMaps.of(scene for scene in self.looked_at() if (scene.map != VOID).any())  # no loss could be told of the others
 
     @cached_property
     def objective(self) -> Masking:
@@ -130,16 +130,6 @@ class SegmentTask(Pixelwise):
         """See `Pixelwise`."""
         model = load(run.last, device=self.device.type)
         mask_scores.judge(run, mapped.scenes(self.split.held), model.segment, self.classes, self.palette, seed=self.seed)
-
-
-def build(recipe: Segment, *, workers: int | None = None) -> SegmentTask:
-    """The task a recipe describes; what is wrong with it is said when the part is made.  workers: instead of the recipe's number."""
-    return SegmentTask(recipe, workers)
-
-
-def train(recipe: Segment, folder: Path) -> Path:
-    """Train from the start in a new run folder; returns the path of its best model."""
-    return fitting.train(build(recipe), folder)
 
 
 def evaluate(model: Segmenter, pictures: Scenes, *, seed: Seed) -> dict[str, Any]:

@@ -34,6 +34,7 @@ from sfumato.train.ranks import Ranks
 from sfumato.train.steps.precision import Precision
 from sfumato.train.steps.schedules import Schedule
 
+KEPT = ("step", "epoch", "position", "judged", "looked", "look", "spent", "began", "pieces")  # of the learner, in a state
 WORTH = 5  # times as long as a validation took is trained before one is worth it within an epoch
 
 
@@ -142,6 +143,8 @@ class Learner:
             self._clock()
             while self.judged < 1:  # not progress: a run that was killed after its last step has a validation left to do, and no step
                 self._run_epoch()
+            if self.stopping:  # while that validation went on
+                raise Interrupted(self.stopping)
         except BaseException as error:
             self.stopped = str(error) or type(error).__name__
             self.fire("on_stop")
@@ -221,6 +224,7 @@ class Learner:
         while self._runs_out_of_memory():
             self._halve(earlier)
         if (self.position + 1) % self.accumulate == 0:
+            self.outcome = self.now.told(self.outcome)
             self.now.clip_gradients()
             self.fire("after_backward")
             if self.skip is None:
@@ -363,7 +367,7 @@ class Learner:
         """All that a later process needs to go on: tensors and JSON values only."""
         opponents = {name: player.state() for name, player in self.players.items() if player is not self.main}
         return {
-            "learner": {name: getattr(self, name) for name in ("step", "epoch", "position", "judged", "spent", "began", "pieces")},
+            "learner": {name: getattr(self, name) for name in KEPT},
             **self.main.state(),
             **({"opponents": opponents} if opponents else {}),
             "callbacks": {type(c).__name__: state for c in self.callbacks if (state := c.state())},

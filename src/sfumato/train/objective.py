@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Protocol
 
 import torch
 from torch import Tensor, nn
@@ -14,7 +14,7 @@ from sfumato.data.batches import Batch
 
 @dataclass(frozen=True)
 class Outcome:
-    """A loss with its named parts, what the network gave, and what the next call wants handed on (detached).
+    """A loss with its named parts, and what the network gave.
 
     terms : the same parts with their gradients, where there are several; their sum is the loss.
     """
@@ -22,7 +22,6 @@ class Outcome:
     loss: Tensor
     parts: dict[str, Tensor] = field(default_factory=dict)
     outputs: Tensor | None = None
-    carry: Any = None
     terms: dict[str, Tensor] = field(default_factory=dict)
 
 

@@ -5,15 +5,15 @@ A training has one player; a game has more, who take turns on the batches of one
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from sfumato.train.objective import Objective, Pass
+from sfumato.train.objective import Objective, Outcome, Pass
 from sfumato.train.steps.precision import Precision
 from sfumato.train.steps.schedules import Schedule
 
@@ -82,6 +82,18 @@ class Player:
         for one, gradient in zip(self.parameters, gradients, strict=True):
             one.grad = None if gradient is None else gradient.clone()
         self.passes[:] = passes
+
+    def told(self, last: Outcome) -> Outcome:
+        """What all passes of a turn lost, each by its items: they make one step.  last : what came of the last one."""
+        if len(self.passes) == 1:
+            return last
+        items = sum(len(one.items) for one in self.passes)
+
+        def mean(values: Iterable[Tensor]) -> Tensor:
+            return torch.stack([value.float() * (len(one.items) / items) for value, one in zip(values, self.passes, strict=True)]).sum()
+
+        parts = {name: mean(one.parts[name] for one in self.passes) for name in last.parts}
+        return replace(last, loss=mean(one.loss for one in self.passes), parts=parts)
 
     def state(self) -> dict[str, Any]:
         """All that a later process needs to go on."""

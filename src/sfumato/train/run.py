@@ -106,12 +106,17 @@ class Run:
         files.write_json(self.facts, {**self.read_facts(), **facts})
 
 
-def create(folder: Path) -> Run:
-    """A new run folder; refused when something stands there.  What a run left that was killed before it had its recipe is nothing."""
-    folder = Path(folder)
+def check_new(folder: Path) -> None:
+    """Refuse a place where something stands.  What a run left that was killed before it had its recipe is nothing."""
     if folder.exists() and (not folder.is_dir() or any(not _is_nothing(entry) for entry in folder.iterdir())):
         hint = f"Go on with it (sfumato resume {folder})" if Run(folder).recipe.is_file() else "Empty it"
         raise Refusal(f"{folder} is not empty, and a run is never overwritten. {hint}, or give another --out.")
+
+
+def create(folder: Path) -> Run:
+    """A new run folder, where nothing stands yet: see `check_new`."""
+    folder = Path(folder)
+    check_new(folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -71,7 +71,7 @@ def direction(weights: Direction, seed: Seed, axis: int) -> Direction:
             continue
         generator = torch.Generator().manual_seed(seed.number(f"surface/{axis}", 0, index))
         drawn = torch.randn(weight.shape, generator=generator, dtype=torch.float64)
-        lengths, wanted = (_lengths(each) for each in (drawn, weight.double().cpu()))
+        lengths, wanted = (_lengths(each) for each in (drawn, weight.cpu().double()))
         found[name] = (drawn * (wanted / lengths)).to(weight.dtype).to(weight.device)
     return found
 
@@ -94,8 +94,8 @@ def _place(network: nn.Module, centre: Direction, directions: Sequence[Direction
 def _loss(network: nn.Module, batches: Sequence[Batch], objective: Objective, seed: Seed, device: torch.device) -> float:
     """Mean over items, with the same draws at every place."""
     draw = torch.Generator(device)
-    total = torch.zeros((), dtype=torch.float64, device=device)
+    total = 0.0
     for index, batch in enumerate(batches):
         draw.manual_seed(seed.number("surface-draw", 0, index))
-        total += objective(network, batch, draw).loss.double() * len(batch.items)
-    return float(total) / sum(len(batch.items) for batch in batches)
+        total += float(objective(network, batch, draw).loss) * len(batch.items)
+    return total / sum(len(batch.items) for batch in batches)

@@ -1,6 +1,5 @@
 """One function over a tree of pictures: mirrored folders, progress, what is done is skipped, a bad file stops nothing."""
 
-import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import groupby
@@ -11,7 +10,7 @@ from sfumato.core import files
 from sfumato.core.errors import DONE, INTERRUPTED, PARTLY, REFUSED, Refusal, Unwritable
 from sfumato.core.progress import Progress
 from sfumato.core.system.interrupts import CtrlC
-from sfumato.data.reading.find import FILM_SUFFIXES, PICTURE_SUFFIXES, look_below, written_as
+from sfumato.data.reading.find import FILM_SUFFIXES, PICTURE_SUFFIXES, Found, look_below, written_as
 from sfumato.use.manifest import Manifest
 from sfumato.use.workers import Action, Answer, Job, Stages, attempt, in_processes, one_by_one, overlapped
 
@@ -20,6 +19,7 @@ ALREADY = (
     "move it away, or ask for existing files to be replaced (--overwrite)"
 )
 FULL = "The disk is full."
+FEW = 8  # pictures; a process starts in half a second
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,7 +79,7 @@ def over(
     options: str,
     suffix: str | None = None,
     existing: Literal["keep", "replace"] = "keep",
-    jobs: int = 1,
+    jobs: int | Literal["auto"] = 1,
     threads: int = 0,
     what: str = "pictures",
     quiet: bool = False,
@@ -91,7 +91,8 @@ def over(
     suffix : of the outputs, like ".png"; None keeps each input's own.
     existing : "keep" skips what is done, and fails where a file stands that no run recorded, or that was changed since; "replace" does
         everything again.
-    jobs : processes; above 1 `action` must be picklable (a frozen dataclass with `__call__`), for it travels to each of them once.
+    jobs : processes; "auto": one for every core, and none for a handful of pictures.  Unless it is 1 `action` must be
+        picklable (a frozen dataclass with `__call__`), for it travels to each of them once.
     A single picture may be given a file as `out`: there is no record then, and "keep" refuses where a file stands.
     dry_run : nothing is done or written; the summary says what would be.
     threads : above 0 an action in `Stages` reads ahead and writes behind in so many, while it works on a device that needs no processor.
@@ -105,8 +106,10 @@ def over(
             raise Refusal(f"{one} is a pipe or a device, and no file." if one.exists() else f"There is no file or folder {one}.")
     if _is_single(sources[0], out) and len(sources) == 1:
         return _single(sources[0], out, action, existing, dry_run=dry_run)
-    planned, closed = _plan(sources, out, suffix)
-    films, others = (sum(counts) for counts in zip(*map(_others, sources), strict=True))
+    found = [look_below(source) if source.is_dir() else Found([source]) for source in sources]
+    planned = _plan(sources, found, out, suffix)
+    closed = [(path, f"it cannot be looked into: {reason}") for one in found for path, reason in one.closed]
+    films, others = sum(one.films for one in found), sum(one.others for one in found)
     manifest = Manifest(out, options)
     record = _Record(manifest, closed)
     if dry_run:
@@ -116,12 +119,12 @@ def over(
     with manifest:
         files.sweep_of([manifest.path, *manifest.unfinished()])
         todo = record.sort_out(planned, existing)
-        interrupted = False
+        processes, interrupted = _processes(len(todo)) if jobs == "auto" else jobs, False
         with Progress(len(todo), what, quiet=quiet) as bar:
             begun = record.begin(todo)
             try:
                 with CtrlC() as ctrl_c:
-                    for job, answer in _answers(action, begun, jobs, threads, ctrl_c):
+                    for job, answer in _answers(action, begun, processes, threads, ctrl_c):
                         record.take(job, answer)
                         bar.advance(1, note=job.name)
             except KeyboardInterrupt:
@@ -230,22 +233,16 @@ def _single(source: Path, out: Path, action: Action, existing: Literal["keep", "
     return Summary(out=out.parent, done=1 - len(failed), skipped=0, failed=failed, stopped=stopped, again=again, results=results)
 
 
-def _plan(sources: tuple[Path, ...], out: Path, suffix: str | None) -> tuple[list[Job], list[tuple[Path, str]]]:
-    """Which input becomes which output, in the order in which they were found; and what could not be looked into, with the reason."""
-    found: list[tuple[Path, Path]] = []
-    closed: list[tuple[Path, str]] = []
+def _plan(sources: tuple[Path, ...], found: Sequence[Found], out: Path, suffix: str | None) -> list[Job]:
+    """Which input becomes which output, in the order in which they were found."""
     for source in sources:
         if source.is_dir() and out.resolve().is_relative_to(source.resolve()):
             raise Refusal(f"The output folder {out} lies inside the input {source}, so outputs would become inputs. Choose one outside it.")
-        if not source.is_dir():
-            found.append((source, source.parent))
-            continue
-        below = look_below(source, cache=False)
-        found += [(path, source) for path in below.pictures]
-        closed += [(path, f"it cannot be looked into: {reason}") for path, reason in below.closed]
-    inputs = {path.resolve() for path, _ in found}
+    roots = [source if source.is_dir() else source.parent for source in sources]
+    paths = [(path, root) for root, one in zip(roots, found, strict=True) for path in one.pictures]
+    inputs = {path.resolve() for path, _ in paths}
     planned: dict[str, Job] = {}
-    for path, root in found:
+    for path, root in paths:
         relative = path.relative_to(root)
         name = (written_as(relative) if suffix is None else relative.with_suffix(suffix)).as_posix()
         job = Job(path, out / name, name)
@@ -254,7 +251,7 @@ def _plan(sources: tuple[Path, ...], out: Path, suffix: str | None) -> tuple[lis
         if job.target.resolve() in inputs:
             raise Refusal(f"The output {job.target} would fall on an input. Choose another output folder than {out}.")
         planned[name] = job
-    return list(planned.values()), closed
+    return list(planned.values())
 
 
 class _Record:
@@ -330,24 +327,20 @@ class _Record:
         )
 
 
+def _processes(count: int) -> int:
+    if count < FEW:
+        return 1
+    from sfumato.core.system import devices  # it imports torch, which no process that spoils needs
+
+    return devices.cores()
+
+
 def _answers(action: Action, begun: Iterator[Job], jobs: int, threads: int, ctrl_c: CtrlC) -> Iterator[tuple[Job, Answer]]:
     if jobs > 1:
         return in_processes(action, begun, jobs, ctrl_c)
     if threads and isinstance(action, Stages):
         return overlapped(action, begun, threads, ctrl_c)
     return one_by_one(action, begun, ctrl_c)
-
-
-def _others(source: Path) -> tuple[int, int]:
-    """How many files of a tree are films, and how many neither films nor pictures, by their names; hidden ones do not count.
-
-    What cannot be looked into is passed over: `look_below` has named it.
-    """
-    if source.is_file():
-        return 0, 0
-    endings = [Path(name).suffix.lower() for _, _, names in os.walk(source) for name in names if not name.startswith(".")]
-    films = sum(ending in FILM_SUFFIXES for ending in endings)
-    return films, sum(ending not in PICTURE_SUFFIXES for ending in endings) - films
 
 
 def _count(number: int, noun: str) -> str:

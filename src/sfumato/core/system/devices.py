@@ -22,10 +22,10 @@ def resolve(name: str = "auto") -> Choice:
     if name == "auto":
         found = next(device for device in ("cuda", "mps", "cpu") if _there(device))
         return Choice(torch.device(found), f"{found}: the first of cuda, mps, cpu that is here")
-    kind = name.partition(":")[0]
-    if kind not in ("cuda", "mps", "cpu"):
+    kind, _, number = name.partition(":")
+    if kind not in ("cuda", "mps", "cpu") or not (number.isdecimal() or name == kind):
         raise Refusal(f"There is no device called {name!r}. There are: auto, cuda, mps, cpu.")
-    if not _there(kind):
+    if not _there(kind) or (kind == "cuda" and int(number or 0) >= torch.cuda.device_count()):
         raise Refusal(
             f"The device {name!r} was asked for, but this machine, or this build of torch ({torch.__version__}), has none. "
             "Use device = 'auto' or 'cpu'."

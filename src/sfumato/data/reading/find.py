@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import os
 import re
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from sfumato.core import files
@@ -18,9 +16,10 @@ from sfumato.core.errors import Refusal
 from sfumato.core.progress import say
 
 SETTLED = 2.0  # s; a folder that was changed so shortly ago may change again without its time stamp telling
-# What is never written, and what is added to the name of what is made of it: HEIC, found where the extra `heic` is there, and films in
-# containers for other pictures than ours (.ts is left out: it is TypeScript as often).  Matroska has room for nearly every kind of sound.
-_PICTURES_READ = dict.fromkeys((".heic", ".heif"), ".jpg") if importlib.util.find_spec("pillow_heif") else {}
+# What is never written, and what is added to the name of what is made of it: HEIC, found also where the extra that reads it is not, so
+# that it is told of, and films in containers for other pictures than ours (.ts is left out: it is TypeScript as often).  Matroska has
+# room for nearly every kind of sound.
+_PICTURES_READ = dict.fromkeys((".heic", ".heif"), ".jpg")
 _FILMS_READ = dict.fromkeys((".mts", ".m2ts", ".mpg", ".mpeg", ".vob", ".wmv", ".flv", ".ogv"), ".mkv")
 READ_ALONE = _PICTURES_READ | _FILMS_READ
 PICTURE_SUFFIXES = frozenset((".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp", ".gif", ".ppm", ".pgm", *_PICTURES_READ))
@@ -30,46 +29,47 @@ FILM_SUFFIXES = frozenset((".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".3g
 
 @dataclass(frozen=True)
 class Found:
-    """What a look below a folder found: pictures, and folders that could not be looked into, each with the system's reason."""
+    """What lies below a folder."""
 
-    pictures: list[Path]
-    closed: list[tuple[Path, str]]
+    pictures: list[Path] = field(default_factory=list)
+    closed: list[tuple[Path, str]] = field(default_factory=list)  # folders that could not be looked into, each with the system's reason
+    folders: dict[str, int] = field(default_factory=dict)  # those that could, and when each was last changed, in ns
+    films: int = 0  # files by their names,
+    others: int = 0  # and those that are neither
 
 
 def find_pictures(folder: Path, *, cache: bool = True) -> list[Path]:
-    """The pictures that `look_below` finds; folders that could not be looked into are told of in a sentence."""
-    found = look_below(folder, cache=cache)
+    """The pictures that `look_below` finds; folders that could not be looked into are told of in a sentence.
+
+    The list is kept outside the folder and used again while no folder in it has changed.
+    """
+    folder = Path(folder)
+    if cache and (names := _kept(folder)):
+        return [folder / name for name in names]
+    found = look_below(folder)
+    if cache and not found.closed:  # that they are open again no time stamp would tell
+        _keep(folder, found)
     if found.closed:
         first, reason = found.closed[0]
         say(f"{len(found.closed)} folder(s) could not be looked into and are left out, such as {first} ({reason}).")
     return found.pictures
 
 
-def look_below(folder: Path, *, cache: bool = True) -> Found:
-    """Paths of all pictures below `folder`, natural order (2 before 10), hidden files and folders left out.
+def look_below(folder: Path) -> Found:
+    """Paths of all pictures below `folder`, natural order (2 before 10), and what else is there; hidden files and folders are left out.
 
-    The list is kept outside the folder and used again while no folder in it has changed.
     Refuses a folder that is not there, is a file, or holds no picture: the refusal says what it holds.
     """
     folder = Path(folder)
-    closed: list[tuple[Path, str]] = []
     if not folder.is_dir():
         what = "is a file, not a folder" if folder.exists() else "does not exist"
         raise Refusal(f"The folder of pictures {folder} {what}.")
-    kept = _kept(folder) if cache else None
-    if kept is None:
-        folders: dict[str, int] = {}
-        found = (path.relative_to(folder).as_posix() for path in _walk(folder, folders, closed))
-        names = sorted(found, key=lambda name: (natural(name), name))
-        if cache and not closed:  # that they are open again no time stamp would tell
-            _keep(folder, folders, names)
-    else:
-        names = kept
-    if not names:
+    found = _walked(folder)
+    if not found.pictures:
         suffixes = ", ".join(sorted(PICTURE_SUFFIXES))
-        shut = "".join(f"; {path} cannot be looked into: {reason}" for path, reason in closed[:1] if path != folder)
+        shut = "".join(f"; {path} cannot be looked into: {reason}" for path, reason in found.closed[:1] if path != folder)
         raise Refusal(f"The folder {folder} holds no picture ({_what_it_holds(folder)}{shut}). Pictures end in {suffixes}.")
-    return Found([folder / name for name in names], sorted(closed))
+    return found
 
 
 def written_as(path: Path) -> Path:
@@ -82,8 +82,12 @@ def natural(name: str) -> list[tuple[int, int, str]]:
     return [(0, int(part), "") if part.isdigit() else (1, 0, part.casefold()) for part in re.split(r"([0-9]+)", name) if part]
 
 
-def _walk(folder: Path, folders: dict[str, int], closed: list[tuple[Path, str]]) -> Iterator[Path]:
-    """Depth first, each real folder once, however many links lead to it; notes when each was last changed, and which cannot be read."""
+def _walked(folder: Path) -> Found:
+    """Each real folder is looked into once, however many links lead to it."""
+    folders: dict[str, int] = {}
+    closed: list[tuple[Path, str]] = []
+    names: list[str] = []
+    films = others = 0
     seen: set[tuple[int, int]] = set()
     waiting = [folder]
     while waiting:
@@ -107,10 +111,17 @@ def _walk(folder: Path, folders: dict[str, int], closed: list[tuple[Path, str]])
                 is_folder = entry.is_dir()
             except OSError:
                 continue
+            suffix = Path(entry.name).suffix.lower()
             if is_folder:
                 waiting.append(Path(entry.path))
-            elif Path(entry.name).suffix.lower() in PICTURE_SUFFIXES:
-                yield Path(entry.path)
+            elif suffix in PICTURE_SUFFIXES:
+                names.append(Path(entry.path).relative_to(folder).as_posix())
+            elif suffix in FILM_SUFFIXES:
+                films += 1
+            else:
+                others += 1
+    names.sort(key=lambda name: (natural(name), name))
+    return Found([folder / name for name in names], sorted(closed), folders, films, others)
 
 
 def cache_folder() -> Path:
@@ -144,11 +155,12 @@ def _kept(folder: Path) -> list[str] | None:
         return None
 
 
-def _keep(folder: Path, folders: dict[str, int], names: list[str]) -> None:
-    if max(folders.values(), default=0) / 1e9 > time.time() - SETTLED:
+def _keep(folder: Path, found: Found) -> None:
+    if max(found.folders.values(), default=0) / 1e9 > time.time() - SETTLED:
         return
+    names = [path.relative_to(folder).as_posix() for path in found.pictures]
     try:
-        files.write_json(_list_of(folder), {"suffixes": sorted(PICTURE_SUFFIXES), "folders": folders, "names": names})
+        files.write_json(_list_of(folder), {"suffixes": sorted(PICTURE_SUFFIXES), "folders": found.folders, "names": names})
     except (Refusal, UnicodeError):  # a list that cannot be kept (names that are no text, too) is only found again
         return
 

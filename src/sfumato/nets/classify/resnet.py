@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 import torch.nn.functional as F
@@ -69,7 +69,10 @@ class Block(nn.Module):
         self.squeeze = Squeeze(made) if style.squeeze else nn.Identity()
         self.shortcut = _shortcut(wide_in, wide_out, strides[0] * strides[1], style)
         if style.zero_last:
-            nn.init.zeros_(_last(self.second, style))
+            last = _last(self.second, style)
+            nn.init.zeros_(last.weight)
+            if last.bias is not None:
+                nn.init.zeros_(last.bias)
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, in, H, W) -> (B, out, H / stride, W / stride)"""
@@ -103,10 +106,9 @@ def _shortcut(wide_in: int, wide_out: int, stride: int, style: Style) -> nn.Modu
     return parts
 
 
-def _last(branch: nn.Module, style: Style) -> Tensor:
-    """The weight that makes a branch zero.  Not of a norm before a rectifier: at zero that has no slope, so nothing would be learnt."""
-    weight: Tensor = branch.get_parameter("norm.weight" if style.order == "post" and style.norm != "none" else "conv.weight")
-    return weight
+def _last(branch: nn.Module, style: Style) -> Any:
+    """What makes a branch zero if it is.  Not a norm before a rectifier: at zero that has no slope, so nothing would be learnt."""
+    return branch.get_submodule("norm" if style.order == "post" and style.norm != "none" else "conv")
 
 
 def _stage(wide_in: int, wide_out: int, blocks: int, stride: int, spec: ResNet, style: Style, *, first: bool) -> nn.Sequential:

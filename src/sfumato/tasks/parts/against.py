@@ -184,7 +184,7 @@ class Warming(Callback):
             return
         pictures, items = self._cached(learner)
         held, taught = split(items // self.crops)
-        steps = self._teach(learner, Cached(pictures, taught))
+        steps = self._teach(learner, Cached(pictures, taught)) if len(taught) else 0
         asked = Cached(pictures, held)
         self.accuracy = self.table.accuracy = told_rightly(learner.players[CRITIC].network, self.telling.game, asked, learner.device)
         del pictures, asked

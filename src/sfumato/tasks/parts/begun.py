@@ -46,10 +46,13 @@ class Undone:
         data, spoil = (table if isinstance(table := recipe.get(name), dict) else {} for name in ("data", "spoil"))
         return cls(str(data.get("inputs") or ""), *(str(spoil.get(name) or "") for name in ("steps_file", "chain", "target")))
 
-    def check_repeatable(self, model: Path, *, chain_given: bool, steps_given: bool) -> None:
-        """Refuse where pictures cannot be spoilt as those were that the model learnt from, and nobody says how else."""
+    def check_repeatable(self, model: Path, *, chain_given: bool, steps_given: bool, pairs: str) -> None:
+        """Refuse where pictures cannot be spoilt as those were that the model learnt from, and nobody says how else.
+
+        pairs : the option that takes real pairs, and what it takes.
+        """
         if self.inputs and not chain_given:
-            raise Refusal(f"{model} has learnt from real pairs: give --inputs with the folder of what is to be repaired, or --spoil.")
+            raise Refusal(f"{model} has learnt from real pairs: give {pairs}, or --spoil.")
         if self.steps_file and not steps_given and (self.target or not chain_given):
             raise Refusal(
                 f"{model} was trained with ways to spoil from the file {self.steps_file!r}, which is Python and would be run. "
@@ -59,11 +62,17 @@ class Undone:
             raise Refusal(f"{model} does not say how its pictures were spoilt: give --spoil.")
 
 
-def own_spoil(model: Path) -> dict[str, str]:
-    """The chains that a model has learnt to undo, by their keys in the table `spoil`; none where they cannot be had without asking."""
-    undone = Undone.by(model_files.read_header(model).recipe)
-    known = undone.chain and not (undone.inputs or undone.steps_file)
-    return {"chain": undone.chain, "target": undone.target} if known else {}
+def own_spoil(model: Path, *, steps_given: bool) -> dict[str, str]:
+    """The chains that a model has learnt to undo, by their keys in the table `spoil`; refused where it does not bring them.
+
+    None of a model that repairs nothing: that a network cannot begin with it is said where it would.
+    """
+    header = model_files.read_header(model)
+    if header.task != "restore":
+        return {}
+    undone = Undone.by(header.recipe)
+    undone.check_repeatable(model, chain_given=False, steps_given=steps_given, pairs="--pairs with both folders")
+    return {"chain": undone.chain, "target": undone.target}
 
 
 def unheeded(asked: Any, start_from: str) -> list[str]:

@@ -87,8 +87,8 @@ def probabilities(network: nn.Module, pictures: Levels, device: torch.device, *,
         for start in range(0, len(pictures), at_once):
             batch = batch_to_unit(torch.from_numpy(np.array(pictures[start : start + at_once]))).to(device)
             ways = [batch] if views == "one" else [batch, batch.flip(3)]
-            likely = torch.stack([network(way).double().softmax(1) for way in ways]).mean(0)
-            found.append(likely.cpu().numpy())
+            likely = torch.stack([network(way).cpu().double().softmax(1) for way in ways]).mean(0)  # Apple's have no float64
+            found.append(likely.numpy())
     network.train(was_training)
     return np.concatenate(found)
 

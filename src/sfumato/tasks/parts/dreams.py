@@ -11,7 +11,6 @@ from torch import Tensor, nn
 
 from sfumato.core.levels import Levels, batch_to_levels
 from sfumato.core.seed import Seed
-from sfumato.core.system import devices
 from sfumato.data.batches import Batch
 from sfumato.losses import adversarial
 from sfumato.nets import load as model_files
@@ -102,6 +101,4 @@ class Clip(Callback):
 
 def load(path: str | Path, *, device: str = "auto") -> Dreams:
     """A model file on a device."""
-    place = devices.resolve(device).device
-    model = model_files.read(Path(path), task=TASK)
-    return Dreams(model.header, model.network.to(place), place)
+    return Dreams(*model_files.ready(path, TASK, device))

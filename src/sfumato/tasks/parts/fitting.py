@@ -21,7 +21,7 @@ from sfumato.core.errors import Refusal, Unwritable
 from sfumato.core.progress import say
 from sfumato.core.system import locks, machine, memory
 from sfumato.data import batches
-from sfumato.tasks.parts.job import Job
+from sfumato.tasks.parts.job import Job, parameters_of
 from sfumato.train import ranks
 from sfumato.train import run as runs
 from sfumato.train.callbacks import state
@@ -35,6 +35,8 @@ def train(task: Job, folder: Path) -> Path:
     if not task.ranks.writes:
         return _help(task, Run(Path(folder)))
     locks.check_free(folder)
+    runs.check_new(Path(folder))
+    task.prepare()  # what is wrong with a recipe is said before there is a folder
     run = runs.create(folder)
     with locks.owned(run.folder):
         runs.create(folder)  # looked at once more: until now another training could begin here
@@ -51,7 +53,7 @@ def resume(task: Job, folder: Path) -> Path:
     run = runs.existing(folder)
     with locks.owned(run.folder), _goes_on(run):
         _sweep(run)
-        saved = state.newest(run, task.device)
+        saved = state.newest(run)
         say("no state was saved yet: from the start" if saved is None else f"going on after step {saved['learner']['step']}")
         return _fit(task, run, saved)
 
@@ -73,27 +75,41 @@ def _goes_on(run: Run) -> Iterator[None]:
 def _fit(task: Job, run: Run, saved: dict[str, Any] | None) -> Path:
     """What the first process does: all that is written comes from it."""
     begun = time.monotonic()
+    before = {"step": 0, "spent": 0.0} if saved is None else saved["learner"]
+    wall = 0.0 if saved is None else float(run.read_facts().get("wall_minutes", 0.0))
     memory.keep_freed()  # before anything is measured
-    run.note(task=task.recipe.task, name=task.recipe.name, status="running", versions=machine.versions(), device=str(task.device))
-    tuned = _tuned_once(task, run)
-    task.ranks.wait()  # what was chosen, and the state to go on from, are there for the others to read
-    learner = _learner(task, run, tuned, saved)
-    plan = task.plan(learner)
-    files.write_text(run.plan, f"{plan}\nchosen         {tuned.why}\n")
-    for line in plan.splitlines() if saved is None else ():
-        if line.startswith(("warning", "suggestion")):
-            say(" ".join(line.split()))
-    run.note(parameters=sum(parameter.numel() for parameter in task.network.parameters()), difference=recipes.difference(task.recipe))
+    about = {"task": task.recipe.task, "name": task.recipe.name, "versions": machine.versions(), "device": str(task.device)}
+    run.note(**about, status="running", steps=before["step"], minutes=before["spent"] / 60)
+    learner: Learner | None = None
+
+    def note(status: str) -> None:
+        step, spent = (before["step"], before["spent"]) if learner is None else (learner.step, learner.spent)
+        passed = (time.monotonic() - begun) / 60
+        run.note(status=status, steps=step, minutes=spent / 60, wall_minutes=wall + passed, **_memory())
+
     try:
+        tuned = _tuned_once(task, run)
+        task.ranks.wait()  # what was chosen, and the state to go on from, are there for the others to read
+        learner = _learner(task, run, tuned, saved)
+        _tell(task, run, learner, tuned, quiet=saved is not None)
         _together(learner, run)
         task.judge(run)
     except BaseException as error:
         with suppress(Refusal):  # the news is what stopped the run
-            run.note(status=f"stopped: {str(error) or type(error).__name__}", minutes=learner.spent / 60, steps=learner.step, **_memory())
+            note(f"stopped: {str(error) or type(error).__name__}")
         raise
-    wall = (time.monotonic() - begun) / 60
-    run.note(status="done", minutes=learner.spent / 60, steps=learner.step, wall_minutes=wall, **_memory())
+    note("done")
     return run.best if run.best.is_file() else run.last
+
+
+def _tell(task: Job, run: Run, learner: Learner, tuned: Tuned, *, quiet: bool) -> None:
+    """The plan and what differs from the defaults are kept.  quiet : a person has heard its warnings."""
+    plan = task.plan(learner)
+    files.write_text(run.plan, f"{plan}\nchosen         {tuned.why}\n")
+    for line in () if quiet else plan.splitlines():
+        if line.startswith(("warning", "suggestion")):
+            say(" ".join(line.split()))
+    run.note(parameters=parameters_of(task.network), difference=recipes.difference(task.recipe))
 
 
 def _help(task: Job, run: Run) -> Path:
@@ -101,7 +117,7 @@ def _help(task: Job, run: Run) -> Path:
     memory.keep_freed()
     with _loss_in_words(run):
         task.ranks.wait()
-    _together(_learner(task, run, _tuned_once(task, run), state.newest(run, task.device)), run)
+    _together(_learner(task, run, _tuned_once(task, run), state.newest(run)), run)
     return run.last
 
 

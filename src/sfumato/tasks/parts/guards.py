@@ -242,7 +242,7 @@ class Guards(Callback):
         )
         for sentence in (*faults, *warnings):
             say(sentence)
-        if learner.progress >= EARLIEST and (why := self.choice.enough):
+        if EARLIEST <= learner.progress < 1 and (why := self.choice.enough):
             learner.finish(why)
 
     def after_fit(self, learner: Learner) -> None:

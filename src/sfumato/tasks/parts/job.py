@@ -116,6 +116,10 @@ class Job(ABC):
         """What the network promises to whoever uses it: that it takes a picture as a whole, unless a task says more."""
         return Contract(channels=self.channels, stride=1, reach=LIMIT, tiles=False)
 
+    def prepare(self) -> None:
+        """Make what a training needs whatever becomes of it; what is wrong with the recipe or its pictures is refused by that."""
+        _ = self.network, self.objective, self.source, self.held, self.budget
+
     # what is the same for all -----------------------------------------------------------------------------------------
 
     @property
@@ -285,9 +289,10 @@ class Job(ABC):
         """What the first process alone has: averages, numbers, pictures, models, states."""
         train = self.recipe.train
         stats = Stats(run)
-        half_life = training.half_life(train, self.budget)
         player = GENERATOR if self.game else ""
-        average: list[Callback] = [] if train.average == "off" else [WeightAverage(half_life=half_life, player=player)]
+        average: list[Callback] = [] if train.average == "off" else [
+            WeightAverage(half_life=None if train.average == "auto" else float(train.average), player=player)
+        ]
         look = self.recipe.look
         inside: list[Callback] = [] if look.every == "off" else [Activations(run, every=look.every)]
         tracked: list[Callback] = [] if look.track == "off" else [Track(run.folder.name, run.folder.parent / "tracked")]

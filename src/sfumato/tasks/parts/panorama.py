@@ -36,6 +36,8 @@ class Panorama:
             raise Refusal(f"This model has not learnt to grow a picture to the {side}, only to: {', '.join(learnt_sides)}.")
         if self.model.grows > 1 or self.model.strength < 1 or self.model.keep_colour:
             raise Refusal("What is new in a picture has no size or colour to keep: leave --enlarge, --strength and --keep-colour out.")
+        if self.model.contract.colours:
+            raise Refusal(f"This model gives colour to grey pictures, and would to the strips alone: what was there stays. {ANOTHER}")
 
     @property
     def _border(self) -> Border:

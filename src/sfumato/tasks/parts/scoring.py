@@ -26,10 +26,11 @@ Repair = Callable[[Levels], Levels]
 
 @dataclass(frozen=True)
 class Seen:
-    """A distance as a classifier sees it; less is nearer."""
+    """A distance as a classifier sees it; less is nearer.  least : px that a side must have, so that its last tap has a grid."""
 
     metric: metrics.Metric
     protocol: str
+    least: int
 
 
 def through(source: str, heads: Path | None = None, taps: Sequence[str] = ()) -> dict[str, Seen]:
@@ -42,9 +43,10 @@ def through(source: str, heads: Path | None = None, taps: Sequence[str] = ()) ->
         return lambda picture, truth: float(distance(to_levels(picture)[None], to_levels(truth)[None])[0])
 
     by = f"; by {borrow.called(source)}, taps {', '.join(network.taps)}" + (f", heads {heads.name}." if heads else ".")
+    least = network.levels[-1].stride + 1
     return {
-        "feature": Seen(seen(partial(features.feature_distance, see)), features.PROTOCOLS["feature"] + by),
-        "lpips": Seen(seen(partial(features.lpips, see, heads=weights)), features.PROTOCOLS["lpips"] + by),
+        "feature": Seen(seen(partial(features.feature_distance, see)), features.PROTOCOLS["feature"] + by, least),
+        "lpips": Seen(seen(partial(features.lpips, see, heads=weights)), features.PROTOCOLS["lpips"] + by, least),
     }
 
 
@@ -55,9 +57,9 @@ FILTERS: dict[str, Repair] = {
 }
 
 
-def least_side(names: Sequence[str]) -> int:
+def least_side(names: Sequence[str], seen: Mapping[str, Seen]) -> int:
     """px that pictures' sides must have to be scored by all of these."""
-    return max(SCORED, *map(metrics.least_side, names))
+    return max(SCORED, *(seen[name].least if name in seen else metrics.least_side(name) for name in names))
 
 
 def _as_stack(filtered: Any, shape: tuple[int, ...]) -> Levels:

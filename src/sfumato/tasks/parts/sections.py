@@ -34,18 +34,24 @@ class Data:
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
-class Labelled:
+class Squares:
+    """Which pictures, as squares of one size."""
+
+    known: str = "mnist"  # a known data set: sfumato data list; where something is scored, its own held-out part
+    folders: tuple[str, ...] = ()  # instead of it: trees of pictures; where they have labels, one folder a class
+    side: Literal["auto"] | Annotated[int, Field(ge=8, le=1024)] = "auto"  # px, of square pictures; auto: as they are
+    channels: Literal["auto", "grey", "colour"] = "auto"  # auto: those of the known set; folders are read in colour
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class Labelled(Squares):
     """Which labelled pictures, where their labels come from, how they are split."""
 
-    known: str = "mnist"  # a known data set: sfumato data list; its own held-out part is what is scored
-    folders: tuple[str, ...] = ()  # instead of it: trees whose pictures lie in one folder a class
     label: Literal["parent", "grandparent"] = "parent"  # which folder above a picture names its class
     split: Literal["hash", "folder", "none"] = "hash"  # of folders: how held-out pictures are chosen
     valid: float = Field(default=0.1, ge=0, lt=1)  # share held out by split = "hash", or of a known set's training part: see `choose`
     valid_folder: str = "valid"  # the folder held out by split = "folder"
     choose: bool = False  # hold out a share of the training part by hash, and never look at the known set's own: for choosing a design
-    side: Literal["auto"] | Annotated[int, Field(ge=8, le=1024)] = "auto"  # px, of square pictures; auto: as they are
-    channels: Literal["auto", "grey", "colour"] = "auto"  # auto: those of the known set; folders are read in colour
     per_class: int = Field(default=0, ge=0)  # train on so many pictures of each class; 0: on all
 
 
@@ -224,12 +230,7 @@ class Look:
     """What is looked at inside while a network learns; the report shows it."""
 
     every: Literal["off"] | Every = "off"  # steps between two records of activations and gradients
-    surface: Literal["off"] | Annotated[int, Field(ge=3, le=101)] = "off"  # places a direction of a slice of the loss; an odd number
     track: Literal["off", "tensorboard"] = "off"  # tell it to a tracker too (extras `track` and `multi`), in a folder beside the run's
-
-    def __post_init__(self) -> None:
-        if isinstance(self.surface, int) and self.surface % 2 == 0:
-            raise Refusal(f"look.surface is {self.surface}, but must be odd, with the network in the middle: give {self.surface + 1}.")
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
@@ -244,10 +245,9 @@ class FineTune:
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
 class Previews:
-    """Held-out pictures that are repaired and kept again and again, always the same ones."""
+    """Held-out pictures, always the same ones: what is made of them is kept again and again."""
 
     count: int = Field(default=4, ge=0, le=32)
-    side: int = Field(default=256, ge=32, le=4096)  # px, the largest side of a preview
 
 
 MOST_PIXELS = 1 << 30  # of a batch; as numbers, with what should come back, they are 24 GB

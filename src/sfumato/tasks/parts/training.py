@@ -18,7 +18,6 @@ from sfumato.train.learner import Learner
 from sfumato.train.steps import muon
 
 EPOCHS = 20  # where no budget is given
-AVERAGE_STEPS = 60  # half-life of the weights' average, at most
 
 
 def budget(train: Train, per_epoch: int) -> Budget:
@@ -35,13 +34,6 @@ def take_over(network: nn.Module, path: Path) -> None:
     """Weights of a model file into a network: all that fit by name; how many did is said."""
     report = copying.copy_weights(model_files.read(path).network, network, by="name", strict=False)
     say(f"{len(report.copied)} tensors were taken from {path}, {len(report.missing) + len(report.unlike)} begin afresh")
-
-
-def half_life(train: Train, length: Budget) -> float:
-    """Of the weights' average, in steps; auto: a 60th of the budget, and at most 60."""
-    if isinstance(train.average, float | int):
-        return float(train.average)
-    return AVERAGE_STEPS if length.steps is None else max(1.0, min(AVERAGE_STEPS, length.steps / AVERAGE_STEPS))
 
 
 def optimiser(spec: Muon | AdamW, network: nn.Module, *, factor: float = 1, fused: bool = True) -> torch.optim.Optimizer:

@@ -12,21 +12,23 @@ from sfumato.train.callback import Callback
 from sfumato.train.callbacks.nonfinite import SkipNonFinite
 from sfumato.train.learner import Learner
 
+MOST = 60  # updates after which an old weight counts for half, and the part of all updates that this is before
 _WEIGHTS = "module."  # before the names of weights in a state, as torch's AveragedModel has it
 
 
 class WeightAverage(Callback):
     """Keep an exponential average of the weights; an old weight counts for half after `half_life` updates.  Buffers are copied.
 
+    half_life : None: a 60th of the updates so far, at least 1 and at most 60, so that a training of any length forgets how it began.
     The average begins with the weights after the first update.  torch's AveragedModel does the same in twenty times the time, for it
     goes through all modules at every step.
     """
 
     follows = (SkipNonFinite,)  # an update that was skipped must not count
 
-    def __init__(self, *, half_life: float, player: str = ""):
+    def __init__(self, *, half_life: float | None, player: str = ""):
         self.players = (player,) if player else ()  # in a game, whose average it is
-        self.share = 1 - 0.5 ** (1 / half_life)  # of the new weights
+        self.half_life = half_life
         self.count = 0
         self.average: nn.Module
 
@@ -44,7 +46,8 @@ class WeightAverage(Callback):
         if self.count == 1:
             torch._foreach_copy_(self.slow, self.fast)
         else:
-            torch._foreach_lerp_(self.slow, self.fast, self.share)
+            half_life = self.half_life or max(1.0, min(MOST, self.count / MOST))
+            torch._foreach_lerp_(self.slow, self.fast, 1 - 0.5 ** (1 / half_life))
         if self.buffers:
             torch._foreach_copy_(self.copies, self.buffers)
 

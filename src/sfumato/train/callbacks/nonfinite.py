@@ -54,10 +54,9 @@ def overflowed(learner: Learner) -> bool:
 
 
 class SkipNonFinite(Callback):
-    """Leave out updates whose gradient is not finite, count them, and stop with the likely cause when they do not end."""
+    """Leave out updates whose gradient is not finite, and stop with the likely cause when they do not end."""
 
     def __init__(self) -> None:
-        self.count = 0
         self.told = False
         self.in_a_row: dict[str, int] = {}  # of each player
         self.buffers: list[Tensor] = []  # of all networks: statistics of norms, which a forward pass changes,
@@ -79,14 +78,14 @@ class SkipNonFinite(Callback):
         if math.isfinite(learner.now.gradient_norm):
             self.in_a_row[learner.player] = 0
             return
-        self.count += 1
-        if not self.told and not overflowed(learner):
+        feeling = overflowed(learner)
+        if not self.told and not feeling:
             self.told = True
             what = f"the gradient is not finite ({suspects(learner)})"
             say(f"step {learner.step}: {what}: this update is left out. The report counts all such.")
         if self.buffers:
             torch._foreach_copy_(self.buffers, self.before)
-        self.in_a_row[learner.player] = self.in_a_row.get(learner.player, 0) + 1
+        self.in_a_row[learner.player] = self.in_a_row.get(learner.player, 0) + (not feeling)
         learner.skip = "the gradient is not finite"
         learner.now.precision.skipped()
         if self.in_a_row[learner.player] >= IN_A_ROW:
@@ -98,21 +97,22 @@ class SkipNonFinite(Callback):
             )
 
     def state(self) -> dict[str, Any]:
-        """How many were left out so far."""
-        return {"count": self.count, "in_a_row": dict(self.in_a_row)}
+        """How many were left out, the last ones."""
+        return {"in_a_row": dict(self.in_a_row)}
 
     def load_state(self, state: dict[str, Any]) -> None:
         """Take up what `state` gave."""
-        self.count, self.in_a_row = state["count"], dict(state["in_a_row"])
+        self.in_a_row = dict(state["in_a_row"])
 
 
 class WatchDivergence(Callback):
     """Say it, and stop, when the loss climbs far above where it began: the rate is too high, though all is still finite.
 
-    Where it began is told by the held-out pictures before the first step, and by the first few batches: the largest of their losses that
-    is not far above the least.  A rate that is much too high shows after one step, so later ones may not count; and where some batches
-    are spoilt far more than others, one alone may have been a lucky one.  Held-out pictures tell nothing where batch norm has seen none
-    yet: what a network loses by its first statistics is many times what it loses on the first batch.
+    Where it began is told by the held-out pictures before the first step, and by the first few batches: the largest of their losses up to
+    the last one that is not far above the least.  A rate that is much too high shows after one step, so those from which it does not come
+    back may not count; and where some batches are spoilt far more than others, the least may have been a lucky one.  Held-out pictures
+    tell nothing where batch norm has seen none yet: what a network loses by its first statistics is many times what it loses on the first
+    batch.
     """
 
     def __init__(self, *, factor: float = 4.0, start: int = 8, window: int = 30) -> None:
@@ -131,7 +131,8 @@ class WatchDivergence(Callback):
     def _begun(self) -> float:
         """Where the loss began, as far as is known by now."""
         least = min(self.early)
-        few = [loss for loss in self.early if loss <= self.factor * least]
+        near = [number for number, loss in enumerate(self.early, 1) if loss <= self.factor * least]
+        few = self.early[: near[-1]] if near else []
         held = [loss for loss in self.held if math.isfinite(loss)]
         return max([*few, *([sum(held) / len(held)] if held else [])], default=math.inf)
 
@@ -143,7 +144,8 @@ class WatchDivergence(Callback):
             self.early.append(loss)
             self.first = self._begun()
         self.recent = loss if self.seen == 1 else self.recent + (loss - self.recent) / min(self.seen, self.window)
-        if self.seen > self.window and not self.recent <= self.factor * self.first:  # so put, an average that overflowed counts as well
+        begun = self.seen > self.window and self.first > 0  # pictures that nothing had spoilt are no beginning
+        if begun and not self.recent <= self.factor * self.first:  # so put, an average that overflowed counts as well
             rate = learner.now.optimiser.param_groups[0]["lr"]
             raise Refusal(
                 f"Training diverges: at step {learner.step} the loss stands at {self.recent:.3g}, "

@@ -31,10 +31,10 @@ def write(path: Path, state: dict[str, Any]) -> None:
     files.write_bytes(path, save(tensors, metadata={"tree": json.dumps(tree)}))
 
 
-def read(path: Path, device: torch.device) -> dict[str, Any]:
-    """The tree that `write` was given."""
+def read(path: Path) -> dict[str, Any]:
+    """The tree that `write` was given; its tensors are in the machine's own memory, for whoever takes them up has room for them already."""
     try:
-        with safe_open(path, framework="pt", device=str(device)) as file:
+        with safe_open(path, framework="pt") as file:
             tree = json.loads(file.metadata()["tree"])
             state = _unpack(tree, file)
     except (SafetensorError, KeyError, TypeError, ValueError, OSError) as error:
@@ -42,13 +42,13 @@ def read(path: Path, device: torch.device) -> dict[str, Any]:
     return state  # type: ignore[no-any-return]
 
 
-def newest(run: Run, device: torch.device) -> dict[str, Any] | None:
+def newest(run: Run) -> dict[str, Any] | None:
     """The newest state that can be read; nothing where none was saved yet."""
     found = sorted(run.states.glob("*.safetensors"), reverse=True) if run.states.is_dir() else []
     found = [path for path in found if re.fullmatch(r"\d+\.safetensors", path.name)]
     for path in found:
         try:
-            return read(path, device)
+            return read(path)
         except Refusal as damaged:
             say(f"{damaged} The one before it is taken.")
     if found:

@@ -58,14 +58,18 @@ class Stats(Callback):
             return
         self._sum("loss", learner)
         if self.sums["loss"][1] >= self.every:
-            means = {name: total / count for name, (total, count) in self.sums.items()}
-            group = learner.now.optimiser.param_groups[0]
-            others = [player for player in learner.players.values() if player is not learner.main]
-            rates = {"rates": {player.name: player.optimiser.param_groups[0]["lr"] for player in others}} if others else {}
-            self.add(learner, "step", loss=means.pop("loss"), parts=means, rate=group["lr"], **rates, **_momentum(group))
-            self.sums = {}
+            self._row(learner)
             if time.monotonic() - self.flushed > 5:
                 self.flush()
+
+    def _row(self, learner: Learner) -> None:
+        """What was summed, as means."""
+        means = {name: total / count for name, (total, count) in self.sums.items()}
+        group = learner.main.optimiser.param_groups[0]
+        others = [player for player in learner.players.values() if player is not learner.main]
+        rates = {"rates": {player.name: player.optimiser.param_groups[0]["lr"] for player in others}} if others else {}
+        self.add(learner, "step", loss=means.pop("loss"), parts=means, rate=group["lr"], **rates, **_momentum(group))
+        self.sums = {}
 
     def add(self, learner: Learner, kind: str, **values: Any) -> None:
         """One line."""
@@ -75,7 +79,9 @@ class Stats(Callback):
             hear(row)
 
     def after_phase(self, learner: Learner) -> None:
-        """What stands is written."""
+        """What stands is written; after the last step the few since the last line too."""
+        if learner.phase == "train" and learner.progress >= 1 and "loss" in self.sums:
+            self._row(learner)
         self.flush()
 
     def after_fit(self, learner: Learner) -> None:
@@ -126,7 +132,8 @@ class ShowProgress(Callback):
     def before_phase(self, learner: Learner) -> None:
         """Opened late, so that a refusal before the first step is not drawn over."""
         if self.bar is None:
-            self.bar = Progress(self.TICKS, self.what)
+            self.shown = int(learner.progress * self.TICKS)
+            self.bar = Progress(self.TICKS, self.what, done=self.shown)
             self.bar.__enter__()
 
     def after_batch(self, learner: Learner) -> None:

@@ -52,7 +52,7 @@ class Precision:
 
     def overflowed(self, losses: Sequence[Tensor]) -> bool:
         """Whether a gradient that is not finite is only the scaler feeling its way: its losses are sound, and the scale was too large."""
-        return self.scaler is not None and all(bool(torch.isfinite(loss)) for loss in losses)
+        return self.scaler is not None and self.scaler.get_scale() > 1 and all(bool(torch.isfinite(loss)) for loss in losses)
 
     def skipped(self) -> None:
         """The update was left out: a scaler lowers its scale."""
