@@ -26,19 +26,37 @@ def frames(count=COUNT, size=SIZE):
     return np.stack([np.stack([x * 2 + 5 * n, y * 4, np.full_like(x, 90 + n)], -1) for n in range(count)]).astype(np.uint8)
 
 
-def make(path: Path, *, pixels=None, pix_fmt="yuv420p", sound=True, times=None, chapters=(), words="", of_sound=(), codec=None) -> Path:
+def make(
+    path: Path,
+    *,
+    pixels=None,
+    pix_fmt="yuv420p",
+    sound=True,
+    times=None,
+    chapters=(),
+    words="",
+    of_sound=(),
+    of_pictures=(),
+    codec=None,
+    options=(),
+    shape=None,
+) -> Path:
     """A film of these frames, shown at steps `times` of one frame's time each; words: subtitles, as an SRT file has them.
 
-    of_sound : what is said of the sound.  codec : of the pictures; None: what is usual in such a file.
+    of_sound, of_pictures : what is said of them.  codec : of the pictures; None: what is usual in such a file.  options : of the codec.
+    shape : how many times as wide as high a pixel is shown.
     """
     pixels = frames() if pixels is None else pixels
     with av.open(str(path), "w") as film:
         film.metadata["title"] = "a ramp"
         film.set_chapters(list(chapters))
         usual, heard, rate = CODECS.get(path.suffix, USUAL)
-        pictures = film.add_stream(codec or usual, rate=RATE, options={"crf": "4"})
+        pictures = film.add_stream(codec or usual, rate=RATE, options={"crf": "4", **dict(options)})
         pictures.height, pictures.width = pixels.shape[1:3]
         pictures.pix_fmt = pix_fmt
+        pictures.metadata.update(of_pictures)
+        if shape is not None:
+            pictures.codec_context.sample_aspect_ratio = shape
         tone = film.add_stream(heard, rate=rate) if sound else None
         if tone is not None:
             tone.metadata.update(of_sound)

@@ -80,6 +80,28 @@ def test_chapters_and_languages_tell_nothing_of_a_maker_and_titles_may(tmp_path)
         assert "title" not in sound.metadata and "title" not in found.metadata
 
 
+def test_the_track_of_pictures_keeps_its_names_and_not_what_it_said_of_its_old_encoding(tmp_path):
+    """Matroska writes most of them in capitals."""
+    said = {"language": "spa", "title": "Seppl's camera", "timecode": "01:00:00:00", "handler_name": "a lens", "bps": "12"}
+    came = made.make(tmp_path / "a.mkv", pixels=made.frames(2), sound=False, of_pictures=said)
+    for strip, kept in ((False, ("language", "title", "timecode", "handler_name")), (True, ("language",))):
+        film.repair(came, tmp_path / "b.mkv", as_it_is, strip=strip)
+        with av.open(str(tmp_path / "b.mkv")) as found:
+            told = {name.lower(): words for name, words in found.streams.video[0].metadata.items()}
+        assert {name: told[name] for name in said if name in told} == {name: said[name] for name in kept}
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".avi"])
+def test_titles_in_letters_of_another_time_stay_to_the_byte(tmp_path, suffix):
+    """Nothing in an old film says how they are written, and not all of them are UTF-8."""
+    came = made.make(tmp_path / f"a{suffix}", pixels=made.frames(2), sound=False)
+    came.write_bytes(came.read_bytes().replace(b"a ramp", b"\xc4 ramp"))
+    film.repair(came, tmp_path / f"b{suffix}", as_it_is)
+    assert b"\xc4 ramp" in (tmp_path / f"b{suffix}").read_bytes()
+    film.repair(came, tmp_path / f"c{suffix}", as_it_is, strip=True)
+    assert b"\xc4 ramp" not in (tmp_path / f"c{suffix}").read_bytes()
+
+
 def test_frames_that_are_not_evenly_spaced_stay_so(tmp_path):
     times = [0, 1, 2, 5, 6, 9, 10, 11, 20, 21, 22, 30]
     came = made.make(tmp_path / "a.mkv", times=times, sound=False)
@@ -112,7 +134,7 @@ def test_frames_that_are_not_evenly_spaced_fall_on_an_avis_grid(tmp_path):
 def test_frames_without_a_time_or_with_one_that_is_past_are_counted(tmp_path):
     """At the rate of all, from the one before."""
     with av.open(str(made.make(tmp_path / "a.mkv", sound=False))) as came, av.open(str(tmp_path / "b.mkv"), "w") as new:
-        pen = film._Pen(av, new, came.streams.video[0], tmp_path / "b.mkv", 100)
+        pen = film._Pen(av, new, came.streams.video[0], tmp_path / "b.mkv", 100, {})
         for frame, time in zip(came.decode(video=0), [None, 33, None, 67, 500, None], strict=False):  # milliseconds, as Matroska counts
             frame.pts = time
             pen.add(frame, as_it_is)
@@ -209,6 +231,56 @@ def test_colours_of_a_film_that_is_shown_turned_stay_as_fine(tmp_path):
     assert np.abs(made.seen(tmp_path / "b.mp4")[0].astype(int) - np.rot90(drawn, -1, (1, 2))).mean() < 15
 
 
+def on_the_screen(path):
+    """How many times as wide as high a film is shown."""
+    with av.open(str(path)) as found:
+        pictures = found.streams.video[0]
+        return float(pictures.width / pictures.height * (pictures.sample_aspect_ratio or 1))
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mov", ".avi", ".mkv", ".webm"])
+@pytest.mark.parametrize("shape", [Fraction(16, 11), Fraction(8, 9)])
+def test_a_film_whose_pixels_are_not_square_is_shown_in_its_shape(tmp_path, suffix, shape):
+    """Television's: PAL shown wide, NTSC shown narrow."""
+    came = made.make(tmp_path / "a.mp4", pixels=made.frames(3), shape=shape, sound=False)
+    film.repair(came, tmp_path / f"b{suffix}", as_it_is)
+    assert on_the_screen(came) == pytest.approx(64 / 48 * float(shape))
+    assert on_the_screen(tmp_path / f"b{suffix}") == pytest.approx(64 / 48 * float(shape), rel=0.02)  # in whole pixels, two by two
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
+def test_a_film_whose_pixels_are_not_square_and_that_is_shown_turned_is_shown_in_its_shape(tmp_path, suffix):
+    came = made.make(tmp_path / "a.mp4", pixels=made.frames(3), shape=Fraction(2), sound=False)
+    film.repair(turned(came, (0, 1, -1, 0)), tmp_path / f"b{suffix}", as_it_is)
+    assert on_the_screen(tmp_path / f"b{suffix}") == pytest.approx(48 / (2 * 64))
+
+
+def test_pixels_become_square_where_a_container_would_not_be_told_and_that_is_said(tmp_path, capsys):
+    came = made.make(tmp_path / "a.mp4", pixels=made.frames(3), shape=Fraction(2), sound=False)
+    for name in ("b.mkv", "b.mp4"):
+        film.repair(came, tmp_path / name, as_it_is, quality=100)
+    told = " ".join(capsys.readouterr().err.split())
+    assert told.count("become so") == 1 and "b.mkv: pixels that are not square become so, in pictures of 128 x 48 px" in told
+    before, after = made.seen(came)[0], made.seen(tmp_path / "b.mkv")[0]
+    assert after.shape == (3, 48, 128, 3) and np.abs(after[:, :, ::2].astype(int) - before).mean() < 3
+    assert stored_as(tmp_path / "b.mkv") == "yuv420p" and made.seen(tmp_path / "b.mp4")[0].shape == before.shape
+
+
+@pytest.mark.parametrize(("came", "square"), [((4, 6), (4, 12)), ((5, 7), (5, 15)), ((720, 1281), (720, 2561))])
+def test_a_side_that_grows_stays_as_even_or_odd_as_it_was(came, square):
+    """So colours that are half as fine still fit."""
+    assert film._squared(came, Fraction(2)) == square
+    assert film._squared(came[::-1], Fraction(1, 2)) == square[::-1]
+    assert film._squared(came, Fraction(10_000, 10_001)) == came
+
+
+def test_no_pixel_is_believed_to_be_a_stripe(tmp_path, capsys):
+    """A header may say that one is as long as a screen is wide."""
+    came = made.make(tmp_path / "a.mp4", pixels=made.frames(3), shape=Fraction(40), sound=False)
+    film.repair(came, tmp_path / "b.mkv", as_it_is)
+    assert made.seen(tmp_path / "b.mkv")[0].shape == (3, 48, 64, 3) and "become so" not in capsys.readouterr().err
+
+
 def test_what_is_no_film_and_what_no_container_is_for_is_refused(tmp_path):
     (tmp_path / "a.mp4").write_bytes(b"no film at all" * 100)
     with pytest.raises(Refusal, match="a.mp4 cannot be read as a film"):
@@ -282,6 +354,20 @@ def test_what_a_film_says_of_its_light_stays(tmp_path):
             frame = next(found.decode(video=0))
             told.append((int(frame.colorspace), int(frame.color_primaries), int(frame.color_trc), frame.format.name))
     assert told[0] == told[1] == (9, 9, 18, "yuv420p10le")
+
+
+@pytest.mark.parametrize(
+    "of_light", ["cll=1000,400", "mastering-display=G(13250,34500)B(7500,3000)R(34000,16000)WP(15635,16450)L(10000000,1)"]
+)
+def test_how_bright_a_films_light_was_meant_is_left_out_and_that_is_said_once(tmp_path, capsys, of_light):
+    """HDR10 says how bright its brightest light is, and on which screen it was made."""
+    for name, options in (("plain", {}), ("bright", {"x264-params": of_light})):
+        came = made.make(tmp_path / f"{name}.mkv", pixels=made.frames(3), pix_fmt="yuv420p10le", sound=False, options=options)
+        with av.open(str(came)) as found:
+            assert film._tells_light(next(found.decode(video=0))) is (name == "bright")
+        film.repair(came, tmp_path / f"{name}2.mkv", as_it_is)
+    told = " ".join(capsys.readouterr().err.split())
+    assert told.count("brightest light") == 1 and "bright2.mkv: what the film says of its screen and its brightest light" in told
 
 
 def test_chapters_stay(tmp_path):

@@ -1,12 +1,14 @@
 """Films, frame by frame (extra `video`): times of frames, how colours are told, sound, subtitles, chapters and titles stay as they are.
 
-What a film holds beside them (further pictures, attached files, data) is left out, which is said.
+What a film holds beside them (further pictures, attached files, data, how bright its light was meant) is left out, which is said.
+Titles go through to the byte, whatever letters they are written in.  Pixels that are not square become so in Matroska and WebM, which
+is said too.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -26,12 +28,17 @@ TRANSPARENT = "This film holds transparency, which would be lost. Take its frame
 OPTIONS = {"mp4": {"movflags": "use_metadata_tags"}, "mov": {"movflags": "use_metadata_tags"}}  # else they keep few titles
 KEPT = ("audio", "subtitle")  # streams that are handed on as they are
 NOT_OURS = ("encoder", "major_brand", "minor_version", "compatible_brands")  # which a container says of itself
+LANGUAGE = ("language",)  # all that a stripped film's streams say
+OF_PICTURES = (*LANGUAGE, "title", "creation_time", "timecode", "handler_name")  # what else their stream says is of its old encoding
 ITU709, ITU601, BT2020 = 1, 5, 9  # how red, green and blue follow from a film's numbers, as FFmpeg counts
 MATRICES = {1: ITU709, 5: ITU601, 6: ITU601, 9: BT2020, 10: BT2020}  # by what a film says of itself; others say nothing
 TAGS = {ITU709: 1, ITU601: 6, BT2020: 9}  # what a film that said nothing says from now on
 TALL = 720  # px: films of this height and more that say nothing are taken for ITU709, smaller ones for ITU601
 BEST, WORST = 10.0, {"libx264": 51.0, "libvpx-vp9": 63.0}  # scales of quality on which less is better, at quality 100 and 1
 MOST_BITS = 10  # of what is written
+SQUARE = ("matroska", "webm")  # of other pixels FFmpeg tells them by a field that PyAV cannot set, and other containers by the codec's
+LONGEST = 4  # times a pixel's other side: television's stay below three, and a film that says more is not believed
+LIGHT = ("MASTERING_DISPLAY_METADATA", "CONTENT_LIGHT_LEVEL", "DYNAMIC_HDR_PLUS", "DOVI_METADATA")  # of frames, lost on the way
 
 Work = Callable[[Pixels], Pixels]  # uint8 or uint16 (H, W, 3) -> the same, of a size that is the same for all frames
 
@@ -49,7 +56,8 @@ def repair(source: Path, target: Path, work: Work, *, quality: int = 95, strip: 
         raise Refusal(f"{target.name} cannot be written: films are written as {', '.join(CONTAINERS)}. Take one of these suffixes.")
     with _opened(library, source) as came, files.replacing(target) as aside:
         try:
-            with library.open(_named(aside), "w", format=kind, container_options=OPTIONS.get(kind, {})) as made:
+            options, to_the_byte = OPTIONS.get(kind, {}), _to_the_byte(library)
+            with library.open(_named(aside), "w", format=kind, container_options=options, **to_the_byte) as made:
                 _Copy(library, came, made, source, target).run(work, quality, strip, quiet)
         except library.FFmpegError as error:
             raise Refusal(f"{target} could not be written: {_words(error)}.") from error
@@ -70,9 +78,15 @@ def _named(path: Path) -> str:
 
 def _opened(library: Any, source: Path) -> Any:
     try:
-        return library.open(_named(source))
+        return library.open(_named(source), **_to_the_byte(library))
     except library.FFmpegError as error:
         raise _unreadable(source, error) from error
+
+
+def _to_the_byte(library: Any) -> dict[str, str]:
+    """For `open`: titles that are not UTF-8 come in and go out as they are, as they do by themselves from PyAV 19 on."""
+    major = int(library.__version__.partition(".")[0])
+    return {"metadata_errors": "surrogateescape"} if major < 19 else {}  # which knows this parameter no more
 
 
 def _unreadable(source: Path, error: Exception) -> Refusal:
@@ -89,9 +103,40 @@ def _words(error: Exception) -> str:
     return str(error).rstrip(".") or type(error).__name__
 
 
+def _said(stream: Any, names: Collection[str]) -> dict[str, str]:
+    """What a stream says of itself under these names, which Matroska writes in capitals."""
+    return {name: words for name, words in stream.metadata.items() if name.lower() in names}
+
+
 def _bits(frame: Any) -> int:
     bits: int = max(component.bits for component in frame.format.components)
     return bits
+
+
+def _turns(frame: Any) -> int:
+    """Quarter turns against the clock, 0..3, after which it stands upright."""
+    turns: int = round(frame.rotation / 90) % 4
+    return turns
+
+
+def _tells_light(frame: Any) -> bool:
+    try:
+        return any(kind in frame.side_data for kind in LIGHT)
+    except ValueError:  # beside it lies a kind that this PyAV has no name for
+        return False
+
+
+def _squared(size: tuple[int, ...], shape: Fraction) -> tuple[int, ...]:
+    """The height and width at which pixels `shape` times as wide as high become square, and none is lost: one side grows.
+
+    It stays as even or odd as it was.
+    """
+    height, width = size
+    if shape > 1:
+        width += 2 * round(width * (shape - 1) / 2)
+    else:
+        height += 2 * round(height * (1 / shape - 1) / 2)
+    return height, width
 
 
 def _layout(frame: Any, size: tuple[int, ...]) -> str:
@@ -103,7 +148,7 @@ def _layout(frame: Any, size: tuple[int, ...]) -> str:
     grey = len(came.components) < 3 and not came.has_palette
     across, down = (not grey and whole(2) == 2 for whole in (came.chroma_width, came.chroma_height))  # two px, two colours
     odd = size[0] % 2 or size[1] % 2  # coarser colours need even sides
-    turned = round(frame.rotation / 90) % 2  # and are never coarser from above to below alone
+    turned = _turns(frame) % 2  # and are never coarser from above to below alone
     colours = "yuv444p" if across or odd or (down and turned) else "yuv422p" if down else "yuv420p"
     return colours + ("10le" if _bits(frame) > 8 else "")
 
@@ -130,7 +175,7 @@ class _Copy:
         if left := [stream for stream in self.came.streams if stream.index not in (*others, pictures.index)]:
             say(f"{self.source.name}: {', '.join(sorted(stream.type or 'data' for stream in left))} beside the film is left out")
         self._titles(others, strip)
-        pen = _Pen(self.library, self.made, pictures, self.target, quality)
+        pen = _Pen(self.library, self.made, pictures, self.target, quality, _said(pictures, LANGUAGE if strip else OF_PICTURES))
         waiting: list[Any] = []  # the header is written with the first packet, and says how large the pictures are
         with Progress(pictures.frames or None, f"repairing {self.source.name}", quiet) as bar:
             for frame, packet in self._read(pictures, others):
@@ -141,11 +186,11 @@ class _Copy:
                     packet.stream = others[packet.stream.index]
                     waiting.append(packet)
                 if pen.begun:
-                    self._mux(waiting)
+                    self.made.mux(waiting)
+                    waiting.clear()
             if not pen.begun:
                 raise Refusal(f"{self.source} holds no frame that can be decoded.")
             pen.end()
-            self._mux(waiting)
 
     def _handed_on(self, stream: Any) -> Any:
         try:
@@ -160,12 +205,12 @@ class _Copy:
         return made
 
     def _titles(self, others: dict[int, Any], strip: bool) -> None:
-        """What the film, its streams and its chapters are called; of a stripped one, chapters and languages alone."""
+        """What the film, its other streams and its chapters are called; of a stripped one, chapters and languages alone."""
         if not strip:
             self.made.metadata.update({name: words for name, words in self.came.metadata.items() if name not in NOT_OURS})
         for index, stream in others.items():
-            said = self.came.streams[index].metadata.items()
-            stream.metadata.update({name: words for name, words in said if not strip or name.lower() == "language"})
+            came = self.came.streams[index]
+            stream.metadata.update(_said(came, LANGUAGE) if strip else came.metadata)
         if chapters := self.came.chapters():
             self.made.set_chapters(chapters)
 
@@ -189,11 +234,6 @@ class _Copy:
         except self.library.FFmpegError as error:
             raise _unreadable(self.source, error) from error
 
-    def _mux(self, packets: list[Any]) -> None:
-        for packet in packets:
-            self.made.mux(packet)
-        packets.clear()
-
 
 @dataclass
 class _Pen:
@@ -204,6 +244,7 @@ class _Pen:
     pictures: Any
     target: Path
     quality: int
+    titles: dict[str, str]  # of the new pictures
     stream: Any = None
     last: int | None = None  # when the frame before is shown, in units of the new stream
 
@@ -218,23 +259,22 @@ class _Pen:
         layout = "rgb48le" if _bits(frame) > 8 else "rgb24"
         matrix = MATRICES.get(int(frame.colorspace), ITU709 if frame.height >= TALL else ITU601)
         pixels = frame.reformat(format=layout, src_colorspace=matrix).to_ndarray()
-        pixels = np.ascontiguousarray(np.rot90(pixels, round(frame.rotation / 90) % 4))
+        pixels = np.ascontiguousarray(np.rot90(pixels, _turns(frame)))
         repaired = work(pixels)
         if self.stream is None:
             self.stream = self._begin(repaired.shape[:2], frame, matrix)
+            self._tell(repaired.shape[:2], frame)
+        height, width = self.stream.height, self.stream.width
         written = self.library.VideoFrame.from_ndarray(np.ascontiguousarray(repaired), format=layout)
         whole = {"dst_color_range": int(frame.color_range)} if frame.color_range else {}
-        written = written.reformat(format=self.stream.pix_fmt, dst_colorspace=matrix, **whole)
+        grown = "BICUBIC" if repaired.shape[:2] != (height, width) else None
+        written = written.reformat(width, height, self.stream.pix_fmt, dst_colorspace=matrix, interpolation=grown, **whole)
         written.pts, written.time_base = self._shown(frame), self.stream.codec_context.time_base
-        self._mux(self.stream.encode(written))
+        self.made.mux(self.stream.encode(written))
 
     def end(self) -> None:
         """What the encoder still holds."""
-        self._mux(self.stream.encode())
-
-    def _mux(self, packets: Iterable[Any]) -> None:
-        for packet in packets:
-            self.made.mux(packet)
+        self.made.mux(self.stream.encode())
 
     def _shown(self, frame: Any) -> int:
         """When, in units of the new stream.  A frame that has no time, or none after the one before, is counted at the rate of all."""
@@ -250,22 +290,40 @@ class _Pen:
     def _rate(self) -> Fraction:
         return Fraction(self.pictures.average_rate or self.pictures.guessed_rate or 25)
 
+    def _shape(self, frame: Any) -> Fraction | None:
+        """How many times as wide as high its pixels are shown once it stands upright; None: nobody says, or nothing to be believed."""
+        shape = Fraction(self.pictures.sample_aspect_ratio or 0)
+        if not shape or max(shape, 1 / shape) > LONGEST:
+            return None
+        return 1 / shape if _turns(frame) % 2 else shape
+
     def _begin(self, size: tuple[int, ...], frame: Any, matrix: int) -> Any:
         kind = CONTAINERS[self.target.suffix.lower()]
         codec, options = self._codec(kind)
         stream = self.made.add_stream(codec, rate=self._rate, options=options)
+        stream.metadata.update(self.titles)
+        context, shape = stream.codec_context, self._shape(frame)
+        if shape and kind in SQUARE:
+            size = _squared(size, shape)
+        elif shape:
+            context.sample_aspect_ratio = shape
         stream.height, stream.width = size
         stream.pix_fmt = _layout(frame, size)
-        if (bits := _bits(frame)) > MOST_BITS:
-            say(f"{self.target.name}: {bits} bits become {MOST_BITS}: no more are written. To keep them, repair its frames as pictures.")
-        context = stream.codec_context
         counts = kind == "avi"  # frames, and knows no other time
         context.time_base = 1 / Fraction(self.pictures.guessed_rate or self._rate) if counts else self.pictures.time_base
         context.colorspace = frame.colorspace if int(frame.colorspace) in MATRICES else TAGS[matrix]
         context.color_primaries, context.color_trc, context.color_range = frame.color_primaries, frame.color_trc, frame.color_range
-        if self.pictures.sample_aspect_ratio and not round(frame.rotation / 90) % 2:
-            context.sample_aspect_ratio = self.pictures.sample_aspect_ratio
         return stream
+
+    def _tell(self, size: tuple[int, ...], frame: Any) -> None:
+        """What becomes another in the new film, once.  size : of what came out of the work."""
+        name, now = self.target.name, (self.stream.height, self.stream.width)
+        if (bits := _bits(frame)) > MOST_BITS:
+            say(f"{name}: {bits} bits become {MOST_BITS}: no more are written. To keep them, repair its frames as pictures.")
+        if size != now:
+            say(f"{name}: pixels that are not square become so, in pictures of {now[1]} x {now[0]} px. An .mp4 keeps them as they are.")
+        if _tells_light(frame):
+            say(f"{name}: what the film says of its screen and its brightest light (HDR10, Dolby Vision) is left out.")
 
     def _codec(self, kind: str) -> tuple[str, dict[str, str]]:
         codec = "libvpx-vp9" if kind == "webm" else "libx264"
