@@ -185,7 +185,7 @@ def seen(path: Path) -> Seen:
         tags = opened.getexif()
         notes = {"Make": tags.get(0x010F), "comment": opened.info.get("comment"), "XMP": opened.info.get("xmp")}
         notes |= {name: words for name, words in getattr(opened, "text", {}).items() if not name.startswith("XML")}
-        notes |= {"dpi": _rounded(opened.info.get("dpi")), "upright": tags.get(0x0112, 1) == 1}
+        notes |= {"dpi": _dpi(opened), "upright": tags.get(0x0112, 1) == 1}
         notes |= {"times": times, "repeats": opened.info.get("loop")} if len(frames) > 1 else {}
         profile, grey = opened.info.get("icc_profile"), opened.mode in ("1", "L", "LA", "I;16")
     stored = cv2.imdecode(np.frombuffer(path.read_bytes(), np.uint8), cv2.IMREAD_UNCHANGED)
@@ -198,7 +198,9 @@ def seen(path: Path) -> Seen:
     return Seen(np.stack(frames), bits, "grey" if grey else "colour", profile, said)
 
 
-def _rounded(dpi: Any) -> Any:
+def _dpi(opened: Any) -> Any:
+    """Whole dots across and down; of a TIFF that says none Pillow says 1."""
+    dpi = opened.info.get("dpi") if 282 in getattr(opened, "tag_v2", {282: 1}) else None
     return None if dpi is None else tuple(round(float(one)) for one in dpi)
 
 

@@ -127,6 +127,20 @@ def test_notes_that_a_gif_has_no_place_for_are_told_of(tmp_path, capsys, monkeyp
     assert "EXIF cannot be kept in GIF" in said and "text cannot be kept" not in said
 
 
+def test_what_numbers_say_of_the_colours_of_a_png_that_moves_is_kept_or_told_of(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(photograph, "_told", set())
+    words = PngInfo()
+    words.add(b"gAMA", (100_000).to_bytes(4, "big"))
+    first, *rest = (Image.fromarray(frame[..., :3]) for frame in drawn())
+    first.save(tmp_path / "a.png", save_all=True, append_images=rest, duration=TIMES, pnginfo=words)
+    read = animation.read(tmp_path / "a.png")
+    animation.write(read, tmp_path / "b.png")
+    with Image.open(tmp_path / "b.png") as out:
+        assert out.info["gamma"] == 1
+    animation.write(read, tmp_path / "b.webp")
+    assert "gAMA cannot be kept in WEBP" in " ".join(capsys.readouterr().err.split())
+
+
 def test_the_cover_of_a_png_stays_a_cover(tmp_path):
     cover, *frames = (Image.fromarray(frame[..., :3]) for frame in drawn())
     cover.save(tmp_path / "a.png", save_all=True, default_image=True, append_images=frames, duration=TIMES[:3], loop=0)

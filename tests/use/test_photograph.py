@@ -2,6 +2,8 @@
 
 import io
 import re
+import struct
+import zlib
 from dataclasses import replace
 
 import cv2
@@ -225,6 +227,76 @@ def test_damaged_exif_does_no_harm(tmp_path, small, raw, suffix):
     assert Image.open(around(tmp_path / "a.webp", tmp_path / f"out{suffix}")).size == (57, 40)
 
 
+NAME = "José Müller".encode("latin-1")
+
+
+@pytest.mark.parametrize("target", [".jpg", ".png", ".tif", ".webp"])
+@pytest.mark.parametrize("name", [NAME, "José Müller".encode()], ids=["Latin-1", "UTF-8"])
+def test_names_in_a_tiff_keep_every_letter(tmp_path, small, target, name):
+    tifffile.imwrite(tmp_path / "a.tif", small, photometric="rgb", extratags=[(0x013B, 2, 0, name, True)])
+    found = Image.open(around(tmp_path / "a.tif", tmp_path / f"out{target}")).getexif()
+    assert found[0x013B].encode("latin-1") == name  # as Pillow reads whatever it finds there
+
+
+def test_names_in_exif_keep_every_letter_into_a_tiff_and_out_of_it(tmp_path, small):
+    """Of the artist and, in Exif's own directory, of the owner."""
+    exif, stands_for = Image.Exif(), "Jos? M?ller"
+    exif[0x013B], exif.get_ifd(0x8769)[0xA430] = stands_for, stands_for
+    path = tmp_path / "a.jpg"
+    Image.fromarray(small).save(path, exif=exif.tobytes().replace(stands_for.encode(), NAME))
+    for name in ("b.tif", "c.tif", "d.jpg"):
+        path = around(path, tmp_path / name)
+        found = Image.open(path).getexif()
+        assert (found[0x013B], found.get_ifd(0x8769)[0xA430]) == ("José Müller", "José Müller")
+
+
+@pytest.mark.parametrize("target", [".jpg", ".png", ".tif", ".webp"])
+def test_notes_of_a_tiff_of_64_bits_can_be_read_elsewhere(tmp_path, small, target):
+    """Its addresses have as many (BigTIFF), and those of EXIF 32."""
+    tifffile.imwrite(tmp_path / "a.tif", small, photometric="rgb", bigtiff=True, extratags=[(0x013B, 2, 0, "by hand", True)])
+    assert Image.open(around(tmp_path / "a.tif", tmp_path / f"out{target}")).getexif()[0x013B] == "by hand"
+
+
+GEO = {  # code: type, values
+    33550: (12, (0.5, 0.5, 0.0)),
+    33922: (12, (0.0, 0.0, 0.0, 500_000.0, 5_400_000.0, 0.0)),
+    34735: (3, (1, 1, 0, 2, 1024, 0, 1, 1, 3072, 0, 1, 25833)),
+    34736: (12, (6378137.0, 298.257222101)),
+    34737: (2, "ETRS89 / UTM zone 33N|"),
+}
+
+
+def with_map(path, pixels, **options):
+    tags = [(code, kind, len(values), values, True) for code, (kind, values) in GEO.items()]
+    tifffile.imwrite(path, pixels, photometric="rgb", extratags=tags, **options)
+    return path
+
+
+@pytest.mark.parametrize("big", [False, True])
+def test_a_map_goes_along_from_tiff_to_tiff(tmp_path, small, big):
+    found = Image.open(around(with_map(tmp_path / "a.tif", small, bigtiff=big))).tag_v2
+    assert {code: (found.tagtype[code], found[code]) for code in GEO if code in found} == GEO
+
+
+def test_a_map_of_pixels_that_are_others_now_is_left_out_and_told_of_once(tmp_path, small, capsys):
+    photo = photograph.read(with_map(tmp_path / "a.tif", small))
+    for name in ("b.tif", "c.tif"):
+        photograph.write(replace(photo, pixels=photo.pixels.repeat(2, axis=0).repeat(2, axis=1)), tmp_path / name)
+        assert not set(GEO) & set(Image.open(tmp_path / name).tag_v2)
+    assert told(capsys).count("GeoTIFF is left out") == 1
+
+
+@pytest.mark.parametrize("target", [".jpg", ".png", ".webp", ".bmp"])
+def test_a_map_is_told_of_where_a_format_has_no_place_for_it(tmp_path, small, capsys, target):
+    around(with_map(tmp_path / "a.tif", small), tmp_path / f"out{target}")
+    assert "GeoTIFF cannot be kept in" in told(capsys)
+
+
+def test_a_map_says_where_so_it_goes_with_what_is_stripped(tmp_path, small, capsys):
+    photograph.write(photograph.read(with_map(tmp_path / "a.tif", small)), tmp_path / "b.tif", strip=True)
+    assert not set(GEO) & set(Image.open(tmp_path / "b.tif").tag_v2) and told(capsys) == ""
+
+
 def with_xmp(path, pixels, packet):
     """As each format has a place for it."""
     info = PngImagePlugin.PngInfo()
@@ -308,6 +380,15 @@ def test_captions_and_keywords_of_the_press_are_kept(tmp_path, small, source, ta
     assert kept == CAPTION and (target != ".jpg" or 0x040C not in found.info["photoshop"])  # a small picture of what is no longer so
     photograph.write(photograph.read(out), tmp_path / f"bare{target}", strip=True)
     assert photograph.read(tmp_path / f"bare{target}").notes.iptc is None
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_captions_of_the_press_that_a_tiff_calls_numbers_are_kept(tmp_path, small, order):
+    """As Photoshop and ExifTool write them: whole numbers of 32 bits, of which the bytes are meant as they lie."""
+    padded = CAPTION + bytes(-len(CAPTION) % 4)
+    tags = [(33723, 4, len(padded) // 4, padded, True)]
+    tifffile.imwrite(tmp_path / "a.tif", small, photometric="rgb", byteorder=order, extratags=tags)
+    assert photograph.read(around(tmp_path / "a.tif", tmp_path / "out.jpg")).notes.iptc == padded
 
 
 @pytest.mark.parametrize("target", [".jpg", ".png", ".tif", ".webp", ".bmp", ".ppm"])
@@ -403,10 +484,24 @@ def test_a_jpegs_comment_is_kept(tmp_path, small):
     assert Image.open(around(tmp_path / "a.jpg")).info["comment"] == b"by hand"
 
 
+@pytest.mark.parametrize("comment", ["Großmutter".encode(), "Großmutter".encode("latin-1")], ids=["UTF-8", "Latin-1"])
+def test_a_jpegs_comment_keeps_every_letter(tmp_path, small, comment):
+    Image.fromarray(small).save(tmp_path / "a.jpg", comment=comment)
+    assert Image.open(around(tmp_path / "a.jpg")).info["comment"] == "Großmutter".encode()
+
+
 @pytest.mark.parametrize("suffix", [".jpg", ".png", ".tif", ".bmp"])
 def test_the_resolution_is_kept(tmp_path, small, suffix):
     Image.fromarray(small).save(tmp_path / f"a{suffix}", dpi=(300, 150))
     assert Image.open(around(tmp_path / f"a{suffix}")).info["dpi"] == pytest.approx((300, 150), abs=0.02)
+
+
+@pytest.mark.parametrize("target", [".jpg", ".png", ".tif"])
+def test_a_resolution_of_which_nothing_is_said_is_not_made_up(tmp_path, small, target):
+    Image.fromarray(small).save(tmp_path / "a.tif")
+    out = around(tmp_path / "a.tif", tmp_path / f"out{target}")
+    assert photograph.read(out).notes.dpi is None
+    assert target != ".tif" or 282 not in Image.open(out).tag_v2
 
 
 @pytest.mark.parametrize(
@@ -417,6 +512,73 @@ def test_the_resolution_is_kept(tmp_path, small, suffix):
 def test_the_profile_goes_out_as_it_came(tmp_path, small, target, mode, name):
     Image.fromarray(small).convert(mode).save(tmp_path / "a.png", icc_profile=icc.profile(name))
     assert Image.open(around(tmp_path / "a.png", tmp_path / f"out{target}")).info["icc_profile"] == icc.profile(name)
+
+
+def with_chunks(png, more):
+    """A PNG with more chunks behind its header: name -> what it holds."""
+    made = [len(data).to_bytes(4, "big") + name + data + zlib.crc32(name + data).to_bytes(4, "big") for name, data in more.items()]
+    return png[:33] + b"".join(made) + png[33:]
+
+
+def held(png):
+    """Name -> what it holds, of each chunk, in their order."""
+    found, at = {}, 8
+    while at < len(png):
+        length = int.from_bytes(png[at : at + 4], "big")
+        found[png[at + 4 : at + 8]] = png[at + 8 : at + 8 + length]
+        at += 12 + length
+    return found
+
+
+def chromaticities(*numbers):
+    """White, red, green and blue."""
+    return struct.pack(">8I", *numbers)
+
+
+SCREEN = struct.pack(">8H2I", 35_400, 14_600, 8_500, 39_850, 6_550, 2_300, 15_635, 16_450, 10_000_000, 50)
+PQ = {b"cICP": bytes((9, 16, 0, 1)), b"mDCV": SCREEN, b"cLLI": struct.pack(">2I", 10_000_000, 4_000_000)}
+LINEAR = {b"gAMA": struct.pack(">I", 100_000), b"cHRM": chromaticities(31_270, 32_900, 70_800, 29_200, 17_000, 79_700, 13_100, 4_600)}
+PLAIN = {b"gAMA": struct.pack(">I", 45_455), b"cHRM": chromaticities(31_270, 32_900, 64_000, 33_000, 30_000, 60_000, 15_000, 6_000)}
+SAID = {b"sRGB": bytes(1), **LINEAR}  # which are not heeded beside it
+
+
+@pytest.mark.parametrize("numbers", [PQ, LINEAR, PLAIN, SAID], ids=["PQ", "linear", "plain", "sRGB"])
+@pytest.mark.parametrize("bits", [8, 16])
+def test_what_a_png_says_of_its_colours_by_numbers_goes_out_as_it_came(tmp_path, rng, bits, numbers):
+    levels = rng.integers(0, 2**bits, (9, 14, 3)).astype(np.uint8 if bits == 8 else np.uint16)
+    (tmp_path / "a.png").write_bytes(with_chunks(cv2.imencode(".png", levels)[1].tobytes(), numbers))
+    made = held(around(tmp_path / "a.png").read_bytes())
+    before, _, _ = b" ".join(made).partition(b"IDAT")
+    assert {name: data for name, data in made.items() if name in numbers} == numbers and all(name in before for name in numbers)
+
+
+@pytest.mark.parametrize("target", [".jpg", ".tif", ".webp", ".bmp"])
+@pytest.mark.parametrize(
+    ("numbers", "names"),
+    [(PQ, "cICP"), (LINEAR, "gAMA and cHRM"), (PLAIN, ""), (SAID, ""), ({b"cICP": bytes((1, 13, 0, 1)), **LINEAR}, "")],
+    ids=["PQ", "linear", "plain", "sRGB", "sRGB by code"],
+)
+def test_colours_that_numbers_tell_of_are_told_of_once_where_they_have_no_place(tmp_path, small, capsys, target, numbers, names):
+    for name in ("a.png", "b.png"):
+        (tmp_path / name).write_bytes(with_chunks(cv2.imencode(".png", small)[1].tobytes(), numbers))
+        around(tmp_path / name, (tmp_path / name).with_suffix(target))
+    said = told(capsys)
+    assert said.count("cannot be kept in") == bool(names) and f"{names} cannot be kept in" * bool(names) in said
+
+
+def test_beside_a_profile_numbers_go_along_and_srgb_does_not(tmp_path, small, capsys):
+    Image.fromarray(80 + small // 4).save(tmp_path / "a.png", icc_profile=icc.profile("Display P3"))
+    (tmp_path / "b.png").write_bytes(with_chunks((tmp_path / "a.png").read_bytes(), SAID))
+    made = held(around(tmp_path / "b.png").read_bytes())
+    assert b"iCCP" in made and b"sRGB" not in made and {name: made[name] for name in LINEAR} == LINEAR
+    around(tmp_path / "b.png", tmp_path / "out.jpg")
+    assert told(capsys) == ""  # the profile says it all
+
+
+def test_numbers_that_went_with_a_profile_of_grey_go_with_it(tmp_path, small):
+    grey = icc.profile("sRGB")[:16] + b"GRAY" + icc.profile("sRGB")[20:]
+    photograph.write(Photograph(pixels=small, profile=grey, colour_chunks=tuple(LINEAR.items())), tmp_path / "a.png")
+    assert not {b"iCCP", *LINEAR} & set(held((tmp_path / "a.png").read_bytes()))
 
 
 def test_colours_that_srgb_has_are_worked_on_in_srgb_and_come_back(tmp_path, small):

@@ -90,6 +90,7 @@ def write(picture: Photograph | Animation, path: Path, *, quality: int = photogr
             return
         photograph.tell_of_depth(picture, path, kind)
         picture = Animation(frames=(picture,), milliseconds=(0,), repeats=None)
+    photograph.tell_of_colours(picture.frames[0], path, kind)
     if kind == "GIF":
         picture = replace(picture, frames=tuple(_all_or_none(photograph.in_srgb(frame)) for frame in picture.frames))
     notes = photograph.notes_for(picture.frames[0].notes, path, kind, strip=strip)
@@ -172,6 +173,8 @@ def _options(picture: Animation, notes: Notes, kind: str, quality: int) -> dict[
         whole = {"kmin": 0, "kmax": 1} if seen_through else {}  # frames that hold changes alone lose their transparency in libwebp
         return options | whole | ({"xmp": notes.xmp} if notes.xmp else {}) | photograph.webp_quality(quality)
     words = PngInfo()
+    for name, data in first.colour_chunks:  # Pillow writes those that it knows, and sRGB only where no profile stands
+        words.add(name, data)
     for key, text in notes.text:
         words.add_itxt(key, text)
     if notes.xmp:

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, TiffImagePlugin
 
-from sfumato.use.metadata import EXIF_HEADER, IPTC_RESOURCE, IPTC_TAG, SUB_IFDS, Notes
+from sfumato.data.reading.png import Chunks
+from sfumato.use.metadata import EXIF_HEADER, IPTC_RESOURCE, IPTC_TAG, SUB_IFDS, Notes, exactly
 
 Pixels = NDArray[np.uint8] | NDArray[np.uint16]  # (H, W, 1..4): grey, grey + alpha, RGB, RGB + alpha
 
@@ -22,11 +23,12 @@ _ADOBE_DEFLATE, _DIFFERENCES, _UNASSOCIATED, _PER_INCH = 8, 2, 2, 2
 _XMP_TAG, _PROFILE_TAG = 700, 34675
 
 
-def png(pixels: Pixels, profile: bytes | None, notes: Notes) -> bytes:
+def png(pixels: Pixels, profile: bytes | None, notes: Notes, colour_chunks: Chunks) -> bytes:
     """A whole PNG file."""
     height, width, channels = pixels.shape
     header = struct.pack(">IIBBBBB", width, height, 8 * pixels.itemsize, _COLOUR_TYPES[channels], 0, 0, 0)
-    chunks = [_chunk(b"IHDR", header), *_png_notes(profile, notes), *_png_pixels(pixels)]
+    told = [_chunk(name, data) for name, data in colour_chunks if not (profile and name == b"sRGB")]  # which stands instead of a profile
+    chunks = [_chunk(b"IHDR", header), *told, *_png_notes(profile, notes), *_png_pixels(pixels)]
     return b"\x89PNG\r\n\x1a\n" + b"".join(chunks) + _chunk(b"IEND", b"")
 
 
@@ -37,10 +39,9 @@ def tiff(pixels: Pixels, profile: bytes | None, notes: Notes) -> bytes:
     data = zlib.compress(_differences(pixels).tobytes(), _LEVEL)
     directory = _directory(pixels, len(data), profile, notes)
     try:
-        if notes.exif:
-            _take_over(directory, notes.exif)
+        _take_over(directory, notes)
         return _head(directory) + data
-    except Exception:  # damaged EXIF: Pillow's reader and writer of directories raise whatever they fall over
+    except Exception:  # damaged EXIF, or a map: Pillow's reader and writer of directories raise whatever they fall over
         return _head(_directory(pixels, len(data), profile, notes)) + data
 
 
@@ -93,7 +94,7 @@ def _differences(pixels: Pixels) -> NDArray[np.generic]:
 
 
 def _directory(pixels: Pixels, length: int, profile: bytes | None, notes: Notes) -> TiffImagePlugin.ImageFileDirectory_v2:
-    """Everything but EXIF."""
+    """Everything but EXIF and GeoTIFF."""
     directory = TiffImagePlugin.ImageFileDirectory_v2()
     for tag, value in _tiff_tags(pixels, length).items():
         directory[tag] = value
@@ -136,12 +137,18 @@ def _as_bytes(directory: TiffImagePlugin.ImageFileDirectory_v2, tag: int, value:
     directory[tag] = value
 
 
-def _take_over(directory: TiffImagePlugin.ImageFileDirectory_v2, exif: bytes) -> None:
-    """EXIF's tags become the file's own; those that lay out its pixels are ours already."""
+def _take_over(directory: TiffImagePlugin.ImageFileDirectory_v2, notes: Notes) -> None:
+    """GeoTIFF's and EXIF's tags become the file's own; those that lay out its pixels are ours already."""
+    if notes.geo:
+        for tag, value in notes.geo.tags:
+            directory[tag] = value
+    if not notes.exif:
+        return
     table = Image.Exif()
-    table.load(exif)
+    table.load(notes.exif)
     for tag, value in table.items():
         if tag in SUB_IFDS:
-            directory[tag] = {key: one for key, one in table.get_ifd(tag).items() if not isinstance(one, dict) and key != 0xA005}
+            own = table.get_ifd(tag)
+            directory[tag] = {key: exactly(one) for key, one in own.items() if not isinstance(one, dict) and key != 0xA005}
         elif tag not in directory:
-            directory[tag] = value
+            directory[tag] = exactly(value)

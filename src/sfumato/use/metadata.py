@@ -1,4 +1,4 @@
-"""What a file says of its picture beside the pixels: EXIF, XMP, IPTC, text and resolution, made true again where it was repaired."""
+"""What a file says of its picture beside the pixels: EXIF, XMP, IPTC, maps, text and resolution, made true again where it was repaired."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ MOST_IN_SEGMENT = 65_000  # bytes that a segment of JPEG has room for, beside it
 PLACES = {  # which notes a format has a place for; the others have none
     "JPEG": ("EXIF", "XMP", "IPTC", "text"),
     "PNG": ("EXIF", "XMP", "text"),
-    "TIFF": ("EXIF", "XMP", "IPTC"),
+    "TIFF": ("EXIF", "XMP", "IPTC", "GeoTIFF"),
     "WEBP": ("EXIF", "XMP"),
     "GIF": ("text",),
 }
@@ -24,6 +24,7 @@ MOST_DPI = 2**16 - 1  # what JPEG has room for; beyond it no resolution makes se
 EXIF_HEADER = b"Exif\0\0"
 IPTC_TAG, IPTC_RESOURCE = 33723, 0x0404  # of TIFF; of Photoshop
 SUB_IFDS = (0x8769, 0x8825)  # Exif's own directory, and that of GPS
+_WIDTH, _HEIGHT, _ACROSS, _DOWN = 256, 257, 282, 283  # tags of TIFF: px, and how many of them an inch or a centimetre has
 _SIZE_TAGS = {0xA002: 0, 0xA003: 1}  # in Exif's own directory: width, height
 _THUMBNAIL_AT, _THUMBNAIL_LENGTH = 0x0201, 0x0202
 _THUMBNAILS = re.compile(  # of XMP, under whatever prefix; nothing is looked at twice, for a packet may have megabytes of such tags
@@ -31,6 +32,27 @@ _THUMBNAILS = re.compile(  # of XMP, under whatever prefix; nothing is looked at
 )
 # Of a TIFF's own tags, those that speak of the picture; the rest say how its pixels lie in the file.
 _SPEAKING = {269, 270, 271, 272, 285, 305, 306, 315, 316, 33432, 36867, *SUB_IFDS}
+_GEO = (33550, 33922, 34264, 34735, 34736, 34737)  # GeoTIFF 1.1: scale, points and matrix, and what they are told in
+
+
+class _Words(str):
+    """Of a tag.  Pillow reads them as Latin-1, whatever they are, and writes "?" for what is not ASCII; these go back byte for byte."""
+
+    def encode(self, encoding: str = "utf-8", errors: str = "strict") -> bytes:
+        return super().encode("latin-1")
+
+
+def exactly(value: Any) -> Any:
+    """What Pillow has read of a tag, so that it writes the same."""
+    return _Words(value) if isinstance(value, str) else value
+
+
+@dataclass(frozen=True, kw_only=True)
+class Geo:
+    """Where on a map a TIFF's pixels lie: tags and their values.  size : of the grid that they speak of, across and down."""
+
+    tags: tuple[tuple[int, Any], ...]
+    size: tuple[int, int]  # px
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,25 +60,27 @@ class Notes:
     """What is kept of a file beside its pixels.
 
     exif : with its header, orientation 1, no thumbnail.  xmp : the packet, the same of it.
-    iptc : captions and keywords of press and archives (IIM).  text : (key, words).  dpi : across and down.
+    iptc : captions and keywords of press and archives (IIM).  geo : GeoTIFF.  text : (key, words).  dpi : across and down.
     """
 
     exif: bytes | None = None
     xmp: bytes | None = None
     iptc: bytes | None = None
+    geo: Geo | None = None
     text: tuple[tuple[str, str], ...] = ()
     dpi: tuple[float, float] | None = None
 
 
 def notes_of(picture: Image.Image) -> Notes:
     """The notes of a file that Pillow has decoded; damaged ones are left out, for the pixels do not need them."""
-    xmp, dpi = _xmp(picture.info.get("xmp")), _dpi(picture.info.get("dpi"))
-    return Notes(exif=_exif(picture), xmp=xmp, iptc=_iptc(picture), text=_text(picture), dpi=dpi)
+    xmp, iptc, geo = _xmp(picture.info.get("xmp")), _iptc(picture), _geo(picture)
+    return Notes(exif=_exif(picture), xmp=xmp, iptc=iptc, geo=geo, text=_text(picture), dpi=_dpi(picture))
 
 
 def fitting(notes: Notes, kind: str) -> tuple[Notes, dict[str, str]]:
     """What a format has a place and room for; and of what it has not, the reason."""
     lengths = {"EXIF": len(notes.exif or b""), "XMP": len(notes.xmp or b""), "IPTC": len(notes.iptc or b"")}
+    lengths["GeoTIFF"] = len(notes.geo.tags) if notes.geo else 0
     lengths["text"] = len(as_comment(notes.text))
     lost = {}
     for name, length in lengths.items():
@@ -68,6 +92,7 @@ def fitting(notes: Notes, kind: str) -> tuple[Notes, dict[str, str]]:
         exif=None if "EXIF" in lost else notes.exif,
         xmp=None if "XMP" in lost else notes.xmp,
         iptc=None if "IPTC" in lost else notes.iptc,
+        geo=None if "GeoTIFF" in lost else notes.geo,
         text=() if "text" in lost else notes.text,
         dpi=notes.dpi,
     )
@@ -98,6 +123,12 @@ def _exif(picture: Image.Image) -> bytes | None:
         for tag in list(table):
             if tag not in _SPEAKING:
                 del table[tag]
+            elif tag in SUB_IFDS:
+                own = table.get_ifd(tag)
+                own.update({key: exactly(value) for key, value in own.items()})
+            else:
+                table[tag] = exactly(table[tag])
+        table.bigtiff = False  # whatever the file's addresses were, those of EXIF have 32 bits
         return table.tobytes() if len(table) else None
     except Exception:  # Pillow's reader of directories raises whatever it falls over
         return None
@@ -181,17 +212,28 @@ def _iptc(picture: Image.Image) -> bytes | None:
     is_jpeg = picture.format in ("JPEG", "MPO")  # the latter: with a small copy behind it, as telephones write them
     kept = picture.info.get("photoshop") if is_jpeg else getattr(picture, "tag_v2", None)
     try:
+        if kept and not is_jpeg and IPTC_TAG in kept:
+            kept.tagtype[IPTC_TAG] = 7  # bytes: Photoshop and ExifTool call them whole numbers, of which Pillow would keep the first
         found = kept.get(IPTC_RESOURCE if is_jpeg else IPTC_TAG) if kept else None
     except Exception:  # Pillow's reader of directories raises whatever it falls over
         return None
     return found if isinstance(found, bytes) and 0 < len(found) <= MOST_BYTES else None
 
 
+def _geo(picture: Image.Image) -> Geo | None:
+    directory = getattr(picture, "tag_v2", {})
+    try:
+        tags = tuple((tag, exactly(directory[tag])) for tag in _GEO if tag in directory)
+        return Geo(tags=tags, size=(int(directory[_WIDTH]), int(directory[_HEIGHT]))) if tags else None
+    except Exception:  # Pillow's reader of directories raises whatever it falls over
+        return None
+
+
 def _text(picture: Image.Image) -> tuple[tuple[str, str], ...]:
     """PNG's text, or JPEG's comment; not what programs hide in either (XMP, and whole profiles in hexadecimal)."""
     is_comment = picture.format in ("JPEG", "MPO", "GIF")  # in the info of a PNG all its text stands too, and may have that key
     if is_comment and (comment := picture.info.get("comment")):
-        found = [("Comment", comment.decode("utf-8", "replace") if isinstance(comment, bytes) else str(comment))]
+        found = [("Comment", _decoded(comment) if isinstance(comment, bytes) else str(comment))]
     else:
         entries = getattr(picture, "text", {}) if picture.format == "PNG" else {}
         hidden = ("XML:com.adobe.xmp", "Raw profile type")
@@ -199,9 +241,21 @@ def _text(picture: Image.Image) -> tuple[tuple[str, str], ...]:
     return tuple(found) if sum(len(words) for _, words in found) <= MOST_BYTES else ()
 
 
-def _dpi(value: Any) -> tuple[float, float] | None:
+def _decoded(comment: bytes) -> str:
+    """UTF-8, or else Latin-1, as older programs write it."""
     try:
-        across, down = (float(one) for one in value)
+        return comment.decode()
+    except UnicodeDecodeError:
+        return comment.decode("latin-1")
+
+
+def _dpi(picture: Image.Image) -> tuple[float, float] | None:
+    directory = getattr(picture, "tag_v2", None)
+    if directory is not None and not {_ACROSS, _DOWN} <= set(directory):
+        return None  # of a TIFF that says none Pillow says 1
+    said: Any = picture.info.get("dpi")
+    try:
+        across, down = (float(one) for one in said)
     except (TypeError, ValueError, ZeroDivisionError):
         return None
     return (across, down) if all(0 < one <= MOST_DPI for one in (across, down)) else None

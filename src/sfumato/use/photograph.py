@@ -15,7 +15,7 @@ from sfumato.core import files
 from sfumato.core.errors import Refusal
 from sfumato.core.levels import Levels, narrow
 from sfumato.core.progress import say
-from sfumato.data.reading import profiles, wide
+from sfumato.data.reading import png, profiles, wide
 from sfumato.data.reading import read as decoding
 from sfumato.data.reading.read import Pixels
 from sfumato.use import encode
@@ -50,13 +50,14 @@ class Photograph:
     pixels : uint8 or uint16 (as the file's header says) (H, W, 3), or (H, W, 1) of a grey one, upright; no hidden colours under what is
         transparent.  alpha : the same type, (H, W), or None.
     profile : ICC as the file has it, or None.  space : what `pixels` mean: sRGB, or the profile's own numbers (see `read`).
-    format : as Pillow names it.
+    colour_chunks : of a PNG, what says by numbers how its colours are meant.  format : as Pillow names it.
     """
 
     pixels: Pixels
     alpha: Pixels | None = None
     profile: bytes | None = None
     space: Literal["sRGB", "own"] = "sRGB"
+    colour_chunks: png.Chunks = ()
     notes: Notes = field(default_factory=Notes)
     format: str = ""
 
@@ -80,7 +81,7 @@ def of(found: decoding.Decoded, path: Path, *, frame: bool = False) -> Photograp
     if decoding.has_deep_inks(found.opened):
         _say_once(path, "its four inks of 16 bits are read as 8, here and in others. Make it RGB of 16 bits to keep them.")
     pixels, alpha, profile = found.pixels, found.alpha, found.profile
-    notes, kind = notes_of(found.opened), found.opened.format or ""
+    notes, kind, colour_chunks = notes_of(found.opened), found.opened.format or "", found.colour_chunks
     del found  # and with it Pillow's own copy of the pixels
     if alpha is not None:
         pixels = decoding.bleed(pixels, alpha)
@@ -96,6 +97,7 @@ def of(found: decoding.Decoded, path: Path, *, frame: bool = False) -> Photograp
         alpha=alpha,
         profile=profile,
         space=space,
+        colour_chunks=colour_chunks,
         notes=notes,
         format=kind,
     )
@@ -124,6 +126,14 @@ def tell_of_depth(photograph: Photograph, path: Path, kind: str) -> None:
         _say_once(path, f"in {kind} 16 bits become 8, here and in others. Take .png (--format png) or .tif to keep them.")
 
 
+def tell_of_colours(photograph: Photograph, path: Path, kind: str) -> None:
+    """Once, that a kind of file has no place for what numbers say of a PNG's colours."""
+    names = () if kind == "PNG" else png.unlike_srgb(photograph.colour_chunks, photograph.profile)
+    if names:
+        why = "colours that are meant otherwise than those of sRGB are told by numbers in PNG alone"
+        _say_once(path, f"{' and '.join(names)} cannot be kept in {kind}, here and in others: {why}. Take .png (--format png).")
+
+
 def webp_quality(quality: int) -> dict[str, Any]:
     """What Pillow is told of how a WebP is compressed."""
     return {"quality": quality, "lossless": quality == WITHOUT_LOSS, "method": 4}
@@ -135,9 +145,17 @@ def notes_for(notes: Notes, path: Path, kind: str, *, strip: bool) -> Notes:
         return Notes(dpi=notes.dpi)
     kept, lost = fitting(notes, kind)
     for name, why in lost.items():
-        other = ".tif (--format tif)" if name == "IPTC" else ".png (--format png)"
+        other = ".tif (--format tif)" if name in ("IPTC", "GeoTIFF") else ".png (--format png)"
         _say_once(path, f"{name} cannot be kept in {kind}, here and in others: {why}. Take {other} to keep it.")
     return kept
+
+
+def _on_its_grid(notes: Notes, path: Path, width: int, height: int) -> Notes:
+    """Without a map that speaks of other pixels, of which is told once."""
+    if notes.geo is None or notes.geo.size == (width, height):
+        return notes
+    _say_once(path, "GeoTIFF is left out, here and in others: it says where each pixel lies, and the picture was enlarged or turned.")
+    return replace(notes, geo=None)
 
 
 def kind_for(photograph: Photograph, path: Path, *, grows: int = 1) -> str:
@@ -169,20 +187,22 @@ def write(photograph: Photograph, path: Path, *, quality: int = QUALITY, strip: 
     """Write in the format of `path`'s suffix, at once or not at all, with profile and metadata.
 
     quality : of JPEG (colours at full resolution) and WebP.  16 bits stay in PNG and TIFF, and become 8 elsewhere.
-    strip : leave out EXIF, XMP, IPTC and text: who took it, where and with what.  Profile and resolution stay.
+    strip : leave out EXIF, XMP, IPTC, GeoTIFF and text: who took it, where and with what.  Profile, colour chunks and resolution stay.
     Refuses a suffix it cannot write, transparency where the format holds none, and sizes the format has no room for.
     """
     path = Path(path)
     kind = kind_for(photograph, path)
     if photograph.profile and photograph.pixels.shape[2] == 3 and profiles.of_grey(photograph.profile):
-        photograph = replace(photograph, profile=None)  # of grey, and colours were given to it: they are sRGB
+        photograph = replace(photograph, profile=None, colour_chunks=())  # of grey, and colours were given to it: they are sRGB
     if kind not in KEEPS_16:
         tell_of_depth(photograph, path, kind)
+    tell_of_colours(photograph, path, kind)
     if kind not in KEEPS_PROFILE:
         photograph = in_srgb(photograph)
-    photograph = replace(photograph, notes=notes_for(photograph.notes, path, kind, strip=strip))
+    height, width = photograph.pixels.shape[:2]
+    notes = _on_its_grid(notes_for(photograph.notes, path, kind, strip=strip), path, width, height)
     try:
-        data = _encoded(photograph, kind, quality)
+        data = _encoded(replace(photograph, notes=notes), kind, quality)
     except (OSError, ValueError, OverflowError, MemoryError, struct.error) as error:
         raise Refusal(f"{path} cannot be written as {kind}: {str(error).rstrip('.') or type(error).__name__}.") from error
     files.write_bytes(path, data)
@@ -195,7 +215,7 @@ def in_srgb(photograph: Photograph) -> Photograph:
     pixels = photograph.pixels
     if photograph.space == "own" and pixels.shape[2] == 3:
         pixels = profiles.to_srgb(_eight(pixels), photograph.profile)
-    return replace(photograph, pixels=pixels, profile=None, space="sRGB")
+    return replace(photograph, pixels=pixels, profile=None, space="sRGB", colour_chunks=())
 
 
 def _is_opaque(alpha: Pixels) -> bool:
@@ -260,7 +280,7 @@ def _encoded(photograph: Photograph, kind: str, quality: int) -> bytes:
     if kind == "TIFF":
         return encode.tiff(pixels, photograph.profile, notes)
     if kind == "PNG":
-        return encode.png(pixels, photograph.profile, notes)
+        return encode.png(pixels, photograph.profile, notes, photograph.colour_chunks)
     file = io.BytesIO()
     picture = Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels)
     picture.save(file, format=kind, **_options(photograph.profile, notes, kind, quality, height * width))

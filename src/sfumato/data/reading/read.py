@@ -12,7 +12,7 @@ import io
 import re
 import stat
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -23,7 +23,7 @@ from PIL import Image, UnidentifiedImageError
 
 from sfumato.core.errors import Refusal, Undecodable
 from sfumato.core.levels import TOP16, Levels, narrow
-from sfumato.data.reading import ppm, profiles, sixteen
+from sfumato.data.reading import png, ppm, profiles, sixteen
 
 Pixels = NDArray[np.uint8] | NDArray[np.uint16]
 
@@ -44,13 +44,14 @@ class Decoded:
     """What a file holds, upright, as it is encoded there.
 
     pixels : uint8 or uint16 (H, W, 1 or 3).  alpha : the same type, (H, W), or None.  profile : ICC of `pixels`, or None.
-    opened : the file as Pillow sees it, for metadata.
+    opened : the file as Pillow sees it, for metadata.  colour_chunks : of a PNG, what says by numbers how its colours are meant.
     """
 
     pixels: Pixels
     alpha: Pixels | None
     profile: bytes | None
     opened: Image.Image
+    colour_chunks: png.Chunks = ()
 
 
 def read_levels(
@@ -152,9 +153,10 @@ def decode(raw: bytes, path: Path, *, most_megapixels: float = MOST_MEGAPIXELS, 
         if picture.info.get("progressive") and scans(raw) > MOST_SCANS:
             raise Undecodable(f"{path} goes over its picture more than {MOST_SCANS} times, which is a bomb, not a photograph.")
         try:
-            return _sixteen_bit(raw, picture) if _is_sixteen(picture) else _eight_bit(raw, picture, least)
+            found = _sixteen_bit(raw, picture) if _is_sixteen(picture) else _eight_bit(raw, picture, least)
         except Exception as error:  # what Pillow raises for damaged files has no common type
             raise _undecodable(path, error) from error
+    return replace(found, colour_chunks=png.colour_chunks(raw)) if picture.format == "PNG" else found
 
 
 def _in_srgb(pixels: Pixels, profile: bytes | None) -> Levels:

@@ -98,7 +98,7 @@ class Restorer:
             alpha = self._plainly_as_large(enlarge.enlarge(alpha[..., None], self.enlarge, self._kernel))[..., 0]
         made = replace(photo, pixels=pixels, alpha=alpha)
         if photo.space == "own" and self.contract.colours and self.contract.greys:
-            return replace(made, profile=None, space="sRGB")  # colours that a network gives are those of sRGB
+            return replace(made, profile=None, space="sRGB", colour_chunks=())  # colours that a network gives are those of sRGB
         return made
 
     def _each(self, read: Photograph | Animation) -> Photograph | Animation:
