@@ -1,5 +1,6 @@
 """Animations go out as they came in: frames, times, repeats and transparency."""
 
+import weakref
 from dataclasses import replace
 
 import numpy as np
@@ -8,9 +9,12 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from sfumato.core.errors import Refusal
+from sfumato.data.reading import profiles
+from sfumato.data.reading import read as decoding
 from sfumato.use import animation, photograph
 from sfumato.use.animation import Animation
 from sfumato.use.photograph import Photograph
+from tests.data import icc
 
 TIMES = [40, 120, 80, 200]
 
@@ -77,6 +81,25 @@ def test_what_stands_still_is_a_photograph_and_goes_out_as_gif_too(tmp_path):
         with Image.open(tmp_path / f"out{suffix}") as out:
             assert getattr(out, "n_frames", 1) == 1
             assert np.abs(np.asarray(out.convert("RGB")).astype(int) - drawn()[1][..., :3]).mean() < 4
+
+
+def test_pillows_own_copy_of_a_photograph_is_let_go_before_its_colours_are_converted(tmp_path, monkeypatch):
+    Image.fromarray(drawn()[0][..., :3]).save(tmp_path / "a.png", icc_profile=icc.profile("Display P3"))
+    decode, to_srgb, opened, gone = decoding.decode, profiles.to_srgb, [], []
+
+    def decoded(raw, path):
+        found = decode(raw, path)
+        opened.append(weakref.ref(found.opened))
+        return found
+
+    def converted(pixels, profile):
+        gone.append(opened[0]() is None)
+        return to_srgb(pixels, profile)
+
+    monkeypatch.setattr(decoding, "decode", decoded)
+    monkeypatch.setattr(profiles, "to_srgb", converted)
+    animation.read(tmp_path / "a.png")
+    assert gone[0]
 
 
 def test_what_moves_is_refused_where_the_format_is_still(tmp_path):

@@ -50,10 +50,11 @@ def read(path: Path) -> Photograph | Animation:
     """
     path = Path(path)
     raw = decoding.bytes_of(path)
-    found = decoding.decode(raw, path)
-    if not photograph.moves(found.opened):
-        return photograph.of(found, path)
-    return _animation(found, path, min(MOST_PIXELS, ALWAYS_PIXELS + decoding.PIXELS_A_BYTE * len(raw)))
+    found = [decoding.decode(raw, path)]
+    if photograph.moves(found[0].opened):
+        most = min(MOST_PIXELS, ALWAYS_PIXELS + decoding.PIXELS_A_BYTE * len(raw))
+        return _animation(found[0], path, most)
+    return photograph.of(found.pop(), path)  # held here no longer: with it goes Pillow's own copy of the pixels
 
 
 def each(work: Work, picture: Photograph | Animation) -> Photograph | Animation:
