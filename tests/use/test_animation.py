@@ -113,6 +113,26 @@ def test_more_frames_than_memory_holds_are_refused(tmp_path, monkeypatch):
         animation.read(save(tmp_path / "a.gif"))
 
 
+def test_frames_are_refused_where_free_memory_has_no_room_for_them(tmp_path, monkeypatch):
+    path, enough = save(tmp_path / "a.gif"), 4 * 20 * 31 * animation.FRAME_BYTES
+    monkeypatch.setattr("sfumato.core.system.memory.free_bytes", lambda: enough - 1)
+    with pytest.raises(Refusal, match="4 frames of 31 x 20 px: too many"):
+        animation.read(path)
+    monkeypatch.setattr("sfumato.core.system.memory.free_bytes", lambda: enough)
+    assert isinstance(animation.read(path), Animation)
+
+
+def test_frames_that_would_grow_beyond_free_memory_are_refused_before_the_work_and_not_after_it(tmp_path, monkeypatch):
+    read, enough = animation.read(save(tmp_path / "a.gif")), 4 * 60 * 93 * animation.FRAME_BYTES
+    monkeypatch.setattr("sfumato.core.system.memory.free_bytes", lambda: enough)
+    assert animation.kind_for(read, tmp_path / "b.gif", grows=3) == "GIF"
+    monkeypatch.setattr("sfumato.core.system.memory.free_bytes", lambda: enough - 1)
+    with pytest.raises(Refusal, match="4 frames of 93 x 60 px take"):
+        animation.kind_for(read, tmp_path / "b.gif", grows=3)
+    monkeypatch.setattr("sfumato.core.system.memory.free_bytes", lambda: 0)  # what is made is written, for it is there
+    animation.write(read, tmp_path / "b.gif")
+
+
 def test_a_file_that_breaks_off_within_a_frame_is_refused(tmp_path):
     path = save(tmp_path / "a.gif")
     path.write_bytes(path.read_bytes()[:-200])
