@@ -117,3 +117,9 @@ def test_a_constant_transparency_grows_with_its_picture_and_stays_what_it_is(por
     photo = Photograph(pixels=portrait[:21, :30].astype(kind), alpha=np.full((21, 30), 7, kind))
     grown = model.restore(photo).alpha
     assert (grown.shape, grown.dtype) == ((21 * model.grows, 30 * model.grows), kind) and (grown == 7).all()
+
+
+def test_a_network_that_enlarges_is_shown_lower_rows_of_a_wide_picture():
+    contract = replace(read_header(restorer.shipped()).contract, reach=8, effective=None, stride=8, mirrors=True)
+    cutters = [cutting.Cutter(nn.Identity(), replace(contract, enlarges=times), torch.device("cpu")) for times in (1, 4)]
+    assert [cutter.tiles(4000, 4000).side for cutter in cutters] == [1024, 152]
