@@ -148,7 +148,7 @@ def kind_for(photograph: Photograph, path: Path, *, grows: int = 1) -> str:
     kind = FORMATS.get(path.suffix.lower())
     if kind is None:
         raise Refusal(f"{path.name} cannot be written: pictures are written as {', '.join(FORMATS)}. Take another suffix, such as .png.")
-    if photograph.alpha is not None and kind not in KEEPS_ALPHA and not _is_opaque(photograph.alpha):
+    if photograph.alpha is not None and kind not in KEEPS_ALPHA and not is_opaque(photograph.alpha):
         has = f"{kind} holds no transparency, which the picture has"
         raise Refusal(f"{path.name} cannot be written: {has}. Take .png (--format png), .tif or .webp.")
     check_sides(photograph, path, kind, grows)
@@ -198,7 +198,8 @@ def in_srgb(photograph: Photograph) -> Photograph:
     return replace(photograph, pixels=pixels, profile=None, space="sRGB")
 
 
-def _is_opaque(alpha: Pixels) -> bool:
+def is_opaque(alpha: Pixels) -> bool:
+    """Whether nothing can be seen through.  uint8 or uint16 (H, W)"""
     return bool((alpha == np.iinfo(alpha.dtype).max).all())
 
 
