@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import pytest
 import tifffile
-from PIL import Image, ImageCms, ImageOps
+from PIL import Image, ImageCms, ImageOps, PpmImagePlugin
 
 from sfumato.core.errors import Refusal
 from sfumato.data.reading import read
@@ -231,6 +231,18 @@ def test_a_pgm_of_ten_bits_is_scaled_by_its_own_white(tmp_path):
     np.testing.assert_array_equal(read_levels(tmp_path / "a.pgm", 1)[0, :, 0], [0, 128, TOP])
 
 
+@pytest.mark.parametrize("white", [256, 1023, 4095, 32767, TOP16])
+@pytest.mark.parametrize("kind", ["P5", "P2"])
+def test_a_pgm_of_any_depth_is_scaled_all_at_once_as_pillow_scales_each_number_by_itself(tmp_path, rng, monkeypatch, kind, white):
+    for decoder in (PpmImagePlugin.PpmDecoder, PpmImagePlugin.PpmPlainDecoder):
+        monkeypatch.setattr(decoder, "decode", lambda *_: pytest.fail("number by number"))
+    stored = rng.integers(0, white + 1, (9, 14))
+    numbers = " ".join(map(str, stored.ravel())).encode() if kind == "P2" else stored.astype(">u2").tobytes()
+    found = read.decode(f"{kind} 14 9 {white}\n".encode() + numbers, tmp_path)
+    assert (found.pixels.dtype, found.pixels.shape, found.alpha, found.profile) == (np.uint16, (9, 14, 1), None, None)
+    assert found.pixels[..., 0].tolist() == [[round(value / white * TOP16) for value in row] for row in stored.tolist()]
+
+
 def ppm(pixels, white=TOP16):
     """A whole PPM file of 16 bits, as `dcraw -6` writes it."""
     return f"P6 {pixels.shape[1]} {pixels.shape[0]} {white}\n".encode() + pixels.astype(">u2").tobytes()
@@ -247,7 +259,8 @@ def test_a_ppm_of_ten_bits_is_scaled_by_its_own_white_beyond_which_nothing_is(tm
 
 
 def test_a_ppm_of_sixteen_bits_that_is_cut_short_is_refused(tmp_path, deep):
-    for kind, whole in (("binary", ppm(deep)), ("words", b"P3 2 1 1023 0 1 2 3 4 5 ")):
+    grey = b"P5 3 1 65535\n" + bytes(6)
+    for kind, whole in (("binary", ppm(deep)), ("words", b"P3 2 1 1023 0 1 2 3 4 5 "), ("grey", grey)):
         path = tmp_path / f"{kind}.ppm"
         path.write_bytes(whole[:-3])
         with pytest.raises(Refusal, match=f"{kind}.ppm is damaged"):

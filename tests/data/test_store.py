@@ -259,7 +259,7 @@ def test_the_estimate_is_what_the_pictures_take(found):
 
 @pytest.mark.parametrize(("needed", "memory", "disk", "kind"), [(10, 100, 0, "ram"), (50, 100, 200, "disk"), (50, 100, 60, "none")])
 def test_auto_takes_memory_then_disk_then_nothing(monkeypatch, tmp_path, needed, memory, disk, kind):
-    monkeypatch.setattr(store, "free_memory", lambda: memory)
+    monkeypatch.setattr("sfumato.core.system.memory.free_bytes", lambda: memory)
     monkeypatch.setattr(store.shutil, "disk_usage", lambda _: type("Usage", (), {"free": disk}))
     assert store.choose(needed, tmp_path) == kind
 

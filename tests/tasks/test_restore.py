@@ -476,6 +476,17 @@ def test_what_would_not_fit_in_memory_is_refused_before_any_work(monkeypatch):
         model.restore(np.zeros((80, 100, 3), np.uint8))
 
 
+@pytest.mark.parametrize(("mixed", "pictures"), [({}, 2), ({"strength": 0.5}, 3), ({"keep_colour": True}, 3)])
+def test_what_goes_in_and_what_it_is_mixed_with_counts_as_much_as_what_comes_out(monkeypatch, mixed, pictures):
+    model, picture = restorer.load(None, device="cpu", enlarge=2, **mixed), np.zeros((8, 10, 3), np.uint8)
+    enough = pictures * 4 * picture.nbytes
+    monkeypatch.setattr("sfumato.core.system.devices.free_bytes", lambda device: enough)
+    model._check_room(picture)
+    monkeypatch.setattr("sfumato.core.system.devices.free_bytes", lambda device: enough - 1)
+    with pytest.raises(Refusal, match="20 x 16 px"):
+        model._check_room(picture)
+
+
 def test_a_design_is_chosen_on_the_training_part_of_a_known_set_alone(tmp_path, monkeypatch):
     for part, count in (("train", 20), ("valid", 5)):
         (tmp_path / "bsds" / part).mkdir(parents=True)

@@ -1,5 +1,6 @@
 """Animations go out as they came in: frames, times, repeats and transparency."""
 
+import weakref
 from dataclasses import replace
 
 import numpy as np
@@ -8,9 +9,12 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from sfumato.core.errors import Refusal
+from sfumato.data.reading import profiles
+from sfumato.data.reading import read as decoding
 from sfumato.use import animation, photograph
 from sfumato.use.animation import Animation
 from sfumato.use.photograph import Photograph
+from tests.data import icc
 
 TIMES = [40, 120, 80, 200]
 
@@ -79,6 +83,25 @@ def test_what_stands_still_is_a_photograph_and_goes_out_as_gif_too(tmp_path):
             assert np.abs(np.asarray(out.convert("RGB")).astype(int) - drawn()[1][..., :3]).mean() < 4
 
 
+def test_pillows_own_copy_of_a_photograph_is_let_go_before_its_colours_are_converted(tmp_path, monkeypatch):
+    Image.fromarray(drawn()[0][..., :3]).save(tmp_path / "a.png", icc_profile=icc.profile("Display P3"))
+    decode, to_srgb, opened, gone = decoding.decode, profiles.to_srgb, [], []
+
+    def decoded(raw, path):
+        found = decode(raw, path)
+        opened.append(weakref.ref(found.opened))
+        return found
+
+    def converted(pixels, profile):
+        gone.append(opened[0]() is None)
+        return to_srgb(pixels, profile)
+
+    monkeypatch.setattr(decoding, "decode", decoded)
+    monkeypatch.setattr(profiles, "to_srgb", converted)
+    animation.read(tmp_path / "a.png")
+    assert gone[0]
+
+
 def test_what_moves_is_refused_where_the_format_is_still(tmp_path):
     with pytest.raises(Refusal, match="what moves is written as"):
         animation.write(animation.read(save(tmp_path / "a.gif")), tmp_path / "b.jpg")
@@ -88,6 +111,26 @@ def test_more_frames_than_memory_holds_are_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(animation, "MOST_PIXELS", 3 * 20 * 31)
     with pytest.raises(Refusal, match="4 frames of 31 x 20 px: too many"):
         animation.read(save(tmp_path / "a.gif"))
+
+
+def test_frames_are_refused_where_free_memory_has_no_room_for_them(tmp_path, monkeypatch):
+    path, enough = save(tmp_path / "a.gif"), 4 * 20 * 31 * animation.FRAME_BYTES
+    monkeypatch.setattr("sfumato.core.system.memory.free_bytes", lambda: enough - 1)
+    with pytest.raises(Refusal, match="4 frames of 31 x 20 px: too many"):
+        animation.read(path)
+    monkeypatch.setattr("sfumato.core.system.memory.free_bytes", lambda: enough)
+    assert isinstance(animation.read(path), Animation)
+
+
+def test_frames_that_would_grow_beyond_free_memory_are_refused_before_the_work_and_not_after_it(tmp_path, monkeypatch):
+    read, enough = animation.read(save(tmp_path / "a.gif")), 4 * 60 * 93 * animation.FRAME_BYTES
+    monkeypatch.setattr("sfumato.core.system.memory.free_bytes", lambda: enough)
+    assert animation.kind_for(read, tmp_path / "b.gif", grows=3) == "GIF"
+    monkeypatch.setattr("sfumato.core.system.memory.free_bytes", lambda: enough - 1)
+    with pytest.raises(Refusal, match="4 frames of 93 x 60 px take"):
+        animation.kind_for(read, tmp_path / "b.gif", grows=3)
+    monkeypatch.setattr("sfumato.core.system.memory.free_bytes", lambda: 0)  # what is made is written, for it is there
+    animation.write(read, tmp_path / "b.gif")
 
 
 def test_a_file_that_breaks_off_within_a_frame_is_refused(tmp_path):

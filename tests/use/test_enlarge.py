@@ -1,5 +1,6 @@
 """Plain enlargement as the step `scale` does it, for networks that learnt to repair what was enlarged so."""
 
+import tracemalloc
 from dataclasses import replace
 
 import numpy as np
@@ -9,11 +10,12 @@ from PIL import Image
 from torch import nn
 
 from sfumato.core.errors import Refusal
-from sfumato.core.levels import to_unit
+from sfumato.core.levels import like, to_unit
 from sfumato.nets.load import read_header
 from sfumato.spoil.resample import resize
 from sfumato.tasks.parts import cutting, restorer
 from sfumato.tasks.parts.restorer import Restorer
+from sfumato.use import enlarge as enlarging
 from sfumato.use.enlarge import enlarge
 from sfumato.use.photograph import Photograph
 
@@ -31,6 +33,30 @@ def test_depth_is_kept(portrait):
     deep = portrait.astype(np.uint16) * 257
     assert enlarge(deep, 2).dtype == np.uint16 and enlarge(to_unit(portrait), 2).dtype == np.float32
     assert np.abs(enlarge(deep, 2) / 257 - enlarge(portrait, 2)).max() < 1
+
+
+@pytest.mark.parametrize("kind", [np.uint8, np.uint16, np.float32])
+@pytest.mark.parametrize("kernel", ["nearest", "bilinear", "bicubic", "lanczos"])
+@pytest.mark.parametrize("times", [2, 3])
+def test_bands_of_rows_are_those_of_the_whole(portrait, monkeypatch, times, kernel, kind):
+    """To the last bit where float32 holds the place that a pixel comes from; else up to the rounding of places."""
+    pixels, made = like(to_unit(portrait[:37, :30]), np.dtype(kind)), []
+    for band in (1 << 20, 16):
+        monkeypatch.setattr(enlarging, "BAND", band)
+        made.append(enlarge(pixels, times, kernel))
+    whole, banded = made
+    assert (banded.dtype, banded.shape) == (kind, whole.shape)
+    assert np.abs(banded.astype(float) - whole).max() <= (0 if times == 2 else 1e-5 if kind == np.float32 else 1)
+
+
+def test_of_a_large_picture_only_some_rows_are_held_in_floats():
+    small = np.zeros((1024, 32, 3), np.uint8)
+    enlarge(small[:8], 2)  # what is made once
+    tracemalloc.start()
+    made = enlarge(small, 2)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 2 * made.nbytes < made.size * 4
 
 
 def test_grey_is_as_welcome(portrait):
@@ -91,3 +117,9 @@ def test_a_constant_transparency_grows_with_its_picture_and_stays_what_it_is(por
     photo = Photograph(pixels=portrait[:21, :30].astype(kind), alpha=np.full((21, 30), 7, kind))
     grown = model.restore(photo).alpha
     assert (grown.shape, grown.dtype) == ((21 * model.grows, 30 * model.grows), kind) and (grown == 7).all()
+
+
+def test_a_network_that_enlarges_is_shown_lower_rows_of_a_wide_picture():
+    contract = replace(read_header(restorer.shipped()).contract, reach=8, effective=None, stride=8, mirrors=True)
+    cutters = [cutting.Cutter(nn.Identity(), replace(contract, enlarges=times), torch.device("cpu")) for times in (1, 4)]
+    assert [cutter.tiles(4000, 4000).side for cutter in cutters] == [1024, 152]

@@ -3,6 +3,7 @@
 import io
 import re
 import struct
+import tracemalloc
 import zlib
 from dataclasses import replace
 
@@ -13,6 +14,7 @@ import tifffile
 from PIL import ExifTags, Image, ImageCms, ImageOps, PngImagePlugin
 
 from sfumato.core.errors import Refusal
+from sfumato.data.reading import profiles
 from sfumato.use import encode, photograph
 from sfumato.use.metadata import Notes
 from sfumato.use.photograph import Photograph
@@ -587,6 +589,20 @@ def test_colours_that_srgb_has_are_worked_on_in_srgb_and_come_back(tmp_path, sma
     photo = photograph.read(tmp_path / "a.png")
     assert photo.space == "sRGB" and np.abs(photo.pixels.astype(float) - icc.converted(inside, "Display P3", "sRGB")).max() < 1.5
     assert np.abs(np.asarray(Image.open(around(tmp_path / "a.png"))).astype(int) - inside).max() <= 1
+
+
+def test_colours_of_a_profile_are_converted_some_rows_at_a_time(portrait, monkeypatch):
+    inside = np.round(icc.converted(portrait * 0.8 + 25, "sRGB", "Display P3")).astype(np.uint8)
+    own, profile = np.tile(inside, (8, 1, 1)), icc.profile("Display P3")
+    monkeypatch.setattr(profiles, "BAND", len(own))
+    whole = photograph._into_srgb(own, profile)[0]
+    monkeypatch.setattr(profiles, "BAND", 33)
+    tracemalloc.start()
+    made, space = photograph._into_srgb(own, profile)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert space == "sRGB" and np.array_equal(made, whole)
+    assert peak < 2 * own.nbytes
 
 
 def test_colours_that_srgb_lacks_come_back_exactly(tmp_path, small):

@@ -94,6 +94,25 @@ def test_of_a_large_picture_only_rows_of_tiles_are_held_in_floats():
     assert peak < 2 * levels.nbytes < levels.size * 4
 
 
+@pytest.mark.parametrize(
+    ("shape", "kind", "beside"),
+    [((1024, 128, 3), np.uint8, 1), ((1024, 128, 3), np.float32, 4), ((128, 1024, 3), np.uint8, 4)],
+    ids=["below each other", "below each other, floats", "beside each other"],
+)
+def test_a_tile_is_let_go_before_the_next_is_made(shape, kind, beside):
+    """beside : bytes a value of what else is there: the result, or the row in floats that tiles beside each other go into."""
+    picture, held, seen = np.zeros(shape, kind), [], 256 * 128 * 3 * 4
+
+    def measured(view: Unit) -> Unit:
+        held.append(tracemalloc.get_traced_memory()[0])
+        return view
+
+    tracemalloc.start()
+    restore(picture, measured, Tiles(side=256, margin=0, stride=8, overlap=0))
+    tracemalloc.stop()
+    assert len(held) == 4 and max(held) < beside * picture.size + 1.5 * seen
+
+
 def test_rows_may_become_something_else_before_those_below_are_made(picture):
     tiles, shapes = Tiles(side=32, margin=Small.reach, stride=2, overlap=8), []
 
@@ -295,3 +314,8 @@ def test_an_empty_picture_is_refused():
 def test_rows_of_tiles_are_lower_where_the_picture_is_wide():
     sides = [Tiles.fitting(4000, width, 72, 8, bytes_per_pixel=400, free_bytes=1e10).side for width in (4000, 16_000)]
     assert sides == [1024, 624]  # 10 megapixels a row
+
+
+def test_rows_of_tiles_are_lower_where_what_they_make_is_larger():
+    sides = [Tiles.fitting(4000, 4000, 8, 8, bytes_per_pixel=400, free_bytes=1e10, enlarges=times).side for times in (1, 4)]
+    assert sides == [1024, 152]  # 10 megapixels of what is made a row

@@ -14,12 +14,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
-import psutil
-
 from sfumato.core import files
 from sfumato.core.errors import Refusal, Unwritable
 from sfumato.core.levels import Levels
 from sfumato.core.progress import say
+from sfumato.core.system import memory
 from sfumato.core.system.devices import cores
 from sfumato.data import arena, array_file
 from sfumato.data.arena import CHANNELS, Room
@@ -108,7 +107,7 @@ def open_store(items: Items, *, cache: Cache = "auto", folder: Path | None = Non
     needed = 0.0 if cache == "none" else estimate(items)
     kind = choose(needed, place) if cache == "auto" else cache
     capacity = FLOOR + SLACK * needed
-    store = Store(items, kind, place, min(capacity, RAM_MOST * free_memory()) if kind == "ram" else capacity, shared)
+    store = Store(items, kind, place, min(capacity, RAM_MOST * memory.free_bytes()) if kind == "ram" else capacity, shared)
     if kind == "ram":
         _ = store._room  # made now, so that processes forked later share it
     return store
@@ -116,7 +115,7 @@ def open_store(items: Items, *, cache: Cache = "auto", folder: Path | None = Non
 
 def choose(needed: float, folder: Path) -> Literal["ram", "disk", "none"]:
     """Where `needed` bytes are kept, given what is free."""
-    if needed < RAM_SHARE * free_memory():
+    if needed < RAM_SHARE * memory.free_bytes():
         return "ram"
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -142,17 +141,6 @@ def _mean_bytes(items: list[Item], looked_at: int) -> float:
             continue
         sizes.append(height * width * CHANNELS)
     return sum(sizes) / len(sizes) if sizes else 0.0
-
-
-def free_memory() -> float:
-    """Bytes that can still be had, by the machine and by the limit of the container this runs in."""
-    free = float(psutil.virtual_memory().available)
-    try:
-        group = Path("/sys/fs/cgroup")
-        most, now = ((group / name).read_text().strip() for name in ("memory.max", "memory.current"))
-        return free if most == "max" else max(0.0, min(free, float(most) - float(now)))
-    except (OSError, ValueError):
-        return free
 
 
 def state_of(item: Item) -> str:

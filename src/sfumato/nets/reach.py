@@ -8,6 +8,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Sequence
 from functools import cache
+from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -15,6 +16,7 @@ from torch import Tensor, nn
 from sfumato.core.levels import TOP
 
 Meant = Callable[[Tensor], Tensor]
+Outputs = TypeVar("Outputs")  # a tensor, or rows of it as an array
 
 LIMIT = 4096  # px; a network that looks farther is treated as one that looks at everything
 
@@ -72,7 +74,7 @@ def _width(kernel: int | tuple[int, ...]) -> int:
     return kernel if isinstance(kernel, int) else max(kernel)
 
 
-def as_it_is(outputs: Tensor) -> Tensor:
+def as_it_is(outputs: Outputs) -> Outputs:
     """What a network gives, unchanged."""
     return outputs
 

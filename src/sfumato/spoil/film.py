@@ -8,10 +8,8 @@ import numpy as np
 
 from sfumato.core.errors import Refusal, check_range
 from sfumato.core.levels import Levels
-from sfumato.spoil.parts.paint import LUMA, Points, blend, check_colours, check_depth, curve, fill, ink, ramp, scatter, stroke
+from sfumato.spoil.parts.paint import DENSEST, LUMA, Points, blend, check_colours, check_depth, curve, fill, ink, ramp, scatter, stroke
 from sfumato.spoil.parts.ranges import Range, draw, note, pick
-
-DENSEST = 20000  # marks per megapixel
 
 
 @dataclass(frozen=True, kw_only=True)

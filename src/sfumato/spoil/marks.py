@@ -13,10 +13,9 @@ from numpy.typing import NDArray
 from sfumato.core.errors import Refusal, check_range
 from sfumato.core.levels import Levels
 from sfumato.spoil.parts import emblems, lettering
-from sfumato.spoil.parts.paint import Cover, blend, check_colours, check_depth, ink, scatter, wallpaper
+from sfumato.spoil.parts.paint import DENSEST, Cover, blend, check_colours, check_depth, ink, scatter, wallpaper
 from sfumato.spoil.parts.ranges import Range, draw, pick
 
-DENSEST = 20000  # marks per megapixel
 LARGEST = 32 << 20  # px of a text that is drawn whole, before it is laid over the picture
 
 

@@ -8,10 +8,9 @@ from numpy.typing import NDArray
 
 from sfumato.core.errors import check_range
 from sfumato.core.levels import TOP, Levels, to_levels
-from sfumato.spoil.parts.paint import brush, check_colours, check_depth, ink, scatter, window
+from sfumato.spoil.parts.paint import DENSEST, brush, check_colours, check_depth, ink, scatter, window
 from sfumato.spoil.parts.ranges import Range, draw, note, pick
 
-DENSEST = 20000  # marks per megapixel
 Kind = Literal["rectangle", "free", "centre"]
 Side = Literal["left", "right", "top", "bottom"]
 SIDES: tuple[Side, ...] = ("left", "right", "top", "bottom")

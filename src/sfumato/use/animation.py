@@ -15,6 +15,7 @@ from PIL.PngImagePlugin import PngInfo
 from sfumato.core import files
 from sfumato.core.errors import Refusal
 from sfumato.core.levels import TOP, Levels, to_levels, to_unit
+from sfumato.core.system import memory
 from sfumato.data.reading import profiles
 from sfumato.data.reading import read as decoding
 from sfumato.data.reading.read import Decoded
@@ -23,7 +24,8 @@ from sfumato.use.metadata import Notes, as_comment
 from sfumato.use.photograph import Photograph
 
 FORMATS = {".gif": "GIF", ".webp": "WEBP", ".png": "PNG"}
-MOST_PIXELS = 1_500_000_000  # of all frames together, which are held at once
+MOST_PIXELS = 1_500_000_000  # of all frames together, which are held at once, however much memory is free
+FRAME_BYTES = 7  # a px of all frames: three as they are shown, and four of Pillow's own copies, from which all are written
 ALWAYS_PIXELS = 48_000_000  # of all frames together, however few bytes they come in; beyond it a file must be honest about them
 KEPT, SOURCE, CLEARED = 0, 0, 2  # how a frame begins: over the one before; replacing what it covers; with nothing there
 
@@ -46,14 +48,15 @@ class Animation:
 def read(path: Path) -> Photograph | Animation:
     """A photograph, or an animation where the file moves.
 
-    Refuses what `photograph.read` does, and frames of more pixels together than are taken at once or than their bytes make likely.
+    Refuses what `photograph.read` does, and frames of more pixels together than memory has room for or than their bytes make likely.
     """
     path = Path(path)
     raw = decoding.bytes_of(path)
-    found = decoding.decode(raw, path)
-    if not photograph.moves(found.opened):
-        return photograph.of(found, path)
-    return _animation(found, path, min(MOST_PIXELS, ALWAYS_PIXELS + decoding.PIXELS_A_BYTE * len(raw)))
+    found = [decoding.decode(raw, path)]
+    if photograph.moves(found[0].opened):
+        most = min(MOST_PIXELS, memory.free_bytes() // FRAME_BYTES, ALWAYS_PIXELS + decoding.PIXELS_A_BYTE * len(raw))
+        return _animation(found[0], path, most)
+    return photograph.of(found.pop(), path)  # held here no longer: with it goes Pillow's own copy of the pixels
 
 
 def each(work: Work, picture: Photograph | Animation) -> Photograph | Animation:
@@ -65,7 +68,17 @@ def each(work: Work, picture: Photograph | Animation) -> Photograph | Animation:
 
 
 def kind_for(picture: Photograph | Animation, path: Path, *, grows: int = 1) -> str:
-    """The format that `write` writes there.  Refuses what it refuses; grows : see `photograph.kind_for`."""
+    """The format that `write` writes there.  Refuses what it refuses, and frames that memory has no room for once they are worked on.
+
+    grows : see `photograph.kind_for`.
+    """
+    kind = _kind_for(picture, path, grows)
+    if isinstance(picture, Animation):
+        _check_room(picture, path, grows)
+    return kind
+
+
+def _kind_for(picture: Photograph | Animation, path: Path, grows: int) -> str:
     kind = FORMATS.get(path.suffix.lower())
     if isinstance(picture, Photograph) and kind != "GIF":
         return photograph.kind_for(picture, path, grows=grows)
@@ -78,12 +91,24 @@ def kind_for(picture: Photograph | Animation, path: Path, *, grows: int = 1) -> 
     return kind
 
 
+def _check_room(picture: Animation, path: Path, grows: int) -> None:
+    """Refuse frames that would not fit together: what is made of all of them is held until it is written."""
+    count, free = len(picture.frames), memory.free_bytes()
+    height, width = (length * grows for length in picture.frames[0].pixels.shape[:2])
+    needed = count * height * width * FRAME_BYTES
+    if needed > free:
+        raise Refusal(
+            f"{path.name} cannot be made: {count} frames of {width} x {height} px take {needed / 1e9:.1f} GB, "
+            f"but {free / 1e9:.1f} GB of memory are free. Enlarge it less, or take it apart first."
+        )
+
+
 def write(picture: Photograph | Animation, path: Path, *, quality: int = photograph.QUALITY, strip: bool = False) -> None:
     """Write in the format of `path`'s suffix, at once or not at all.  See `photograph.write`; an animation as GIF, WebP or PNG.
 
     GIF knows no half transparency: that of another format is refused, that of a GIF, made soft by enlarging, becomes all or none.
     """
-    kind = kind_for(picture, path)
+    kind = _kind_for(picture, path, 1)
     if isinstance(picture, Photograph):
         if kind != "GIF":
             photograph.write(picture, path, quality=quality, strip=strip)

@@ -166,7 +166,7 @@ def kind_for(photograph: Photograph, path: Path, *, grows: int = 1) -> str:
     kind = FORMATS.get(path.suffix.lower())
     if kind is None:
         raise Refusal(f"{path.name} cannot be written: pictures are written as {', '.join(FORMATS)}. Take another suffix, such as .png.")
-    if photograph.alpha is not None and kind not in KEEPS_ALPHA and not _is_opaque(photograph.alpha):
+    if photograph.alpha is not None and kind not in KEEPS_ALPHA and not is_opaque(photograph.alpha):
         has = f"{kind} holds no transparency, which the picture has"
         raise Refusal(f"{path.name} cannot be written: {has}. Take .png (--format png), .tif or .webp.")
     check_sides(photograph, path, kind, grows)
@@ -218,7 +218,8 @@ def in_srgb(photograph: Photograph) -> Photograph:
     return replace(photograph, pixels=pixels, profile=None, space="sRGB", colour_chunks=())
 
 
-def _is_opaque(alpha: Pixels) -> bool:
+def is_opaque(alpha: Pixels) -> bool:
+    """Whether nothing can be seen through.  uint8 or uint16 (H, W)"""
     return bool((alpha == np.iinfo(alpha.dtype).max).all())
 
 
@@ -266,9 +267,17 @@ def _into_srgb(pixels: Pixels, profile: bytes) -> tuple[Pixels, Literal["sRGB", 
     converted = profiles.to_srgb(own, profile)
     if converted is own:
         return own, "own"  # nothing to convert
-    back = profiles.from_srgb(converted, profile)
-    same = np.abs(back.astype(np.int16) - own) <= 1
-    return (converted, "sRGB") if same.mean() >= COMES_BACK else (own, "own")
+    return (converted, "sRGB") if _that_comes_back(own, converted, profile) >= COMES_BACK else (own, "own")
+
+
+def _that_comes_back(own: Levels, converted: Levels, profile: bytes) -> float:
+    """The share of a profile's numbers that are within a level of themselves after the way to sRGB and back."""
+    same = 0
+    for top in range(0, len(own), profiles.BAND):
+        band = slice(top, top + profiles.BAND)
+        back = profiles.from_srgb(converted[band], profile)
+        same += int(np.count_nonzero(np.abs(back.astype(np.int16) - own[band]) <= 1))
+    return same / own.size
 
 
 def _encoded(photograph: Photograph, kind: str, quality: int) -> bytes:

@@ -27,7 +27,7 @@ Watch = Callable[[int, int], None]  # px done, px in all
 SMALLEST = 16  # px; a tile that does not fit in memory is halved down to this
 LARGEST = 1024  # px; larger tiles are no faster (on 2 cores a U-Net with a margin of 96 px took 1.8 s in tiles of 512, 2.5 s whole)
 WHOLE = 16_000_000  # px, at most, that are seen at once: beyond them kernels' own counts may not suffice
-STRIP = 10_000_000  # px of a row of tiles, all across the picture, which is held in floats: wide pictures get lower rows
+STRIP = 10_000_000  # px that a row of tiles makes, all across the picture, which are held in floats: wide pictures get lower rows
 _FINISHED = 64  # px of height that are finished at once
 SHARE = 0.5  # of free memory that tiles may fill: allocators keep pieces, and others work on this machine too
 
@@ -52,11 +52,21 @@ class Tiles:
 
     @classmethod
     def fitting(
-        cls, height: int, width: int, reach: int, stride: int, bytes_per_pixel: float, free_bytes: float, *, mirrors: bool = True
+        cls,
+        height: int,
+        width: int,
+        reach: int,
+        stride: int,
+        bytes_per_pixel: float,
+        free_bytes: float,
+        *,
+        mirrors: bool = True,
+        enlarges: int = 1,
     ) -> Self:
         """The largest tiles that fit in memory and are worth it; a picture of up to about 1000 px is one tile where it fits.
 
         reach : px that the network looks in each direction.  bytes_per_pixel : what it takes while it works, per pixel that it sees.
+        enlarges : how many times larger what it makes is.
         """
         margin = _up(reach, stride)
         room = int(SHARE * free_bytes / bytes_per_pixel)  # px that may be seen at once
@@ -66,7 +76,7 @@ class Tiles:
         side = isqrt(room) - 2 * margin
         if side > short:  # a narrow picture is as wide as it is, so its tiles may be longer
             side = room // (short + 2 * margin) - 2 * margin
-        side = min(side, max(min(LARGEST, STRIP // width), 8 * margin)) // stride * stride
+        side = min(side, max(min(LARGEST, STRIP // (width * enlarges**2)), 8 * margin)) // stride * stride
         return cls(side=max(side, _up(SMALLEST, stride)), margin=margin, stride=stride, mirrors=mirrors)
 
 
@@ -141,7 +151,9 @@ class _Work:
                 if result is None:
                     result = np.empty((high, *rows.shape[1:]), rows.dtype)
                 result[top + low : top + low + len(rows)] = rows
+                del rows  # in floats, they are a view of the strip
             top += len(strip)
+            del strip  # before the next one is made
         assert result is not None  # a picture has rows
         return result
 
@@ -215,7 +227,8 @@ class _Work:
 def _blended(cuts: list[Span], made: Callable[[Span], Unit], axis: int, scale: int) -> Iterator[Unit]:
     """Parts that overlap along an axis -> pieces that follow each other: each part fades in over the one before.
 
-    Of a part that is handed on nothing is held but what the next one blends into: parts are made one after the other.
+    Of a part that is handed on nothing is held but what the next one blends into: parts are made one after the other.  Whoever takes the
+    pieces lets go of each before asking for the next, or two parts are held.
     """
     old: Unit | None = None
     for span, after in zip(cuts, [*cuts[1:], None]):
@@ -227,9 +240,11 @@ def _blended(cuts: list[Span], made: Callable[[Span], Unit], axis: int, scale: i
             yield np.moveaxis(head[:begin], 0, axis)
             if len(head) > begin:  # of tiny tiles, three lie on each other
                 part = np.concatenate([head, part[len(head) :]])
+            del head
         old = None if after is None else part[end:].copy()
         if end > begin:
             yield np.moveaxis(part[begin:end], 0, axis)
+        del part  # before the next one is made
 
 
 def _joined(pieces: Iterator[Unit], length: int, axis: int) -> Unit:
@@ -245,6 +260,7 @@ def _joined(pieces: Iterator[Unit], length: int, axis: int) -> Unit:
         place = slice(at, at + piece.shape[axis])
         whole[place if axis == 0 else (slice(None), place)] = piece
         at += piece.shape[axis]
+        del piece  # before the next one is made
     assert whole is not None  # a picture has rows and columns
     return whole
 

@@ -3,10 +3,10 @@
 import os
 from dataclasses import dataclass
 
-import psutil
 import torch
 
 from sfumato.core.errors import Refusal
+from sfumato.core.system import memory
 
 
 @dataclass(frozen=True)
@@ -38,10 +38,10 @@ def _there(kind: str) -> bool:
 
 
 def free_bytes(device: torch.device) -> int:
-    """Memory that can still be had on a device; on mps and cpu that of the machine."""
+    """Memory that can still be had on a device; on mps and cpu that of the machine, or of the container this runs in."""
     if device.type == "cuda":
         return torch.cuda.mem_get_info(device)[0]
-    return int(psutil.virtual_memory().available)
+    return memory.free_bytes()
 
 
 def is_out_of_memory(error: BaseException) -> bool:

@@ -1,11 +1,29 @@
-"""What the process does with memory it has freed."""
+"""How much memory can still be had, and what the process does with what it has freed."""
 
 import ctypes
 import platform
+from pathlib import Path
+
+import psutil
 
 LARGEST = 32 << 20  # bytes of a block that the heap serves; the C library takes no more
 KEPT = 512 << 20  # bytes of freed memory that are kept at the end of the heap
+GROUP = Path("/sys/fs/cgroup")  # where Linux tells what the container that this runs in may take (cgroup v2), if it runs in one
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # of mallopt, in glibc's malloc.h
+
+
+def free_bytes() -> int:
+    """Memory that can still be had, by the machine and by the limit of the container this runs in."""
+    free = int(psutil.virtual_memory().available)
+    try:
+        most, taken, parts = ((GROUP / name).read_text().strip() for name in ("memory.max", "memory.current", "memory.stat"))
+        if most == "max":
+            return free
+        sizes = dict(line.split() for line in parts.splitlines())
+        files = int(sizes["active_file"]) + int(sizes["inactive_file"])  # kept in memory only while nobody asks for it
+        return max(0, min(free, int(most) - int(taken) + files))
+    except (OSError, ValueError, KeyError):
+        return free
 
 
 def keep_freed() -> bool:

@@ -19,6 +19,7 @@ _INTENT = ImageCms.Intent.RELATIVE_COLORIMETRIC
 _DAMAGED = (ImageCms.PyCMSError, OSError, ValueError, TypeError)
 MOST_BYTES = 4 << 20  # a larger profile is taken for damaged: printers' have up to 3 MB, and transforms are kept
 _FLAGS = ImageCms.Flags.BLACKPOINTCOMPENSATION
+BAND = 256  # px of height that are converted at once
 
 
 def to_srgb(pixels: Levels, profile: bytes | None) -> Levels:
@@ -27,7 +28,7 @@ def to_srgb(pixels: Levels, profile: bytes | None) -> Levels:
     The very same pixels where there is nothing to convert: no profile, one that is damaged, sRGB by another name, grey.
     """
     way = _way_in(profile, "RGB") if profile and pixels.shape[2] == 3 else None
-    return pixels if way is None else np.asarray(ImageCms.applyTransform(Image.fromarray(pixels), way))
+    return pixels if way is None else _converted(pixels, way)
 
 
 def from_srgb(pixels: Levels, profile: bytes | None) -> Levels:
@@ -37,7 +38,16 @@ def from_srgb(pixels: Levels, profile: bytes | None) -> Levels:
     """
     if not profile or pixels.shape[2] != 3 or _way_in(profile, "RGB") is None or (way := _way_out(profile)) is None:
         return pixels
-    return np.asarray(ImageCms.applyTransform(Image.fromarray(pixels), way))
+    return _converted(pixels, way)
+
+
+def _converted(pixels: Levels, way: ImageCms.ImageCmsTransform) -> Levels:
+    """uint8 (H, W, 3) -> the same shape.  By bands of rows, for Pillow holds four bytes a pixel of what goes in and of what comes out."""
+    made = np.empty(pixels.shape, np.uint8)
+    for top in range(0, len(pixels), BAND):
+        band = slice(top, top + BAND)
+        made[band] = np.asarray(ImageCms.applyTransform(Image.fromarray(pixels[band]), way))
+    return made
 
 
 def of_grey(profile: bytes) -> bool:

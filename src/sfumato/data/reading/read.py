@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
 from sfumato.core.errors import Refusal, Undecodable
-from sfumato.core.levels import TOP16, Levels, narrow
+from sfumato.core.levels import Levels, narrow
 from sfumato.data.reading import png, ppm, profiles, sixteen
 
 Pixels = NDArray[np.uint8] | NDArray[np.uint16]
@@ -326,7 +326,7 @@ def _eight_bit(raw: bytes, picture: Image.Image, least: int | None) -> Decoded:
     turn = orientation(picture)
     profile = _profile(picture)
     if picture.mode in ("I", "F"):
-        return Decoded(turned(_scaled(picture), turn), None, profile, picture)
+        raise ValueError(f"its pixels are {'32-bit whole' if picture.mode == 'I' else 'floating-point'} numbers without a known white")
     colours, alpha = _parts(picture, profile)
     pixels = np.asarray(colours)
     return Decoded(
@@ -352,13 +352,6 @@ def _parts(picture: Image.Image, profile: bytes | None) -> tuple[Image.Image, Im
 def _palette_is_grey(picture: Image.Image) -> bool:
     colours = np.array(picture.getpalette("RGB") or [], np.uint8).reshape(-1, 3)
     return bool((colours == colours[:, :1]).all())
-
-
-def _scaled(picture: Image.Image) -> NDArray[np.uint16]:
-    """Whole numbers of a PGM (which Pillow scales to 16 bits); others come without a scale that a picture could be read by."""
-    if picture.format != "PPM" or picture.mode != "I":
-        raise ValueError(f"its pixels are {'32-bit whole' if picture.mode == 'I' else 'floating-point'} numbers without a known white")
-    return np.asarray(picture).clip(0, TOP16).astype(np.uint16)[..., None]
 
 
 def _profile(picture: Image.Image) -> bytes | None:

@@ -20,6 +20,7 @@ from sfumato.spoil.parts.ranges import note, pick
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # Rec. 601, as JPEG and Pillow have it
 SPREAD = 0.75  # px by which OpenCV's smooth fill covers more than the corners enclose (measured)
 FINE = 4  # bits of a pixel's fraction in OpenCV's drawing
+DENSEST = 20000  # marks per megapixel, at most
 Window = tuple[int, int, int, int]  # top, left, bottom, right
 Cover = NDArray[np.uint8]  # (h, w), how much of a pixel a mark covers, 0..TOP
 Drawn = tuple[Cover, int, int]  # a cover and its top and left on the canvas

@@ -54,6 +54,7 @@ class Cutter:
             bytes_per_pixel=bytes_per_pixel,
             free_bytes=room,
             mirrors=self.contract.mirrors,
+            enlarges=self.contract.enlarges,
         )
 
     @cached_property

@@ -15,6 +15,7 @@ from sfumato.spoil import grammar
 from sfumato.spoil.missing import Border, stuff
 from sfumato.tasks.parts.begun import Undone
 from sfumato.tasks.parts.restorer import Restorer
+from sfumato.use import photograph
 from sfumato.use.photograph import Photograph
 
 SHARE = 0.75  # of the widest strip that was cut off in training: the widest are the least sure
@@ -46,7 +47,7 @@ class Panorama:
     def __call__(self, photo: Photograph) -> Photograph:
         """The same picture, wider, with as many bits.  Refuses one that can be seen through."""
         alpha = photo.alpha
-        if alpha is not None and (alpha != np.iinfo(alpha.dtype).max).any():
+        if alpha is not None and not photograph.is_opaque(alpha):
             raise Refusal("A picture with transparency cannot be grown: what should be seen through the new part?")
         pixels = self.grown(photo.pixels)
         return replace(photo, pixels=pixels, alpha=None if alpha is None else np.full(pixels.shape[:2], alpha.flat[0], alpha.dtype))

@@ -159,13 +159,17 @@ class Restorer:
         names = ("enlarge", "times", "strength", "keep_colour")
         return switches + "".join(f" {name}={value}" for name in names if (value := getattr(self, name)) != usual[name].default)
 
+    @property
+    def _mixes(self) -> bool:
+        """Whether what is made is mixed with what came."""
+        return self.keep_colour or self.strength < 1
+
     def _check_room(self, pixels: tiles.Picture) -> None:
-        """Refuse what would not fit: the machine's memory holds what goes in at the last time and what comes out, at least."""
+        """Refuse what memory has no room for: what goes in at the last time and what comes out, or two that are mixed and their mix."""
         if self.grows == 1:
             return
-        free, needed = devices.free_bytes(torch.device("cpu")), pixels.nbytes * self.grows**2
-        if self.contract.enlarges > 1 and (self.keep_colour or self.strength < 1):  # what is only made larger, in floats, with a copy
-            needed += 2 * 4 * pixels.size * self.grows**2
+        free, whole = devices.free_bytes(torch.device("cpu")), pixels.nbytes * self.grows**2
+        needed = 3 * whole if self._mixes else whole + whole // self.contract.enlarges**2
         if needed > free:
             height, width = (length * self.grows for length in pixels.shape[:2])
             raise Refusal(
@@ -178,11 +182,12 @@ class Restorer:
         self._check_room(pixels)
         if self.enlarge > 1:
             pixels = enlarge.enlarge(pixels, self.enlarge, self._kernel)
-        given = pixels
+        given = pixels if self._mixes else None  # what is not needed any more is not held while more is made
         for _ in range(self.times):
             pixels = self._repaired(pixels, own)
-        if self.keep_colour or self.strength < 1:  # where the model enlarges, of a picture that is only made larger
-            given = self._plainly_as_large(given)
+        if given is None:
+            return pixels
+        given = self._plainly_as_large(given)  # where the model enlarges, of a picture that is only made larger
         pixels = blending.keep_colour(given, pixels) if self.keep_colour else pixels
         return blending.between(given, pixels, self.strength) if self.strength < 1 else pixels
 

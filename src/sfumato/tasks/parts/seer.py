@@ -15,22 +15,18 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from sfumato.core.errors import Refusal
-from sfumato.core.levels import Levels, Unit
+from sfumato.core.levels import Levels
 from sfumato.core.system import devices
 from sfumato.data.reading import read as decoding
 from sfumato.data.reading.read import to_channels
 from sfumato.nets.load import Contract, Header
+from sfumato.nets.reach import as_it_is
 from sfumato.show.sheets import save_png
 from sfumato.tasks.parts.cutting import Cutter, made_of
 from sfumato.use import folders, photograph, tiles
 from sfumato.use.folders import Source, Summary
 from sfumato.use.tiles import Finish
 from sfumato.use.workers import Stages
-
-
-def as_it_is(rows: Unit) -> Unit:
-    """All that was told."""
-    return rows
 
 
 @dataclass(frozen=True)
