@@ -238,7 +238,7 @@ def matrix() -> tuple[list[list[str]], list[str]]:
         folder.mkdir()
         for file in files():
             file.make(folder / file.name)
-        task = restore.RestoreTask(catalogue.read("restore", LITTLE))
+        task = restore.build(catalogue.read("restore", LITTLE))
         task.save(Path(place, "identity.safetensors"), task.network, {}, 0)
         summary = restorer.load(Path(place, "identity.safetensors"), device="cpu").restore_tree(folder, out, quiet=True)
         reasons = {path.name: reason for path, reason in summary.failed}

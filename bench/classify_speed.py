@@ -77,7 +77,7 @@ def _flowers(folder: Path, cache: Path) -> ClassifyTask:
     labelled = labelling.by_parent(items.from_folder(folder))
     train, _ = packed.pack(labelled, side=None, channels=3, cache=cache)
     made = recipe.read(Classify, {}, ["augment.chain=pad-crop 4", "train.batch=64", "train.tune=false"])
-    task = classify.ClassifyTask(made)
+    task = classify.build(made)
     task.__dict__["split"] = classify.Split(train, train.subset(slice(0, 64)), "the first batch")
     return task
 
@@ -111,7 +111,7 @@ class Epoch:
     def __init__(self, pictures: np.ndarray, labels: np.ndarray) -> None:
         self.pictures, self.labels = pictures, labels
         changes = ["train.tune=false", "train.epochs=1", "optimiser.kind=adamw", f"optimiser.rate={RATE}"]
-        self.task = classify.ClassifyTask(recipe.read(Classify, builtin.find("mnist-resnet"), changes))
+        self.task = classify.build(recipe.read(Classify, builtin.find("mnist-resnet"), changes))
         whole = catalogue.open_set("mnist", part="train")
         part = type(whole)(pictures, labels, whole.classes)
         self.task.__dict__["split"] = classify.Split(part, part.subset(slice(0, 128)), "the first batch")

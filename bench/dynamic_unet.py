@@ -58,7 +58,7 @@ def ours(chosen: str) -> dict[str, Any]:
     from sfumato.train.tune import Tuned
 
     folder = json.dumps([str(results.unpacked() / "bsds" / "train")])
-    task = restore.RestoreTask(catalogue.read("restore", [f"data.folders={folder}", f"spoil.chain={CHAIN}", "train.steps=1000", *OURS]))
+    task = restore.build(catalogue.read("restore", [f"data.folders={folder}", f"spoil.chain={CHAIN}", "train.steps=1000", *OURS]))
     tuned = Tuned(**json.loads(chosen)) if chosen else task.tuned()
     if not chosen:
         return {"chosen": json.dumps(asdict(tuned))}

@@ -47,7 +47,7 @@ COIN = 100  # pairs of batches that a critic learns from nothing, and as many th
 
 def task(model: Path, *changes: str) -> restore.RestoreTask:
     """The recipe with changes, as a task."""
-    return restore.RestoreTask(catalogue.read(RECIPE, [f"start_from={json.dumps(str(model))}", *changes]))
+    return restore.build(catalogue.read(RECIPE, [f"start_from={json.dumps(str(model))}", *changes]))
 
 
 def ready(model: Path, folder: Path) -> Bar:

@@ -67,9 +67,9 @@ class Held:
 def held_out(count: int) -> Held:
     """Held-out pictures of all classes alike, in an order that has nothing to do with classes."""
     recipe = tasks.read("tiny-superres-unet", [])
-    whole = restore.RestoreTask(recipe).items[1].items
+    whole = restore.build(recipe).items[1].items
     order = Seed(0).at("ladder").permutation(len(whole))[:count]
-    items = restore.RestoreTask(recipe).items[1]
+    items = restore.build(recipe).items[1]
     chosen = type(items)(tuple(whole[int(index)] for index in order))
     found = HeldOut.of(pairs.examples(chosen, grammar.parse(recipe.spoil.chain), None, seed=Seed(0), side=64))
     return Held(np.stack(found.targets), np.stack(found.inputs))

@@ -51,7 +51,7 @@ def ours(workers: int, per_picture: int) -> tuple[int, Iterator[Any], float]:
         f"train.batch={BATCH}",
         f"train.workers={workers}",
     ]
-    batches = restore.RestoreTask(recipe.read(Restore, {}, changes)).batches
+    batches = restore.build(recipe.read(Restore, {}, changes)).batches
     return batches.per_epoch, batches.stream(0, 0), begun
 
 

@@ -278,7 +278,7 @@ def spawned() -> Bar:
     from sfumato.tasks import restore
     from sfumato.tasks.restore_recipe import Restore
 
-    batches = restore.RestoreTask(recipe.read(Restore, {}, [f"data.folders=['{FOLDER}']"])).batches
+    batches = restore.build(recipe.read(Restore, {}, [f"data.folders=['{FOLDER}']"])).batches
     streams = [replace(batches, workers=workers, context=how).stream(0, 0) for workers, how in ((0, "fork"), (2, "fork"), (2, "spawn"))]
     same = 0
     for here, forked, apart in islice(zip(*streams, strict=True), 12):

@@ -183,7 +183,7 @@ def looked_at(one: Restorer, picture: Levels) -> dict[str, float]:
 
 def identity() -> bool:
     """Whether a network that returns its input does so in tiles, to the last bit."""
-    task = restore.RestoreTask(catalogue.read("restore", ['data.folders=["builtin:photographs"]']))
+    task = restore.build(catalogue.read("restore", ['data.folders=["builtin:photographs"]']))
     one = Restorer(task.header({}, data={}, card={}), task.network.eval(), torch.device("cpu"))
     cut = Tiles(side=SIDE, margin=reach(task.network), stride=one.contract.stride)
     return all(np.array_equal(tiles.restore(picture, one._patchwise, cut), picture) for picture in pictures().values())

@@ -75,7 +75,7 @@ def made(**changes: Any) -> Any:
 
     given = {"train.batch": BATCH, "train.steps": 10_000, "data.split": "none", **changes}
     folder = json.dumps([str(results.unpacked() / "bsds" / "train")])
-    return restore.RestoreTask(recipe.read(Restore, {}, [f"data.folders={folder}", *(f"{key}={value}" for key, value in given.items())]))
+    return restore.build(recipe.read(Restore, {}, [f"data.folders={folder}", *(f"{key}={value}" for key, value in given.items())]))
 
 
 def network_alone() -> dict[str, Any]:

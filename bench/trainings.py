@@ -7,7 +7,9 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
+from sfumato.core.errors import Refusal
 from sfumato.tasks import catalogue
 
 
@@ -26,13 +28,21 @@ def label(changes: Sequence[str]) -> str:
     return "".join(f"-{change.replace('=', '-')}" for change in changes)
 
 
+def _read(kept: Path) -> Any:
+    """The recipe that a run has; None of one that is read no more."""
+    try:
+        return catalogue.read(str(kept), [])
+    except Refusal:
+        return None
+
+
 def finished(folder: Path, recipe: str, *changes: str, options: tuple[str, ...] = ()) -> Path:
     """The folder of a finished run of a recipe with changes such as "train.seed=1"; options: more words for `sfumato train`.
 
     Ends with a sentence where the folder holds a run of another recipe: a recipe's file has changed since.
     """
     kept = folder / "recipe.toml"
-    if kept.is_file() and not options and catalogue.read(str(kept), []) != catalogue.read(recipe, list(changes)):
+    if kept.is_file() and not options and _read(kept) != catalogue.read(recipe, list(changes)):
         raise Stale(f"{folder} holds a run of another recipe than {recipe} is now, with {', '.join(changes)}: remove it, or name another.")
     if is_done(folder):
         return folder

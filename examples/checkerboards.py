@@ -66,7 +66,7 @@ def kept(up: str, seed: int, steps: int) -> tuple[float, float]:
 
 def trained(up: str, seed: int, steps: int) -> tuple[float, float]:
     """The checkerboard before and after."""
-    task = restore.RestoreTask(recipe(up, seed))
+    task = restore.build(recipe(up, seed))
     network, draw = task.network, torch.Generator()
     optimiser = torch.optim.AdamW(network.parameters(), 1e-3)
     before = checkerboard(network)

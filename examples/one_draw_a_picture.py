@@ -28,7 +28,7 @@ def main() -> None:
     sheets = []
     for same in ("false", "true"):
         made = recipe.read(Classify, builtin.find("mnist-cnn"), [f"augment.chain={CHAIN}", f"augment.same={same}"])
-        sheets.append(classify.ClassifyTask(made).show_batch(12))
+        sheets.append(classify.build(made).show_batch(12))
     files.make_folder(out.parent)
     Image.fromarray(np.concatenate(sheets)).save(out)
     print(out)

@@ -289,7 +289,7 @@ def made(recipe: Restore) -> None:
     """All that a recipe asks for and that needs no pictures; and the recipe again from its own text."""
     if recipes.read(Restore, recipes.to_toml(recipe)) != recipe:
         raise ValueError("the recipe does not read back from its own text")
-    task = restore.RestoreTask(recipe)
+    task = restore.build(recipe)
     chain = task.chain
     run(chain)
     if task.target_chain:

@@ -32,7 +32,7 @@ CHANGES = [word for change in TINY for word in ("--set", change)]
 def model(tmp_path: Path) -> Path:
     """An untrained restorer, which returns what it gets."""
     path = tmp_path / "model.safetensors"
-    task = restore.RestoreTask(recipe.read(Restore, {}, [*TINY, "data.folders=['builtin:photographs']"]))
+    task = restore.build(recipe.read(Restore, {}, [*TINY, "data.folders=['builtin:photographs']"]))
     task.save(path, task.network, {}, 0)
     return path
 

@@ -70,12 +70,12 @@ def test_runs_tell_how_many_names_were_right(model: Path, type_in: TypeIn) -> No
 
 def test_a_run_that_failed_at_length_or_is_damaged_spoils_no_list_of_runs(model: Path, type_in: TypeIn, tmp_path: Path) -> None:
     for name in ("whole", "failed", "scoreless", "broken"):
-        shutil.copytree(model.parent, tmp_path / name)
-    Run(tmp_path / "failed").note(status="stopped: a very long story\nof a disk that was full, and of much else " + "and more " * 30)
-    (tmp_path / "scoreless" / "scores.json").write_text('{"rows": [')
-    (tmp_path / "broken" / "run.json").write_text("{")
-    code, out, _ = type_in("runs", tmp_path)
-    lines = dict(line.removeprefix(str(tmp_path)).strip("/").split(None, 1) for line in out.splitlines()[1:])
+        shutil.copytree(model.parent, tmp_path / "runs" / name)
+    Run(tmp_path / "runs" / "failed").note(status="stopped: a very long story\nof a disk that was full" + " and more" * 30)
+    (tmp_path / "runs" / "scoreless" / "scores.json").write_text('{"rows": [')
+    (tmp_path / "runs" / "broken" / "run.json").write_text("{")
+    code, out, _ = type_in("runs", tmp_path / "runs")
+    lines = dict(line.removeprefix(str(tmp_path / "runs")).strip("/").split(None, 1) for line in out.splitlines()[1:])
     assert code == 0 and set(lines) == {"whole", "failed", "scoreless", "broken"}
     assert lines["failed"].startswith("stopped: a very long") and max(map(len, lines.values())) < 80
     assert lines["scoreless"].endswith("damaged") and lines["broken"].startswith("damaged") and "% right" in lines["whole"]

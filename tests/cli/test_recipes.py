@@ -144,6 +144,8 @@ def test_damage_that_nobody_names_is_that_which_the_model_has_learnt_to_undo(tmp
     small = ("--set", "data.crop=32", "--set", "train.tune=false")
     code, out, said = type_in("plan", "restore", "--from", model, *small)
     assert code == 0 and own in out and "has learnt to undo" in said
+    usual = catalogue.read("restore", []).spoil.chain
+    assert tomllib.loads(type_in("train", "restore", "--from", model, "--spoil", usual, "--dry-run")[1])["spoil"]["chain"] == usual
 
 
 @pytest.mark.parametrize(
@@ -157,7 +159,7 @@ def test_damage_that_nobody_names_is_that_which_the_model_has_learnt_to_undo(tmp
 def test_damage_that_a_model_does_not_bring_must_be_named(
     tmp_path: Path, type_in: TypeIn, change: str, words: tuple[str, ...], said: str
 ) -> None:
-    (tmp_path / "own.py").write_text("")
+    (tmp_path / "own.py").write_text("STEPS = {}\n")
     words = tuple(str(tmp_path / word) if word.endswith(".py") else word for word in words)
     path = tmp_path / "model.safetensors"
     model = model_files.read(shipped())
@@ -168,8 +170,6 @@ def test_damage_that_a_model_does_not_bring_must_be_named(
         assert code == 2 and said in " ".join(err.split())
     else:
         assert code == 0 and tomllib.loads(out)["spoil"]["chain"] == "noise 7"
-    usual = catalogue.read("restore", []).spoil.chain
-    assert tomllib.loads(type_in("train", "restore", "--from", model, "--spoil", usual, "--dry-run")[1])["spoil"]["chain"] == usual
 
 
 def test_a_plan_and_a_rate_are_asked_for_as_a_training_is(photograph_folder: Path, tmp_path: Path, type_in: TypeIn) -> None:

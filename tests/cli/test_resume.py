@@ -23,7 +23,7 @@ def test_the_help_of_resume_says_that_workers_change_nothing(type_in: TypeIn) ->
 
 
 def test_models_of_a_run_are_listed_without_its_states_and_what_a_kill_left(type_in: TypeIn, tmp_path: Path) -> None:
-    task = restore.RestoreTask(recipe.read(Restore, {}, ["network.widths=[8,12]", "network.blocks=[1,1]", "network.blocks_up=[1]"]))
+    task = restore.build(recipe.read(Restore, {}, ["network.widths=[8,12]", "network.blocks=[1,1]", "network.blocks_up=[1]"]))
     task.save(tmp_path / "run" / "last.safetensors", task.network, {}, 0)
     state.write(tmp_path / "run" / "state" / "00000010.safetensors", {"weight": torch.zeros(3)})
     (tmp_path / "run" / ".last.safetensors.17-0123abcd.part.safetensors").write_bytes(b"half")

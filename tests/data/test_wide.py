@@ -102,7 +102,7 @@ class Halved(nn.Module):
 
 
 def restorer(network):
-    task = restore.RestoreTask(catalogue.read("restore", ['data.folders=["builtin:photographs"]']))
+    task = restore.build(catalogue.read("restore", ['data.folders=["builtin:photographs"]']))
     return Restorer(task.header({}, data={}, card={}), network, torch.device("cpu"))
 
 

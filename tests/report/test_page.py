@@ -190,8 +190,8 @@ def test_updates_that_were_left_out_are_counted(young):
 
 
 def test_a_run_that_failed_says_why(young):
-    note(young, status="stopped: the loss was not finite at step 77", steps=77)
-    assert "77 steps in 1.7 min, then: the loss was not finite at step 77" in read(young).words
+    note(young, status="stopped: the loss was not finite at step 77", steps=277)
+    assert "277 steps in 1.7 min, then: the loss was not finite at step 77" in read(young).words
 
 
 def test_a_finished_run_without_held_out_pictures_says_so(young):

@@ -146,8 +146,8 @@ def test_unlike_sizes_are_refused_with_what_to_set(tmp_path):
         for number in range(4):
             Image.fromarray(np.zeros((side, side, 3), np.uint8)).save(tmp_path / kind / f"{number}.png")
     with pytest.raises(Refusal, match="side"):
-        _ = classify.ClassifyTask(recipe(tmp_path)).network_spec
-    assert classify.ClassifyTask(recipe(tmp_path, "data.side=16")).network_spec.side == 16
+        _ = classify.build(recipe(tmp_path)).network_spec
+    assert classify.build(recipe(tmp_path, "data.side=16")).network_spec.side == 16
 
 
 def test_all_pictures_may_be_learnt_from(folder, tmp_path, capsys):
@@ -160,7 +160,7 @@ def test_pictures_that_cannot_be_read_are_left_out_and_counted(folder, tmp_path,
     copy = tmp_path / "copy"
     shutil.copytree(folder, copy)
     (copy / "down" / "0.png").write_bytes(b"\x89PNG\r\n\x1a\nnothing")
-    task = classify.ClassifyTask(recipe(copy))
+    task = classify.build(recipe(copy))
     split = task.split
     assert len(split.train) + len(split.held) == 179 and "1 picture(s) could not be read" in " ".join(capsys.readouterr().err.split())
     kinds = [task.source.name(item).partition("/")[0] for item in range(len(task.source))]  # of the files that the others are called by
@@ -184,7 +184,7 @@ def test_fine_tuning_moves_the_head_alone_at_first_then_all(kind, folder, traine
 @pytest.mark.parametrize("kind", ["adamw", "muon"])
 def test_each_stage_learns_at_a_rate_of_its_own(kind, folder):
     """The head at the highest, each stage before it at half the rate of the next; matrices and the rest alike."""
-    task = classify.ClassifyTask(recipe(folder, f"optimiser.kind={kind}", "optimiser.rate=0.02", "fine_tune.factor=2.0"))
+    task = classify.build(recipe(folder, f"optimiser.kind={kind}", "optimiser.rate=0.02", "fine_tune.factor=2.0"))
     rates = {id(p): group["lr"] for group in task.optimiser(task.network, True).param_groups for p in group["params"]}
     stages = task.network.units()
     for before, stage in enumerate(reversed(stages)):
@@ -198,14 +198,14 @@ def test_decoupled_mixing_without_mixing_is_refused(folder):
 
 
 def test_a_batch_and_one_picture_drawn_again_and_again_can_be_looked_at(folder):
-    task = classify.ClassifyTask(recipe(folder, "augment.chain=pad-crop 4 | flip", "augment.mix=cutmix"))
+    task = classify.build(recipe(folder, "augment.chain=pad-crop 4 | flip", "augment.mix=cutmix"))
     batch, item = task.show_batch(6), task.show_item(0, times=6)
     assert batch.dtype == item.dtype == np.uint8 and batch.shape == item.shape
 
 
 def test_all_pictures_of_a_batch_can_share_one_draw_and_by_default_do_not(folder):
     def shifts(same):
-        task = classify.ClassifyTask(recipe(folder, "augment.chain=pad-crop 4", f"augment.same={json.dumps(same)}"))
+        task = classify.build(recipe(folder, "augment.chain=pad-crop 4", f"augment.same={json.dumps(same)}"))
         batch = next(task.batches.stream(0, 0))
         changed = task.change(batch)
         blank = (changed.input == 0).all(dim=1)  # what a shift left empty
@@ -231,4 +231,4 @@ def test_a_class_that_is_seen_in_validation_only_is_refused(folder, tmp_path):
     shutil.copytree(folder / "down", copy / "valid" / "down")
     shutil.copytree(folder / "down", copy / "valid" / "dots")
     with pytest.raises(Refusal, match="dots"):
-        _ = classify.ClassifyTask(recipe(copy, "data.split=folder")).split
+        _ = classify.build(recipe(copy, "data.split=folder")).split

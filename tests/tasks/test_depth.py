@@ -112,7 +112,7 @@ def test_tiles_give_what_one_piece_gives(model, rng, monkeypatch):
 
 def test_pictures_and_maps_are_moved_alike(folder):
     """What is bright is near, whatever was drawn."""
-    task = depth.DepthTask(recipe(folder, "augment.rotate=30.0", "augment.zoom=[1.0,1.0]", "augment.quarter_turns=true"))
+    task = depth.build(recipe(folder, "augment.rotate=30.0", "augment.zoom=[1.0,1.0]", "augment.quarter_turns=true"))
     batches = list(islice(task.batches.stream(0, 0), 6))
     assert all(batch.target.dtype == torch.float32 and batch.target.shape == (4, 32, 32) for batch in batches)
     light, target = torch.cat([batch.input.mean(1) for batch in batches]), torch.cat([batch.target for batch in batches])
@@ -123,12 +123,12 @@ def test_pictures_and_maps_are_moved_alike(folder):
 
 def test_what_is_made_larger_comes_nearer(folder):
     changes = ["augment.zoom=[0.5,0.5]", "light.brightness=0.0", "light.contrast=0.0"]
-    task = depth.DepthTask(recipe(folder, *changes))
+    task = depth.build(recipe(folder, *changes))
     batch = next(task.batches.stream(0, 0))
     light, known = batch.input.mean(1), batch.target > 0
     expected = (40 + 200 * (np.log(20) - (2 * batch.target[known]).log()) / np.log(10)) / 255
     assert (light[known] - expected).abs().mean() < 0.03
-    assert not depth.DepthTask(recipes.read(Depth, {}, [*SMALL, "data.leaves=12"])).source.nears  # leaves are large or small by chance
+    assert not depth.build(recipes.read(Depth, {}, [*SMALL, "data.leaves=12"])).source.nears  # leaves are large or small by chance
 
 
 def test_without_folders_it_learns_from_made_scenes(tmp_path):
@@ -163,5 +163,5 @@ def test_own_pictures_need_both_places(folder):
 
 
 def test_the_plan_names_pictures_depth_and_network(folder):
-    plan = depth.DepthTask(recipe(folder)).plan()
+    plan = depth.build(recipe(folder)).plan()
     assert "m in the middle; one step of a map is 0.01 m" in plan and "encoder-unet" in plan and "by hash" in plan

@@ -12,6 +12,7 @@ from sfumato.core.errors import Interrupted, Refusal
 from sfumato.report.page import write_report
 from sfumato.tasks import catalogue, generate
 from sfumato.tasks.generate_recipe import Generate
+from sfumato.tasks.parts import fitting
 from sfumato.train.callback import Callback
 
 SMALL = ["data.side=16", "network.side=16", "network.width=8", "network.noise=8", "critic.width=8", "train.batch=16", "train.tune=false"]
@@ -66,8 +67,8 @@ def test_the_critic_plays_five_times_as_often(trained):
 
 
 def test_clipped_weights_stay_within_their_limit(discs, tmp_path):
-    task = generate.GenerateTask(recipe(discs, "train.steps=12", "critic.keep=clip"))
-    generate.fitting.train(task, tmp_path / "run")
+    task = generate.build(recipe(discs, "train.steps=12", "critic.keep=clip"))
+    fitting.train(task, tmp_path / "run")
     assert max(weight.abs().max().item() for weight in task.critic.parameters()) <= 0.01 + 1e-7
 
 

@@ -72,7 +72,7 @@ def test_a_damaged_note_of_what_was_measured_is_named(tmp_path, photograph_folde
 
 def test_previews_of_steps_that_a_kill_undid_go(tmp_path, photograph_folder):
     run = runs.create(tmp_path / "run")
-    held = restore.RestoreTask(recipe(photograph_folder)).held
+    held = restore.build(recipe(photograph_folder)).held
     learner = toy_learner()
     learner.resumed = {"learner": {"step": 20}}
     run.previews.mkdir()

@@ -84,7 +84,7 @@ def test_every_part_is_written_down_by_name_and_their_sum_is_the_loss(judged):
 def test_a_part_that_is_no_number_is_named_with_its_files_and_nothing_is_learnt_from_it(part, classifier, tmp_path, monkeypatch, capsys):
     """In the first of the two batches that make up the only step."""
     made = recipe(classifier, *seen(classifier), "train.accumulate=2", "train.steps=1", "train.average=off")
-    task, plain = restore.RestoreTask(made), Difference.__call__
+    task, plain = restore.build(made), Difference.__call__
     first = next(task.batches.stream(0, 0)).items
 
     def poisoned(self, network, batch, draw):
@@ -115,7 +115,7 @@ def test_shares_of_the_gradient_sum_to_one(judged):
 
 
 def test_a_weight_twice_as_large_doubles_its_part_and_raises_its_share(classifier):
-    tasks = [restore.RestoreTask(recipe(classifier, *seen(classifier, f"feature.weights=[{weight}]"))) for weight in (0.5, 1.0)]
+    tasks = [restore.build(recipe(classifier, *seen(classifier, f"feature.weights=[{weight}]"))) for weight in (0.5, 1.0)]
     batch = next(tasks[0].batches.stream(0, 0))
     outputs = (0.5 * batch.input + 0.5 * batch.target.mean()).requires_grad_(True)
     one, two = (task.plain.terms(outputs, batch.target) for task in tasks)
@@ -125,7 +125,7 @@ def test_a_weight_twice_as_large_doubles_its_part_and_raises_its_share(classifie
 
 
 def test_a_classifier_looks_from_another_place_in_each_step_but_judges_from_the_corner(classifier):
-    task = restore.RestoreTask(recipe(classifier, *seen(classifier, "feature.shift=3")))
+    task = restore.build(recipe(classifier, *seen(classifier, "feature.shift=3")))
     batch = next(task.batches.stream(0, 0))
 
     def found(training):
@@ -146,7 +146,7 @@ def test_a_part_that_is_far_too_strong_is_told_with_the_weight_that_brings_it_ne
     """The suggestion, followed, leaves nothing to suggest; and a part within ten times is let be."""
 
     def told(weight):
-        task = restore.RestoreTask(recipe(classifier, *seen(classifier, f"feature.weights=[0.0,{weight}]")))
+        task = restore.build(recipe(classifier, *seen(classifier, f"feature.weights=[0.0,{weight}]")))
         lines = foresight.look(task.plain, task.network, next(task.batches.stream(0, 0)))
         return [line for line in lines if line.startswith("suggestion")]
 
@@ -160,17 +160,17 @@ def test_a_part_that_is_far_too_strong_is_told_with_the_weight_that_brings_it_ne
 def test_a_tap_that_does_not_see_the_damage_is_told(classifier):
     """Nothing is spoilt; then noise is."""
     spoilt = [recipe(classifier, *seen(classifier), f"spoil.chain={chain}") for chain in ("noise 0", "noise 25")]
-    blind, sees = (foresight.look(task.plain, task.network, next(task.batches.stream(0, 0))) for task in map(restore.RestoreTask, spoilt))
+    blind, sees = (foresight.look(task.plain, task.network, next(task.batches.stream(0, 0))) for task in map(restore.build, spoilt))
     assert any("hardly sees the damage at stage1, stage2" in line for line in blind) and not any("hardly" in line for line in sees)
 
 
 def test_colour_alone_beside_the_pixels_is_looked_at_too(classifier):
-    about = restore.RestoreTask(recipe(classifier, "loss.colour=0.5")).about()
+    about = restore.build(recipe(classifier, "loss.colour=0.5")).about()
     assert any("gradient       charbonnier" in line and "colour" in line for line in about)
 
 
 def test_the_body_begins_with_the_classifiers_weights(classifier):
-    network = restore.RestoreTask(recipe(classifier)).network
+    network = restore.build(recipe(classifier)).network
     theirs = open_classifier(str(classifier))[1].state_dict()
     ours = network.encoder.state_dict()
     assert ours and all(torch.equal(tensor, theirs[name]) for name, tensor in ours.items())
@@ -178,7 +178,7 @@ def test_the_body_begins_with_the_classifiers_weights(classifier):
 
 def test_a_frozen_body_does_not_move_by_a_bit_and_then_it_does(classifier, tmp_path):
     """Nor by the look that a plan takes at a loss of several parts."""
-    begun = restore.RestoreTask(recipe(classifier)).network.encoder.state_dict()
+    begun = restore.build(recipe(classifier)).network.encoder.state_dict()
     for frozen, moves in ((1.0, False), (0.3, True)):
         run = tmp_path / f"frozen-{frozen}"
         changes = ["train.steps=10", "train.average=off", f"fine_tune.frozen={frozen}"]
@@ -189,7 +189,7 @@ def test_a_frozen_body_does_not_move_by_a_bit_and_then_it_does(classifier, tmp_p
 
 @pytest.mark.parametrize(("frozen", "warned"), [(0.3, True), (1.0, False)])
 def test_batch_norm_that_stands_still_throughout_may_see_one_picture_at_a_time(frozen, warned, classifier):
-    plan = restore.RestoreTask(recipe(classifier, "train.batch=1", f"fine_tune.frozen={frozen}")).plan()
+    plan = restore.build(recipe(classifier, "train.batch=1", f"fine_tune.frozen={frozen}")).plan()
     assert ("one picture at a time" in plan) is warned
 
 
@@ -338,7 +338,7 @@ def test_a_game_that_goes_well_is_never_accused(played):
 @pytest.mark.parametrize("name", ["restore-sharp", "tiny-superres-critic"])
 def test_in_the_games_that_come_along_nobody_remembers_past_directions(name, judged):
     recipe = catalogue.read(name, [f"start_from={json.dumps(str(judged / 'last.safetensors'))}", "feature.network=''"])
-    task = restore.RestoreTask(recipe)
+    task = restore.build(recipe)
     [critic] = task.opponents(task.tuned() if not recipe.train.tune else tune.chosen("float32", ""))
     assert critic.optimiser.param_groups[0]["betas"][0] == 0.0
     assert task.optimiser(task.network, True).param_groups[0]["betas"][0] == 0.0
@@ -390,7 +390,7 @@ def test_without_a_word_of_the_critic_a_training_goes_as_plainly(classifier, jud
 
 
 def test_crops_grow_at_their_epochs(classifier):
-    task = restore.RestoreTask(recipe(classifier, "data.grows=[48,64]", "data.grow_after=[1,3]"))
+    task = restore.build(recipe(classifier, "data.grows=[48,64]", "data.grow_after=[1,3]"))
     sizes = [task.pairs.pair(epoch, 0)[0].shape[0] for epoch in range(5)]
     assert sizes == [32, 48, 48, 64, 64]
     with pytest.raises(Refusal, match="rising epochs"):
@@ -400,7 +400,7 @@ def test_crops_grow_at_their_epochs(classifier):
 def test_a_training_goes_on_as_its_crops_grow_and_after_a_stop(classifier, tmp_path):
     """Two growths, with norms and an average of the weights; gone on with between them it ends the same, bit by bit."""
     grows = ["data.grows=[48,64]", "data.grow_after=[1,2]", "data.crops_per_picture=1", "network.norm=batch"]
-    epoch = restore.RestoreTask(recipe(classifier, *grows)).batches.per_epoch
+    epoch = restore.build(recipe(classifier, *grows)).batches.per_epoch
     changes = [*grows, f"train.steps={3 * epoch}", f"train.state_steps={2 * epoch - 1}"]
     whole, again = tmp_path / "whole", tmp_path / "again"
     catalogue.train(recipe(classifier, *changes), whole)
@@ -411,14 +411,14 @@ def test_a_training_goes_on_as_its_crops_grow_and_after_a_stop(classifier, tmp_p
         path.unlink()
     catalogue.resume(again)
     kept = [load.read(folder / "last.safetensors").network.state_dict() for folder in (whole, again)]
-    begun = restore.RestoreTask(recipe(classifier, *grows)).network.state_dict()
+    begun = restore.build(recipe(classifier, *grows)).network.state_dict()
     assert all(torch.equal(tensor, kept[1][name]) for name, tensor in kept[0].items())
     assert any(not torch.equal(tensor, begun[name]) for name, tensor in kept[0].items())
 
 
 def test_growing_crops_are_the_same_with_and_without_workers(classifier):
     changes = ["data.grows=[48]", "data.grow_after=[1]", "data.crops_per_picture=1"]
-    ways = [restore.RestoreTask(recipe(classifier, *changes), workers_here=workers).batches for workers in (0, 2)]
+    ways = [restore.build(recipe(classifier, *changes), workers_here=workers).batches for workers in (0, 2)]
     for epoch, side in ((0, 32), (1, 48)):
         streams = [way.stream(epoch, 0) for way in ways]
         for one, other in islice(zip(*streams, strict=True), 1):
@@ -439,8 +439,8 @@ def test_a_model_is_scored_by_a_classifiers_eyes(judged, classifier, photograph_
 
 def test_a_game_that_begins_oddly_says_so(classifier, judged, tmp_path, capsys):
     """From nothing; and from a model that has learnt to undo another damage."""
-    fresh = restore.RestoreTask(recipe(classifier, *seen(classifier), *CRITIC))
+    fresh = restore.build(recipe(classifier, *seen(classifier), *CRITIC))
     assert any("a network that has learnt nothing" in line for line in fresh.about())
-    assert not any("warning" in line for line in restore.RestoreTask(game(classifier, judged)).about())
+    assert not any("warning" in line for line in restore.build(game(classifier, judged)).about())
     catalogue.train(game(classifier, judged, "spoil.chain=jpeg 30", "train.steps=1", "game.warm_steps=0"), tmp_path / "run")
     assert "the model has learnt to undo 'noise 25', but is to learn 'jpeg 30'" in capsys.readouterr().err

@@ -30,7 +30,7 @@ def recipe(folders, *changes):
 
 
 def test_both_are_moved_alike_and_nothing_is_spoilt(folders):
-    task = restore.RestoreTask(recipe(folders, "augment.quarter_turns=true"))
+    task = restore.build(recipe(folders, "augment.quarter_turns=true"))
     batch = next(task.batches.stream(0, 0))
     dark, good = (batch_to_levels(part).numpy().astype(int) for part in (batch.input, batch.target))
     assert np.abs(dark - good // 2).max() <= 1  # JPEG files are decoded once more
@@ -39,7 +39,7 @@ def test_both_are_moved_alike_and_nothing_is_spoilt(folders):
 
 def test_pairs_for_a_recipe_that_enlarges_are_refused(folders):
     with pytest.raises(Refusal, match="enlarge 4 times, but real pairs belong pixel to pixel"):
-        restore.RestoreTask(recipe(folders, "spoil.chain=shrink 4")).plan()
+        restore.build(recipe(folders, "spoil.chain=shrink 4")).plan()
 
 
 def test_it_learns_the_way_back(folders, tmp_path):
@@ -49,10 +49,10 @@ def test_it_learns_the_way_back(folders, tmp_path):
 
 
 def test_grey_inputs_of_colourful_targets_teach_to_give_colour(folders):
-    assert not restore.RestoreTask(recipe(folders)).contract.colours
+    assert not restore.build(recipe(folders)).contract.colours
     for path in folders[0].rglob("*.png"):
         Image.open(path).convert("L").convert("RGB").save(path)
-    assert restore.RestoreTask(recipe(folders)).contract.colours
+    assert restore.build(recipe(folders)).contract.colours
 
 
 def test_inputs_that_are_nobodys_are_counted_once_and_nothing_is_said_of_perfect_pairs(folders, tmp_path, capsys):
@@ -67,18 +67,18 @@ def test_inputs_that_are_nobodys_are_counted_once_and_nothing_is_said_of_perfect
 def test_a_target_without_an_input_is_named(folders):
     (folders[0] / "left" / "coffee0.png").unlink()
     with pytest.raises(Refusal, match=r"no input of the same name in .*dark.*coffee0.jpg"):
-        restore.RestoreTask(recipe(folders)).pairs.pair(0, 0)
+        restore.build(recipe(folders)).pairs.pair(0, 0)
 
 
 def test_a_pair_of_unlike_sizes_is_named(folders):
     for path in folders[0].rglob("*.png"):
         Image.new("RGB", (20, 30)).save(path)
     with pytest.raises(Refusal, match="is 160 x 120 px, but its input is 20 x 30 px"):
-        restore.RestoreTask(recipe(folders)).held  # noqa: B018  # made when it is asked for
+        restore.build(recipe(folders)).held  # noqa: B018  # made when it is asked for
 
 
 def test_one_pair_of_unlike_sizes_is_named_before_anything_is_learnt(folders):
     path = sorted(folders[0].rglob("*.png"))[-1]
     Image.new("RGB", (20, 30)).save(path)
     with pytest.raises(Refusal, match=f"{path.stem}.* is 160 x 120 px, but its input is 20 x 30 px"):
-        restore.RestoreTask(recipe(folders)).pairs  # noqa: B018  # made when it is asked for
+        restore.build(recipe(folders)).pairs  # noqa: B018  # made when it is asked for

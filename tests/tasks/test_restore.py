@@ -127,7 +127,7 @@ def test_colours_are_learnt_in_lab_too(tmp_path):
 
 @pytest.mark.parametrize("chain", ["grey | noise 20", "maybe(0.5, grey)", "noise 5"])
 def test_a_network_that_sees_colour_is_shown_it(chain):
-    assert not restore.RestoreTask(recipe("builtin:photographs", f"spoil.chain={chain}")).contract.greys
+    assert not restore.build(recipe("builtin:photographs", f"spoil.chain={chain}")).contract.greys
 
 
 @pytest.mark.parametrize("value", [float("inf"), float("-inf"), float("nan")])
@@ -168,7 +168,7 @@ def test_a_step_that_breaks_its_promise_is_no_bad_picture(tmp_path):
     spec = recipe("builtin:photographs", "spoil.chain=wide", f"spoil.steps_file={json.dumps(str(tmp_path / 'wide.py'))}")
     for wanted in (lambda task: task.pairs.pair(0, 0), lambda task: task.held):
         with pytest.raises(Refusal, match="The step 'wide' gave float32"):
-            wanted(restore.RestoreTask(spec))
+            wanted(restore.build(spec))
 
 
 def test_what_gives_colour_is_scored_on_grey_pictures_as_well(photograph_folder, tmp_path):
@@ -200,7 +200,7 @@ def test_a_network_that_learnt_to_colour_gives_colour_to_grey(trained, portrait,
     ],
 )
 def test_whether_colour_is_learnt_is_seen_in_the_pairs(chain, target, gives):
-    task = restore.RestoreTask(recipe("builtin:photographs", f"spoil.chain={json.dumps(chain)}", f"spoil.target={json.dumps(target)}"))
+    task = restore.build(recipe("builtin:photographs", f"spoil.chain={json.dumps(chain)}", f"spoil.target={json.dumps(target)}"))
     assert task.contract.colours is gives
 
 
@@ -258,9 +258,9 @@ def test_a_file_that_is_found_by_two_ways_is_not_learnt_from_and_held_out(photog
     both = json.dumps([str(photograph_folder), str(photograph_folder / "left")])
     for valid in (0.2, 0.4, 0.6):
         with pytest.raises(Refusal, match="two of data.folders hold the same files"):
-            restore.RestoreTask(recipe(photograph_folder, f"data.folders={both}", f"data.valid={valid}")).items  # noqa: B018  # made when asked for
+            restore.build(recipe(photograph_folder, f"data.folders={both}", f"data.valid={valid}")).items  # noqa: B018  # made when asked for
     twice = json.dumps([str(photograph_folder)] * 2)
-    assert restore.RestoreTask(recipe(photograph_folder, f"data.folders={twice}")).items
+    assert restore.build(recipe(photograph_folder, f"data.folders={twice}")).items
 
 
 def test_a_folder_is_repaired_around_a_bad_file(trained, photograph_folder, tmp_path):
@@ -305,7 +305,7 @@ def test_a_network_that_is_folded_when_it_is_saved_enlarges_as_it_learnt_to(phot
     """Many branches learn, one convolution is kept of them."""
     changes = ["spoil.chain=shrink 2", "network.kind=span", "network.width=8", "network.blocks=2", "train.steps=2", "train.average=off"]
     spec = recipes.read(Restore, {}, [f"data.folders={json.dumps([str(photograph_folder)])}", *SMALL[3:], *changes])
-    task = restore.RestoreTask(spec)
+    task = restore.build(spec)
     catalogue.train(spec, tmp_path / "run")
     model = sfumato.load(tmp_path / "run" / "last.safetensors")
     count = [sum(weight.numel() for weight in network.parameters()) for network in (model.network, task.network)]
@@ -316,14 +316,14 @@ def test_a_network_that_is_folded_when_it_is_saved_enlarges_as_it_learnt_to(phot
 
 @pytest.mark.parametrize(("chain", "mirrors"), [("maybe(0.3, hole 4..8)", False), ("noise 5 | border 4..8", False), ("noise 5", True)])
 def test_where_something_may_be_missing_at_the_sides_nothing_is_put_around_a_picture(chain, mirrors, photograph_folder):
-    assert restore.RestoreTask(recipe(photograph_folder, f"spoil.chain={chain}")).contract.mirrors is mirrors
+    assert restore.build(recipe(photograph_folder, f"spoil.chain={chain}")).contract.mirrors is mirrors
 
 
 def test_grids_of_compression_lie_anywhere_in_a_crop_as_often(portrait, tmp_path):
     """What a crop begins with in its window says where a grid of 8 px lies: all 64 places, as often."""
     (tmp_path / "place.py").write_text(PLACE)
     own = f"spoil.steps_file={json.dumps(str(tmp_path / 'place.py'))}"
-    task = restore.RestoreTask(recipe("builtin:photographs", "spoil.chain=place", own))
+    task = restore.build(recipe("builtin:photographs", "spoil.chain=place", own))
     found = np.bincount([int(task.pairs.pair(epoch, index)[0][0, 0, 0]) for epoch in range(40) for index in range(16)], minlength=64)
     expected = found.sum() / 64
     assert len(found) == 64 and np.square(found - expected).sum() / expected < 103.4  # chi square of 63 degrees, one in a thousand
@@ -360,12 +360,12 @@ def test_what_features_alone_make_is_chosen_by_the_loss_and_not_by_psnr(tmp_path
 
 def test_a_unet_is_not_asked_to_enlarge(photograph_folder):
     with pytest.raises(Refusal, match=r"network\.kind = 'residual'"):
-        restore.RestoreTask(recipe(photograph_folder, "spoil.chain=shrink 2")).plan()
+        restore.build(recipe(photograph_folder, "spoil.chain=shrink 2")).plan()
 
 
 def test_a_crop_is_spoilt_as_the_whole_picture_is(portrait):
     """With a margin of the chain's reach, what a crop's pixels become does not depend on where the window ends."""
-    task = restore.RestoreTask(recipe("builtin:photographs", "spoil.chain=blur 1.5", "augment.flip=false"))
+    task = restore.build(recipe("builtin:photographs", "spoil.chain=blur 1.5", "augment.flip=false"))
     spoilt, good = task.pairs.pair(0, 0)
     from sfumato.spoil import grammar
 
@@ -377,7 +377,7 @@ def test_a_crop_is_spoilt_as_the_whole_picture_is(portrait):
 
 @pytest.mark.parametrize("chain", ["jpeg 20 | scale 2", "scale 2 | jpeg 10..70 | text", "blur 2 | shrink 3", "shrink 2 | jpeg 30"])
 def test_a_crop_is_cut_from_a_window_that_holds_all_it_depends_on_and_hardly_more(chain):
-    found = restore.RestoreTask(recipe("builtin:photographs", f"spoil.chain={chain}")).pairs
+    found = restore.build(recipe("builtin:photographs", f"spoil.chain={chain}")).pairs
     for phase in range(0, found.chain.period, found.chain.enlarges):
         low, high = found.chain.context(found.lead + phase, found.lead + phase + found.crop)
         assert low >= 0 and high <= found.widest
@@ -391,7 +391,7 @@ def test_a_picture_that_was_shrunk_and_compressed_is_enlarged(tmp_path, portrait
 
 
 def test_pairs_follow_from_epoch_and_index_alone(photograph_folder):
-    one, other = (restore.RestoreTask(recipe(photograph_folder)).pairs for _ in range(2))
+    one, other = (restore.build(recipe(photograph_folder)).pairs for _ in range(2))
     for place in ((0, 3), (2, 5)):
         for a, b in zip(one.pair(*place), other.pair(*place), strict=True):
             assert np.array_equal(a, b)
@@ -405,7 +405,7 @@ def test_pairs_follow_from_epoch_and_index_alone(photograph_folder):
 )
 def test_who_asks_for_another_network_than_the_one_that_is_begun_with_hears_of_it(trained, asked, warned):
     begun = f"start_from={json.dumps(str(trained / 'last.safetensors'))}"
-    plan = restore.RestoreTask(recipes.read(Restore, {}, [*SMALL[3:], *asked, begun])).plan()
+    plan = restore.build(recipes.read(Restore, {}, [*SMALL[3:], *asked, begun])).plan()
     assert ("what the recipe says of one is not heeded" in plan) is warned
 
 
@@ -426,7 +426,7 @@ def test_weights_that_were_begun_with_bring_their_terms(trained, tmp_path):
     ],
 )
 def test_the_plan_warns_of_batch_norm_that_learns_from_one_picture_at_a_time(changes, warned, photograph_folder):
-    plan = restore.RestoreTask(recipe(photograph_folder, "train.batch=1", *changes)).plan()
+    plan = restore.build(recipe(photograph_folder, "train.batch=1", *changes)).plan()
     assert ("warning        batch norm takes its statistics from one picture at a time" in plan) is warned
 
 
@@ -438,7 +438,7 @@ def test_a_diverging_rate_is_said_by_the_run(tmp_path):
 
 def test_two_budgets_at_once_are_refused(photograph_folder):
     with pytest.raises(Refusal, match="both given"):
-        _ = restore.RestoreTask(recipe(photograph_folder, "train.steps=3", "train.minutes=1")).budget
+        _ = restore.build(recipe(photograph_folder, "train.steps=3", "train.minutes=1")).budget
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGTERM to catch")

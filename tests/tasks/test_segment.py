@@ -152,7 +152,7 @@ def test_a_picture_is_seen_in_use_as_it_is_by_the_looks_while_the_network_learns
 
 def test_of_a_large_photograph_the_middle_is_looked_at_while_learning_and_all_of_it_at_the_end(folder, monkeypatch, tmp_path):
     monkeypatch.setattr("sfumato.tasks.parts.mapped.LOOKED_AT", 32)
-    task = segment.SegmentTask(recipe(folder, "train.steps=1"))
+    task = segment.build(recipe(folder, "train.steps=1"))
     assert {picture.shape[:2] for picture in task.held.pictures} == {one.shape for one in task.held.maps} == {(32, 32)}
     whole = next(mapped.scenes(task.split.held))
     np.testing.assert_array_equal(task.held.maps[0], whole.map[4:36, 8:40])
@@ -161,11 +161,11 @@ def test_of_a_large_photograph_the_middle_is_looked_at_while_learning_and_all_of
 
 def test_of_many_pictures_some_are_looked_at_while_learning_and_all_at_the_end(folder, monkeypatch, tmp_path):
     changes = ["train.steps=1", "data.valid=0.5"]
-    task = segment.SegmentTask(recipe(folder, *changes))
+    task = segment.build(recipe(folder, *changes))
     assert len(task.held) == len(task.split.held) > 5
     monkeypatch.setattr("sfumato.tasks.parts.mapped.MOST_LOOKED_AT", 4 * 40 * 48)
-    assert len(segment.SegmentTask(recipe(folder, *changes)).held) == 4
-    assert len(segment.SegmentTask(recipe(folder, *changes, "previews.count=5")).held) == 5
+    assert len(segment.build(recipe(folder, *changes)).held) == 4
+    assert len(segment.build(recipe(folder, *changes, "previews.count=5")).held) == 5
     catalogue.train(recipe(folder, *changes), tmp_path / "run")
     [row] = json.loads((tmp_path / "run" / "scores.json").read_text())["rows"]
     assert row["pixel_accuracy"]["n"] == len(task.split.held)
@@ -175,10 +175,10 @@ def test_a_held_out_mask_that_does_not_fit_stops_before_the_training(folder, mon
     shutil.copytree(folder, tmp_path / "scenes")
     monkeypatch.setattr("sfumato.tasks.parts.mapped.MOST_LOOKED_AT", 40 * 48)
     changes = ["data.valid=0.5", "previews.count=1"]
-    held = segment.SegmentTask(recipe(tmp_path / "scenes", *changes)).split.held
+    held = segment.build(recipe(tmp_path / "scenes", *changes)).split.held
     Image.fromarray(np.zeros((7, 7), np.uint8)).save(tmp_path / "scenes" / "masks" / held.pictures[len(held) - 2].name)
     with pytest.raises(Refusal, match="its mask is 7 x 7 px"):
-        _ = segment.SegmentTask(recipe(tmp_path / "scenes", *changes)).held
+        _ = segment.build(recipe(tmp_path / "scenes", *changes)).held
 
 
 def test_a_single_picture_is_learnt_from_and_nothing_is_scored(folder, tmp_path, capsys):
@@ -229,7 +229,7 @@ def test_a_file_is_seen_with_the_colours_it_has_in_training(model, portrait, tmp
 
 def test_pictures_and_masks_are_moved_alike(folder):
     """Where the mask says disc, the picture is red, whatever was drawn; light apart."""
-    task = segment.SegmentTask(recipe(folder, "augment.rotate=30.0", "augment.zoom=[0.6,1.5]", "augment.quarter_turns=true"))
+    task = segment.build(recipe(folder, "augment.rotate=30.0", "augment.zoom=[0.6,1.5]", "augment.quarter_turns=true"))
     batch = next(task.batches.stream(0, 0))
     pictures, masks = batch_to_levels(batch.input).numpy().astype(int), batch.target.numpy()
     assert batch.target.dtype == torch.int64 and masks.shape == (4, 32, 32)
@@ -239,7 +239,7 @@ def test_pictures_and_masks_are_moved_alike(folder):
 
 
 def test_light_is_each_pictures_own_and_leaves_masks(folder):
-    task = segment.SegmentTask(recipe(folder))
+    task = segment.build(recipe(folder))
     batch = next(task.batches.stream(0, 0))
     lit = task.change(batch)
     moved = (lit.input - batch.input).mean((1, 2, 3))
@@ -248,7 +248,7 @@ def test_light_is_each_pictures_own_and_leaves_masks(folder):
 
 def test_a_scene_that_cannot_be_read_is_replaced_in_training_and_left_out_of_scores(folder, tmp_path, capsys):
     shutil.copytree(folder, tmp_path / "scenes")
-    task = segment.SegmentTask(recipe(tmp_path / "scenes"))
+    task = segment.build(recipe(tmp_path / "scenes"))
     names = [task.split.train.pictures[0].name, task.split.train.pictures[1].name, task.split.held.pictures[0].name]
     for kind, name in zip(("pictures", "masks", "pictures"), names, strict=True):
         path = tmp_path / "scenes" / kind / name
@@ -282,17 +282,17 @@ def test_a_dense_network_learns_too(folder, tmp_path):
 
 
 def test_rare_classes_weigh_more_where_it_is_asked_for(folder):
-    weights = segment.SegmentTask(recipe(folder, "loss.classes=balanced")).objective.weights
+    weights = segment.build(recipe(folder, "loss.classes=balanced")).objective.weights
     assert len(weights) == 3 and weights[0] < weights[1] and weights[0] < weights[2]
 
 
 def test_classes_are_weighed_by_name(folder):
-    assert segment.SegmentTask(recipe(folder, 'loss.weights=["disc=3", "square=0.5"]')).objective.weights == (1, 3, 0.5)
+    assert segment.build(recipe(folder, 'loss.weights=["disc=3", "square=0.5"]')).objective.weights == (1, 3, 0.5)
     more = ([], ['loss.weights=["disc=3"]'])
-    balanced, both = (segment.SegmentTask(recipe(folder, "loss.classes=balanced", *one)).objective.weights for one in more)
+    balanced, both = (segment.build(recipe(folder, "loss.classes=balanced", *one)).objective.weights for one in more)
     assert both == pytest.approx((balanced[0], 3 * balanced[1], balanced[2]))
     with pytest.raises(Refusal, match="no class called 'disk'. Did you mean 'disc'"):
-        segment.SegmentTask(recipe(folder, 'loss.weights=["disk=3"]')).objective  # noqa: B018  # made when it is asked for
+        segment.build(recipe(folder, 'loss.weights=["disk=3"]')).objective  # noqa: B018  # made when it is asked for
     for wrong in (["disc"], ["=3"], ["disc=-1"], ["disc=many"], ["disc=3", "disc = 2"]):
         with pytest.raises(Refusal, match=r"such as .*pedestrian=3"):
             recipe(folder, f"loss.weights={json.dumps(wrong)}")
@@ -300,8 +300,8 @@ def test_classes_are_weighed_by_name(folder):
 
 def test_what_is_no_class_must_be_in_the_legend(folder):
     with pytest.raises(Refusal, match=r"data.void names 'skye', which is not in .*legend.txt: ground, disc, square"):
-        _ = segment.SegmentTask(recipe(folder, 'data.void=["void", "skye"]')).split
-    assert segment.SegmentTask(recipe(folder, 'data.void=["Void", "disc"]')).classes == ("ground", "square")
+        _ = segment.build(recipe(folder, 'data.void=["void", "skye"]')).split
+    assert segment.build(recipe(folder, 'data.void=["Void", "disc"]')).classes == ("ground", "square")
 
 
 def test_own_pictures_need_all_three_places(folder):
@@ -310,5 +310,5 @@ def test_own_pictures_need_all_three_places(folder):
 
 
 def test_the_plan_names_pictures_classes_and_network(folder):
-    plan = segment.SegmentTask(recipe(folder)).plan()
+    plan = segment.build(recipe(folder)).plan()
     assert "classes        3: ground, disc, square" in plan and "encoder-unet" in plan and "by hash" in plan

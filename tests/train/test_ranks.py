@@ -51,7 +51,7 @@ def test_a_form_that_could_not_be_made_does_not_hide_why():
 
 
 def test_parts_that_stand_still_are_not_trained_in_several_processes():
-    task = restore.RestoreTask(recipes.read(Restore, {}, ["fine_tune.frozen=0.5", "train.tune=false"]))
+    task = restore.build(recipes.read(Restore, {}, ["fine_tune.frozen=0.5", "train.tune=false"]))
     task.__dict__["ranks"] = Ranks(rank=0, count=2)
     with pytest.raises(Refusal, match="start it without torchrun"):
         task.plan()

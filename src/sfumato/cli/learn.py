@@ -1,7 +1,7 @@
 """Verbs that learn: demo, new, plan, train, resume, find-lr."""
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
@@ -218,11 +218,14 @@ def _asked(
     return _as_begun(recipe, catalogue.said(task, told))
 
 
-def _as_begun(recipe: Any, said: Iterable[str]) -> Any:
+def _as_begun(recipe: Any, said: Collection[str]) -> Any:
     """The same, with the damage that the model undoes with which it begins, where nobody names another."""
     from sfumato.tasks.parts import begun
 
-    own = {} if "spoil.chain" in said else begun.own_spoil(Path(recipe.start_from), steps_given=bool(recipe.spoil.steps_file))
+    if {"spoil", "spoil.chain"} & set(said):
+        return recipe
+    found = begun.own_spoil(Path(recipe.start_from), steps_given=bool(recipe.spoil.steps_file))
+    own = {key: chain for key, chain in found.items() if f"spoil.{key}" not in said}
     if not own:
         return recipe
     progress.say(f"spoil: {own['chain']}, as {recipe.start_from} has learnt to undo; --spoil asks for another")

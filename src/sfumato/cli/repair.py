@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 import typer
 
 from sfumato.cli import trees
-from sfumato.cli.verb import Device, DryRun, Json, Overwrite, Seed, StepsFile, existing, free, option, switch
+from sfumato.cli.verb import Device, DryRun, Json, Overwrite, Seed, StepsFile, existing, free, option, show, switch
 from sfumato.core import progress
 from sfumato.core.errors import Refusal
 from sfumato.data.reading.find import PICTURE_SUFFIXES
@@ -24,7 +24,7 @@ def restore(
     out: Annotated[Path | None, option("--out", "-o", says="File or folder.", default="NAME-restored beside the input")] = None,
     quality: Annotated[int, typer.Option("--quality", min=1, max=100, help="Of JPEG, WebP (100: without loss), and films.")] = 95,
     form: Annotated[Form, typer.Option("--format", help="Of what is written: each picture's own (of HEIC JPEG), or another.")] = "own",
-    strip: Annotated[bool, switch("--strip", says="Leave out EXIF, XMP, IPTC and text: who took it, where, with what.")] = False,
+    strip: Annotated[bool, switch("--strip", says="Leave out EXIF, XMP, IPTC, GeoTIFF, text: who took it, where, how.")] = False,
     device: Device = "auto",
     exact: Annotated[bool, switch("--exact", says="Tiles see all that the network can see: slower, equal to the whole.")] = False,
     enlarge: Annotated[int, typer.Option("--enlarge", min=1, max=16, help="Enlarge each picture so many times first.")] = 1,
@@ -110,7 +110,7 @@ def crappify(
     if preview is not None and preview.exists() and not overwrite:
         progress.say(f"{preview} exists already, and is left as it is")
     elif preview is not None and dry_run:
-        progress.say(f"{folder} -> {preview}")
+        (progress.say if as_json else show)(f"{folder} -> {preview}")
     elif preview is not None:
         progress.say(f"sheet: {task.preview(folder, preview, chain=spoil, steps_file=steps, seed=seed)}")
     if out is not None:

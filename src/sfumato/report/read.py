@@ -56,7 +56,6 @@ class RunFiles:
         """Time in training that was written down."""
         return max((float(row.get("seconds", 0)) for row in (*self.steps, *self.validations)), default=0.0)
 
-
     @property
     def reached(self) -> tuple[int, float]:
         """Steps, and minutes in training, as far as either the facts or what was written down go: a run that was killed told no facts."""

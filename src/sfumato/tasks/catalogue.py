@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Entry:
-    """One task: the types of its recipe and of itself ("file:Class" inside this room), and the file of `parts` that uses its models."""
+    """One task: its recipe's type ("file:Class" inside this room), the file that builds it, the one of `parts` that uses its models."""
 
     recipe: str
     task: str
@@ -29,11 +29,11 @@ class Entry:
 
 
 TASKS = {
-    "classify": Entry("classify_recipe:Classify", "classify:ClassifyTask", "classifier", "learn to tell what pictures show"),
-    "depth": Entry("depth_recipe:Depth", "depth:DepthTask", "depth_model", "learn to tell how far away each pixel is"),
-    "generate": Entry("generate_recipe:Generate", "generate:GenerateTask", "dreams", "learn to make pictures from noise"),
-    "restore": Entry("restore_recipe:Restore", "restore:RestoreTask", "restorer", "learn to repair pictures"),
-    "segment": Entry("segment_recipe:Segment", "segment:SegmentTask", "segmenter", "learn to tell what each pixel shows"),
+    "classify": Entry("classify_recipe:Classify", "classify", "classifier", "learn to tell what pictures show"),
+    "depth": Entry("depth_recipe:Depth", "depth", "depth_model", "learn to tell how far away each pixel is"),
+    "generate": Entry("generate_recipe:Generate", "generate", "dreams", "learn to make pictures from noise"),
+    "restore": Entry("restore_recipe:Restore", "restore", "restorer", "learn to repair pictures"),
+    "segment": Entry("segment_recipe:Segment", "segment", "segmenter", "learn to tell what each pixel shows"),
 }
 BUDGETS = ("train.minutes", "train.steps", "train.epochs")
 
@@ -108,7 +108,7 @@ def sources(recipe: Any) -> list[str]:
 
 def build(asked: Any, *, workers: int | None = None) -> Job:
     """The task a recipe describes; what is wrong with it is said when the part is made.  workers : see `resume`."""
-    job: Job = _named_type(_entry(asked.task).task)(asked, workers)
+    job: Job = import_module(f"sfumato.tasks.{_entry(asked.task).task}").build(asked, workers)
     return job
 
 
@@ -139,17 +139,12 @@ def load(path: str | Path | None, *, device: str = "auto") -> Any:
 
 
 def _kind(task: Any) -> type[Any]:
-    return _named_type(_entry(task).recipe)
+    kind: type[Any] = getattr(_recipe_module(task), _entry(task).recipe.split(":")[1])
+    return kind
 
 
 def _recipe_module(task: Any) -> ModuleType:
     return import_module(f"sfumato.tasks.{_entry(task).recipe.split(':')[0]}")
-
-
-def _named_type(place: str) -> type[Any]:
-    file, name = place.split(":")
-    kind: type[Any] = getattr(import_module(f"sfumato.tasks.{file}"), name)
-    return kind
 
 
 def _entry(task: Any) -> Entry:

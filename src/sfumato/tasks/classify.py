@@ -187,6 +187,9 @@ class ClassifyTask(Job):
         return inside.drawn_item(self.source, self.change, index, times)
 
 
+build = ClassifyTask  # as a recipe is built into a task: classify.build(recipe)
+
+
 def _array(part: Labelled) -> np.ndarray:
     assert isinstance(part.pictures, np.ndarray)  # packed
     return part.pictures

@@ -105,6 +105,9 @@ class DepthTask(Pixelwise):
         depth_scores.judge(run, depth_scores.held_out(self.split.held), model.depth, math.exp(self.middle), seed=self.seed)
 
 
+build = DepthTask  # as a recipe is built into a task: depth.build(recipe)
+
+
 def evaluate(model: DepthModel, pictures: Depths, *, seed: Seed) -> dict[str, Any]:
     """Scores on pictures with depth maps, beside one depth for everything: the middle one of the model's training."""
     constant = math.exp(float(model.header.card["middle"]))

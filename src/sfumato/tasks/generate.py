@@ -131,6 +131,9 @@ class GenerateTask(Job):
         """What it makes is looked at, not scored."""
 
 
+build = GenerateTask  # as a recipe is built into a task: generate.build(recipe)
+
+
 class Samples(Callback):
     """Pictures from noise that is always the same, after every phase `valid`, and the model that made them."""
 

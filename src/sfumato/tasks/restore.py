@@ -50,7 +50,6 @@ from sfumato.train.callbacks.stats import ShowProgress, Stats
 from sfumato.train.objective import Objective
 from sfumato.train.player import Player
 from sfumato.train.run import Run
-from sfumato.train.steps import schedules
 from sfumato.train.steps.precision import Precision
 from sfumato.train.tune import Tuned
 
@@ -202,7 +201,7 @@ class RestoreTask(Job):
         """See `Job`: the critic, with its own rate and no memory of past directions, which would make the two chase each other."""
         if self.critic is None:
             return []
-        game, schedule = self.recipe.game, self.recipe.schedule
+        game = self.recipe.game
         spec = AdamW(rate=game.rate, beta1=0.0, weight_decay=0.0)
         return [
             Player(
@@ -210,7 +209,7 @@ class RestoreTask(Job):
                 self.critic,
                 self.telling,
                 training.optimiser(spec, self.critic),
-                schedules.make(schedule.kind, warm=schedule.warm, start=schedule.start, end=schedule.end),
+                training.schedule(self.recipe.schedule),
                 Precision(tuned.precision, self.device),
             )
         ]
@@ -305,6 +304,9 @@ class RestoreTask(Job):
         scores = score(model, self._examples(self.items[1][:count], JUDGED_SIDE, channels), count=count, seed=self.seed, side=JUDGED_SIDE)
         files.write_json(run.scores, scores)
         _warn(scores["gains"]["psnr_rgb"]["mean"])
+
+
+build = RestoreTask  # as a recipe is built into a task: restore.build(recipe)
 
 
 def evaluate(

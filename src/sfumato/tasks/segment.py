@@ -132,6 +132,9 @@ class SegmentTask(Pixelwise):
         mask_scores.judge(run, mapped.scenes(self.split.held), model.segment, self.classes, self.palette, seed=self.seed)
 
 
+build = SegmentTask  # as a recipe is built into a task: segment.build(recipe)
+
+
 def evaluate(model: Segmenter, pictures: Scenes, *, seed: Seed) -> dict[str, Any]:
     """Scores on pictures with masks of the model's own classes, in its order."""
     if (theirs := pictures.legend.names) != model.classes:

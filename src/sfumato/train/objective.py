@@ -1,4 +1,4 @@
-"""What a step tries to make small, and what it hands on."""
+"""What a step tries to make small."""
 
 from __future__ import annotations
 

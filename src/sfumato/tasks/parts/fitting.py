@@ -34,6 +34,7 @@ def train(task: Job, folder: Path) -> Path:
     """Train from the start in a new run folder; returns the path of its best model."""
     if not task.ranks.writes:
         return _help(task, Run(Path(folder)))
+    begun = time.monotonic()
     locks.check_free(folder)
     runs.check_new(Path(folder))
     task.prepare()  # what is wrong with a recipe is said before there is a folder
@@ -43,19 +44,20 @@ def train(task: Job, folder: Path) -> Path:
         _sweep(run)
         files.write_text(run.recipe, recipes.to_toml(task.recipe))
         with _goes_on(run):
-            return _fit(task, run, None)
+            return _fit(task, run, None, begun)
 
 
 def resume(task: Job, folder: Path) -> Path:
     """Go on with a run that was stopped, to the end of its budget; returns the path of its best model."""
     if not task.ranks.writes:
         return _help(task, Run(Path(folder)))
+    begun = time.monotonic()
     run = runs.existing(folder)
     with locks.owned(run.folder), _goes_on(run):
         _sweep(run)
         saved = state.newest(run)
         say("no state was saved yet: from the start" if saved is None else f"going on after step {saved['learner']['step']}")
-        return _fit(task, run, saved)
+        return _fit(task, run, saved, begun)
 
 
 def _sweep(run: Run) -> None:
@@ -72,9 +74,8 @@ def _goes_on(run: Run) -> Iterator[None]:
         raise Unwritable(f"{error} When that is put right, go on with: sfumato resume {run.folder}", full=error.full) from error
 
 
-def _fit(task: Job, run: Run, saved: dict[str, Any] | None) -> Path:
-    """What the first process does: all that is written comes from it."""
-    begun = time.monotonic()
+def _fit(task: Job, run: Run, saved: dict[str, Any] | None, begun: float) -> Path:
+    """What the first process does: all that is written comes from it.  begun : when, by the clock that only goes on."""
     before = {"step": 0, "spent": 0.0} if saved is None else saved["learner"]
     wall = 0.0 if saved is None else float(run.read_facts().get("wall_minutes", 0.0))
     memory.keep_freed()  # before anything is measured

@@ -48,7 +48,6 @@ from sfumato.train.objective import Objective
 from sfumato.train.player import Player, alone
 from sfumato.train.ranks import Ranks
 from sfumato.train.run import Run
-from sfumato.train.steps import schedules
 from sfumato.train.steps.precision import Precision
 from sfumato.train.tune import Trial, Tuned
 
@@ -234,7 +233,7 @@ class Job(ABC):
             self.objective,
             held_out=self.held if self.ranks.writes else (),
             optimiser=optimiser,
-            schedule=schedules.make(recipe.schedule.kind, warm=recipe.schedule.warm, start=recipe.schedule.start, end=recipe.schedule.end),
+            schedule=training.schedule(recipe.schedule),
             budget=self.budget,
             seed=self.seed,
             device=self.device,
@@ -290,9 +289,8 @@ class Job(ABC):
         train = self.recipe.train
         stats = Stats(run)
         player = GENERATOR if self.game else ""
-        average: list[Callback] = [] if train.average == "off" else [
-            WeightAverage(half_life=None if train.average == "auto" else float(train.average), player=player)
-        ]
+        half_life = float(train.average) if isinstance(train.average, float | int) else None
+        average: list[Callback] = [] if train.average == "off" else [WeightAverage(half_life=half_life, player=player)]
         look = self.recipe.look
         inside: list[Callback] = [] if look.every == "off" else [Activations(run, every=look.every)]
         tracked: list[Callback] = [] if look.track == "off" else [Track(run.folder.name, run.folder.parent / "tracked")]

@@ -130,7 +130,7 @@ class Restorer:
         """Repair a file, a film or every picture of a folder into a mirrored tree; a bad file stops nothing.
 
         dry_run : only say what would be done.
-        strip : leave out EXIF, XMP, IPTC and text.  suffix : of what is made, like ".png"; None keeps each picture's own.
+        strip : leave out EXIF, XMP, IPTC, GeoTIFF and text.  suffix : of what is made, like ".png"; None keeps each picture's own.
         work : what is done to each instead of a plain repair; `does` tells it from other ways, so that a second run skips what is done.
         """
         action: Action = self._stages(work or self._photograph, quality=quality, strip=strip)

@@ -12,10 +12,10 @@ from sfumato.core.progress import say
 from sfumato.data.geometry import Geometry
 from sfumato.nets import load as model_files
 from sfumato.nets.surgery import copying, groups
-from sfumato.tasks.parts.sections import AdamW, Augment, Muon, Train
+from sfumato.tasks.parts.sections import AdamW, Augment, Muon, Schedule, Train
 from sfumato.train.budget import Budget
 from sfumato.train.learner import Learner
-from sfumato.train.steps import muon
+from sfumato.train.steps import muon, schedules
 
 EPOCHS = 20  # where no budget is given
 
@@ -53,6 +53,11 @@ def optimiser(spec: Muon | AdamW, network: nn.Module, *, factor: float = 1, fuse
         for matrices, weight_decay in ((True, spec.weight_decay), (False, 0.0))
     ]
     return torch.optim.AdamW([group for group in rated if group["params"]], lr=spec.rate, betas=(spec.beta1, spec.beta2), fused=fused)
+
+
+def schedule(spec: Schedule) -> schedules.Schedule:
+    """How the rate follows progress."""
+    return schedules.make(spec.kind, warm=spec.warm, start=spec.start, end=spec.end)
 
 
 def due(every: int | str, *, within: bool = False) -> Callable[[Learner], bool]:
