@@ -209,7 +209,7 @@ class Train:
     epochs: Literal["off"] | Count = "off"  # without any of the three: 20 epochs
     batch: int = Field(default=8, ge=1, le=65_536)  # pictures a step, of all processes together
     accumulate: int = Field(default=1, ge=1, le=65_536)  # batches a step
-    average: Literal["auto", "off"] | Positive = "auto"  # half-life of the weights' average in steps; auto: a 60th of those done, at most 60
+    average: Literal["auto", "off"] | Positive = "auto"  # half-life of the weights' average in steps; auto: a 60th of all done, at most 60
     seed: int = 42
     device: Literal["auto", "cuda", "mps", "cpu"] = "auto"
     precision: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
