@@ -116,7 +116,7 @@ def test_it_is_scored_on_real_pairs_and_never_on_damage_it_has_not_learnt(folder
     done = sfumato("eval", model, folders[1], "--inputs", folders[0], "--json")
     assert done.returncode == 0 and json.loads(done.stdout)["gains"]["psnr_rgb"]["mean"] > 1
     done = sfumato("eval", model, folders[1], "--inputs", folders[0], "--spoil", "noise 5")
-    assert done.returncode == 2 and "leave --spoil out" in done.stderr
+    assert done.returncode == 2 and "leave --spoil and --steps-file out" in done.stderr
 
 
 def test_grey_pairs_are_scored_as_grey_pictures_are(sfumato, model, folder, tmp_path):

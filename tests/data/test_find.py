@@ -74,7 +74,7 @@ def test_a_kept_list_is_used_again(tmp_path, monkeypatch):
     folder = folder_of(tmp_path, "a.jpg", "b/c.jpg")
     settle(folder)
     first = find_pictures(folder)
-    monkeypatch.setattr(find, "_walk", lambda *_: pytest.fail("the folder was walked again"))
+    monkeypatch.setattr(find, "_walked", lambda *_: pytest.fail("the folder was walked again"))
     assert find_pictures(folder) == first
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from sfumato.cli.verb import Json, Overwrite, complain, existing, free, option, show, show_json, show_table, switch
-from sfumato.core.errors import PARTLY, REFUSED, Refusal, shortened
+from sfumato.core.errors import PARTLY, Refusal, shortened
 
 if TYPE_CHECKING:
     from sfumato.train.run import Run
@@ -61,12 +61,16 @@ def models(
     from sfumato.nets import load
     from sfumato.tasks.parts.restorer import shipped
 
-    found, odd = {}, 0
+    found, refused = {}, []
     for path in _model_files(paths or [shipped()]):
         try:
             found[path] = load.read_header(path)
         except Refusal as refusal:
-            odd = complain(str(refusal), PARTLY)
+            refused.append(refusal)
+    if refused and not found:
+        raise refused[0]
+    for one in refused:
+        complain(str(one), PARTLY)
     if as_json:
         show_json([{"path": path, **asdict(header)} for path, header in found.items()])
     for path, header in () if as_json else found.items():
@@ -82,8 +86,8 @@ def models(
         }
         for name, value in lines.items():
             show(f"  {_harmless(f'{name}: {value}')}")
-    if odd:
-        raise typer.Exit(odd if found else REFUSED)
+    if refused:
+        raise typer.Exit(PARTLY)
 
 
 def _harmless(text: str) -> str:
