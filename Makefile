@@ -65,6 +65,7 @@ bench: setup data  ## one script a bar; each writes bench/results/NAME.json (abo
 	$(BIN)/python bench/jpeg_repair.py
 	$(BIN)/python bench/presets.py
 	$(BIN)/python bench/segmentation.py
+	$(BIN)/python bench/optimisers.py
 	$(BIN)/python bench/seams.py
 	$(BIN)/python bench/awkward.py
 

@@ -2,7 +2,8 @@
 
     python bench/optimisers.py [--minutes 2] [--seeds 1] [--out build/bench/optimisers]
 
-Learns the default damage from bsds/train; the gain is that of the last averaged weights on the photographs the run held out.
+Learns the default damage from bsds/train; the gain is that of the last averaged weights on the photographs of it that the run held out,
+which therefore choose the rates too.  The spread is that of seeds.
 A finished run that is there already is taken; delete its folder to train again.
 """
 
@@ -54,12 +55,14 @@ def main() -> None:
         kind: max((statistics.median(values), name) for name, values in by_rate.items() if values) for kind, by_rate in gains.items()
     }  # fmt: skip
     ahead = best["muon"][0] - best["adamw"][0]
+    ours, theirs = (gains[kind][best[kind][1]] for kind in RATES)
+    by_seed = [one - other for one, other in zip(ours, theirs)]
     bar = Bar(
         what=f"held-out PSNR gain after {given.minutes:g} minutes: muon ({best['muon'][1]}, {best['muon'][0]:+.3f} dB) "
         f"ahead of adamw ({best['adamw'][1]}, {best['adamw'][0]:+.3f} dB), each at its best rate, {given.seeds} seeds",
         needed="above 0 dB",
         measured=round(ahead, 3),
-        spread="",
+        spread=[round(min(by_seed), 3), round(max(by_seed), 3)],
         holds=ahead > 0,
     )
     results.write("optimisers", [bar], gains=gains)
