@@ -30,8 +30,19 @@ def type_in(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch)
 
 
 @pytest.fixture
+def here(type_in: TypeIn) -> Callable[..., "subprocess.CompletedProcess[str]"]:
+    """The same, told as a process tells it: to start one costs more than to score or draw a few small pictures."""
+
+    def here(*words: str | Path) -> "subprocess.CompletedProcess[str]":
+        code, out, err = type_in(*words)
+        return subprocess.CompletedProcess(words, code, out, err)
+
+    return here
+
+
+@pytest.fixture
 def sfumato() -> Callable[..., "subprocess.CompletedProcess[str]"]:
-    """The same in a process of its own."""
+    """The same in a process of its own: for what hangs on one, such as signals, encodings and the folder that it stands in."""
 
     def sfumato(*words: str | Path, folder: Path | None = None) -> "subprocess.CompletedProcess[str]":
         command = [sys.executable, "-m", "sfumato", *map(str, words)]
