@@ -32,6 +32,7 @@ from sfumato.spoil import grammar
 from sfumato.tasks import catalogue
 from sfumato.tasks.parts import pairs, restorer, scoring, sources
 from sfumato.tasks.parts.pairs import HeldOut
+from sfumato.tasks.parts.sections import Data
 
 RUNS = results.ROOT / "build" / "superres"
 SETS = ("set5", "set14", "bsds")
@@ -77,11 +78,10 @@ def _all(minutes: float, seed: int, changes: Sequence[str]) -> list[str]:
     return [f"train.minutes={minutes}", f"train.seed={seed}", *changes]
 
 
-def choosing(times: int, given: argparse.Namespace) -> None:
+def choosing(times: int, data: Data, model: Path) -> None:
     """Print what a network that learnt from a part of bsds/train gives on the rest of it."""
-    data = catalogue.read(f"superres-x{times}", _all(given.minutes, given.seed, given.changes)).data
-    held = shrunk(sources.gather(data, Seed(given.seed))[1], times)
-    network = restorer.load(run(times, given.minutes, given.seed, given.changes) / "last.safetensors", device="cpu")
+    held = shrunk(sources.gather(data, Seed(0))[1], times)  # which hangs on names alone, and on no seed
+    network = restorer.load(model, device="cpu")
     for by, repair in (("bicubic", scoring.bicubic(times)), ("ours", network.restore)):
         for name, found in scored(repair, held, times).items():
             print(f"x{times}, held out of bsds/train, {by}: {name} {found['mean']:.3f} ({found['low']:.3f} to {found['high']:.3f})")
@@ -102,15 +102,15 @@ def main() -> None:
     options.add_argument("--gpu", action="store_true", help="the bars of a GPU, and a result of its own")
     options.add_argument("--set", action="append", default=[], dest="changes", help="of the recipe, for another network")
     given = options.parse_args()
-    if "data.choose=true" in given.changes:
-        for times in given.times:
-            choosing(times, given)
-        return
     needed = NEEDED_GPU if given.gpu else NEEDED
     changes = list(dict.fromkeys([*(ON_GPU if given.gpu else ()), *given.changes]))
     bars: list[Bar] = []
     rows: list[dict[str, Any]] = []
     for times in given.times:
+        data: Data = catalogue.read(f"superres-x{times}", _all(given.minutes, given.seed, changes)).data
+        if data.choose:
+            choosing(times, data, run(times, given.minutes, given.seed, changes) / "last.safetensors")
+            continue
         sets = {name: held_out(name, times) for name in SETS}
         plain = {name: scored(scoring.bicubic(times), held, times) for name, held in sets.items()}
         rows += [{"set": name, "times": times, "by": "bicubic", **told} for name, told in plain.items()]
@@ -141,7 +141,7 @@ def main() -> None:
         )
     says = "PSNR in dB and SSIM of luma, a border as wide as the factor left out; means with 95 % intervals over pictures."
     table = {"titles": TITLES, "rows": [in_table(row) for row in rows], "says": says}
-    if set(given.times) == set(NEEDED) and (given.gpu or (given.minutes == MINUTES and not given.changes)):
+    if set(given.times) == set(NEEDED) and not given.changes and (given.gpu or given.minutes == MINUTES):
         results.write("superres_gpu" if given.gpu else "superres", bars, rows=rows, table=table)
     else:
         results.say(bars)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from sfumato.cli.verb import complain, png, show, show_json
+from sfumato.cli.verb import complain, free, png, show, show_json
 from sfumato.core import progress
 from sfumato.core.errors import DONE, INTERRUPTED, PARTLY, REFUSED, Refusal
 from sfumato.data.reading.find import FILM_SUFFIXES, PICTURE_SUFFIXES, written_as
@@ -47,8 +47,9 @@ def _whole(path: Path) -> Path:
 
 def _free(planned: list[tuple[Path, Path]], *, overwrite: bool) -> list[tuple[Path, Path]]:
     """The same; refused where a file stands already."""
-    if not overwrite and (taken := [target for source, target in planned if source.is_file() and target.is_file()]):
-        raise Refusal(f"{taken[0]} exists already. Give --overwrite to replace it, or another --out.")
+    for source, target in planned:
+        if source.is_file() and target.is_file():
+            free(target, overwrite=overwrite)
     return planned
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any, Literal
+from typing import Literal
 
 import torch
 import torch.nn.functional as F
@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from sfumato.core.errors import Refusal
 from sfumato.nets.arguments import Activation, Norm
-from sfumato.nets.blocks import initialise
+from sfumato.nets.blocks import initialise, zero_
 from sfumato.nets.classify.parts import ConvNormAct, NormAct, NormActConv, Squeeze, rectifier
 from sfumato.nets.classify.whole import Body, Classifier, Head
 from sfumato.nets.classify_arguments import ResNet
@@ -69,10 +69,7 @@ class Block(nn.Module):
         self.squeeze = Squeeze(made) if style.squeeze else nn.Identity()
         self.shortcut = _shortcut(wide_in, wide_out, strides[0] * strides[1], style)
         if style.zero_last:
-            last = _last(self.second, style)
-            nn.init.zeros_(last.weight)
-            if last.bias is not None:
-                nn.init.zeros_(last.bias)
+            zero_(_last(self.second, style))
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, in, H, W) -> (B, out, H / stride, W / stride)"""
@@ -106,7 +103,7 @@ def _shortcut(wide_in: int, wide_out: int, stride: int, style: Style) -> nn.Modu
     return parts
 
 
-def _last(branch: nn.Module, style: Style) -> Any:
+def _last(branch: nn.Module, style: Style) -> nn.Module:
     """What makes a branch zero if it is.  Not a norm before a rectifier: at zero that has no slope, so nothing would be learnt."""
     return branch.get_submodule("norm" if style.order == "post" and style.norm != "none" else "conv")
 
